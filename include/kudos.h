@@ -1,0 +1,172 @@
+/* libkudos: send likes to a Kudos cluster and read its counts.
+ *
+ * A like is (key, n). kudos_send() queues one; the library gathers likes into numbered batches, keeps
+ * each batch until a server has acknowledged it, resends it unchanged when a server falls silent or
+ * asks the leader for another, and so never loses or doubles a like. An acknowledged like is durable.
+ *
+ * Threads: a `kudos` handle has no thread of its own and no lock. It belongs to one thread at a time;
+ * different handles may be used from different threads at once. Nothing moves while no function of
+ * the handle runs: call kudos_process() from your loop (kudos_fd() says when), or kudos_flush().
+ *
+ * Every function returns KUDOS_OK (0) or a positive `enum kudos_error`; kudos_detail() then names what was
+ * wrong and what to do. Outputs are written only on KUDOS_OK. Strings are UTF-8 and NUL-terminated.
+ */
+#ifndef KUDOS_H
+#define KUDOS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define KUDOS_VERSION "0.1.0"
+#define KUDOS_DEFAULT_LEADER "tcp://127.0.0.1:5001"
+#define KUDOS_DEFAULT_KEY "likes"
+#define KUDOS_KEY_MAX 128	 /* bytes in a key */
+#define KUDOS_AMOUNT_MAX 1000000 /* likes (or unlikes) in one event */
+
+/* X(name, code on the wire and in JSON, text) */
+#define KUDOS_ERRORS(X)                                                                                   \
+	X(OK, "ok", "done")                                                                               \
+	X(BAD_KEY, "bad-key", "a key is 1 to 128 bytes of printable UTF-8 without spaces")                \
+	X(BAD_AMOUNT, "bad-amount", "an amount is a whole number, not 0, within -1000000..1000000")       \
+	X(BAD_ENDPOINT, "bad-endpoint", "an endpoint looks like tcp://127.0.0.1:5001")                    \
+	X(NO_LEADER, "no-leader", "no leader answered")                                                   \
+	X(NO_SERVER, "no-server", "no server is available")                                               \
+	X(TIMEOUT, "timeout", "no answer in time")                                                        \
+	X(BUSY, "busy", "over a limit for now; try again later")                                          \
+	X(TOO_LARGE, "too-large", "over the size that the protocol allows")                               \
+	X(LIMIT, "limit", "over a limit")                                                                 \
+	X(NOT_SERVING, "not-serving", "the server is still catching up or stopping")                      \
+	X(BEHIND, "behind", "the server has not yet received what this client was acknowledged")          \
+	X(EXPIRED, "expired", "the session is closed")                                                    \
+	X(IN_DOUBT, "in-doubt", "the session closed before the answer came: counted once or not at all")  \
+	X(CONFLICT, "conflict", "a batch with this number and other content was sent before")             \
+	X(BAD_VERSION, "version", "the other side speaks a protocol version that this one does not know") \
+	X(PROTOCOL, "protocol", "not a message of the Kudos protocol")                                    \
+	X(NO_HELLO, "no-hello", "say hello first")                                                        \
+	X(FORGOTTEN, "forgotten", "this node was forgotten; wipe its data folder to join anew")           \
+	X(UNKNOWN_NODE, "unknown-node", "no member has that name or node id")                             \
+	X(NO_MEMORY, "no-memory", "out of memory")                                                        \
+	X(SYSTEM, "system", "the operating system refused")
+
+enum kudos_error {
+#define X(name, code, text) KUDOS_##name,
+	KUDOS_ERRORS(X)
+#undef X
+	    KUDOS_ERROR_COUNT
+};
+
+/* Static texts; never NULL, also for numbers that are no error of this library. */
+const char *kudos_error_text(int error);
+const char *kudos_error_code(int error);
+
+typedef struct kudos kudos;
+
+/* What became of a run of likes, told once for each. Likes are numbered by tickets 1, 2, 3, … in the order in
+ * which the handle took them; a result covers tickets first..last. error: KUDOS_OK (acknowledged),
+ * KUDOS_IN_DOUBT, or why the cluster refused them for good (they were not counted). */
+struct kudos_result {
+	uint64_t first, last;
+	int error;
+};
+
+/* All fields may be zero. The strings are copied. */
+struct kudos_options {
+	const char *leaders; /* endpoints, comma-separated; NULL: KUDOS_DEFAULT_LEADER */
+	const char *server;  /* client endpoint of one server, used instead of asking a leader */
+	int timeout_ms;	     /* for every call that waits; 0: 5000 */
+	int linger_us; /* how long a batch may gather before it is sent; 0: 1000, negative: not at all */
+	kudos *share;  /* a handle whose ZeroMQ context (I/O thread) this one uses; it must be closed
+			  later than this one */
+	/* Called from within kudos_process() and the calls that wait. They must not call the handle. */
+	void (*on_result)(void *arg, const struct kudos_result *result);
+	void (*on_change)(void *arg, const char *key, int64_t count); /* for kudos_watch() */
+	void *arg;
+};
+
+/* Makes a handle; talks to nobody yet. Errors: BAD_ENDPOINT, NO_MEMORY, SYSTEM. */
+int kudos_open(kudos **handle, const struct kudos_options *options);
+
+/* Closes the session at the server (waiting up to one second for it) and frees the handle; *handle becomes
+ * NULL. Likes not yet acknowledged are abandoned: kudos_flush() first. Takes NULL. */
+void kudos_close(kudos **handle);
+
+/* What the last failed call was about ("tcp://127.0.0.1:5001: no leader answered within 5 s: …"). Owned by
+ * the handle, valid until its next call. handle may be NULL. */
+const char *kudos_detail(const kudos *handle);
+
+/* Checks without sending. key need not be NUL-terminated. */
+int kudos_check_key(const char *key, size_t size);
+int kudos_check_amount(int64_t n);
+
+/* Queues n likes of key (negative: unlikes) and returns at once; *ticket (may be NULL) is its number.
+ * Errors: BAD_KEY, BAD_AMOUNT; BUSY when 64 batches are in flight and the next is full: call
+ * kudos_process() and try again. */
+int kudos_send(kudos *handle, const char *key, int64_t n, uint64_t *ticket);
+
+/* kudos_send(), then waits until it is acknowledged. Also TIMEOUT (it is still queued and retried while the
+ * handle is used), NO_LEADER, NO_SERVER, IN_DOUBT and what the cluster refuses. */
+int kudos_like(kudos *handle, const char *key, int64_t n);
+
+/* Sends, receives, retries and moves to another server as needed; returns after at least one thing happened
+ * or timeout_ms passed (0: does what can be done at once; negative: no limit). Always KUDOS_OK unless
+ * NO_MEMORY or SYSTEM. */
+int kudos_process(kudos *handle, int timeout_ms);
+
+/* A file descriptor to poll for input, and in how many milliseconds kudos_process() wants to be called at
+ * the latest (-1: no need). Poll, then call kudos_process(handle, 0) whatever the poll said. */
+int kudos_fd(kudos *handle);
+int kudos_wait_ms(kudos *handle);
+
+/* Waits until everything queued has a result. TIMEOUT, NO_LEADER, NO_SERVER: it goes on when called again. */
+int kudos_flush(kudos *handle);
+
+/* How many likes were taken (the last ticket), and how many of them have a result. */
+uint64_t kudos_taken(const kudos *handle);
+uint64_t kudos_resolved(const kudos *handle);
+
+/* Reads n counts (1..1024 keys) from the handle's server: at least as new as everything acknowledged to this
+ * handle, on whichever server that was. A key never liked counts 0. BEHIND: the server could not get
+ * there in time. */
+int kudos_count(kudos *handle, const char *const *keys, size_t n, int64_t *counts);
+
+/* From now on on_change is told the key's count, once at first and again at every change (changes within a
+ * few milliseconds may be told as one). At most 1000 keys a handle (LIMIT). */
+int kudos_watch(kudos *handle, const char *key);
+
+struct kudos_server_status {
+	char name[64];
+	char node[20];	/* 16 hex digits */
+	char state[16]; /* "up", "catching-up", "down" */
+	char client_endpoint[128];
+	char notify_endpoint[128];
+	uint64_t clients, keys;
+	int64_t likes_total; /* sum of all counts on this server */
+	uint64_t events_per_s, lag_records, journal_bytes;
+};
+
+struct kudos_status {
+	char leader_endpoint[128];   /* "" when a server was asked directly */
+	char leader_incarnation[20]; /* 16 hex digits */
+	uint64_t members;
+	size_t server_count;
+	struct kudos_server_status servers[]; /* sorted by name */
+};
+
+/* Asks the leader (or the server the handle is pointed at). *status is to be freed with free(). */
+int kudos_status(kudos *handle, struct kudos_status **status);
+
+/* Removes a member that will not come back, by name or node id (16 hex digits). UNKNOWN_NODE. */
+int kudos_forget(kudos *handle, const char *node);
+
+/* "s2 (tcp://…)": the server the handle uses now; "" when none. Valid until the handle's next call. */
+const char *kudos_server(const kudos *handle);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

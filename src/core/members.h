@@ -1,0 +1,43 @@
+/* Membership: two grow-only sets, nodes and forgotten nodes, merged by union wherever they meet and compared
+ * by digest (DESIGN: words). Where a node listens rides along; it is not part of the digest. */
+#ifndef CORE_MEMBERS_H
+#define CORE_MEMBERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/ids.h"
+#include "base/limits.h"
+
+struct member {
+	struct node node;
+	struct origin origin; /* of its newest run that is known */
+	int64_t since;	      /* wall-clock ms when that run began: newer attributes replace older ones */
+	bool forgotten;
+	bool ephemeral; /* --memory-only: nothing of it outlives its process */
+	char name[LIMIT_NAME + 1];
+	char client_endpoint[LIMIT_ENDPOINT + 1];
+	char notify_endpoint[LIMIT_ENDPOINT + 1];
+};
+
+struct members {
+	struct member *list; /* sorted by node id, owned; forgotten ones included */
+	size_t count;
+	size_t capacity;
+};
+
+void members_deinit(struct members *m);
+struct member *members_find(const struct members *m, struct node n); /* NULL when unknown */
+/* Adds the node or, when `from` is newer, takes over its attributes; forgotten is never undone.
+ * Returns 1 when the sets changed, 2 when only attributes did, 0 when nothing, -ENOMEM; KUDOS_LIMIT is not
+ * returned: rows over LIMIT_MEMBERS are refused by -E2BIG. */
+int members_add(struct members *m, const struct member *from);
+/* members_add for each row; the strongest result (1 over 2 over 0). */
+int members_merge(struct members *m, const struct member *rows, size_t count);
+/* Of the two sets only; equal sets give equal digests. */
+uint64_t members_digest(const struct members *m);
+size_t members_alive(const struct members *m); /* those not forgotten */
+int members_copy(struct members *m, const struct members *from);
+
+#endif

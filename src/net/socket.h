@@ -1,0 +1,57 @@
+/* ZeroMQ sockets as this project uses them: options set before bind and connect, messages of one payload
+ * frame with an identity (ROUTER) or a topic (XPUB, SUB) before it, nothing ever blocks. What libzmq does
+ * that one must know stands beside each option in socket.c. A socket belongs to one thread. */
+#ifndef NET_SOCKET_H
+#define NET_SOCKET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <zmq.h>
+
+enum socket_kind {
+	SOCKET_ROUTER,
+	SOCKET_DEALER,
+	SOCKET_XPUB,
+	SOCKET_SUB,
+};
+
+/* The options every socket gets: HWMs (socket.c says which and why), LINGER, MAXMSGSIZE = LIMIT_MESSAGE,
+ * RECONNECT_IVL and _MAX, for ROUTER also MANDATORY and HANDOVER, for DEALER IMMEDIATE. NULL on failure
+ * (errno). */
+void *socket_new(void *context, enum socket_kind kind);
+void socket_free(void **socket); /* takes NULL inside */
+
+/* Binds to tcp://address:port. 0, or a negative errno (-EADDRINUSE, -EADDRNOTAVAIL, …). */
+int socket_bind(void *socket, const char *address, int port);
+/* Binds to the first free port from first up to 32767 and tells which. */
+int socket_bind_free(void *socket, const char *address, int first, int *port);
+/* 0; KUDOS_BAD_ENDPOINT for what is not an endpoint; negative errno. */
+int socket_connect(void *socket, const char *endpoint);
+void socket_disconnect(void *socket, const char *endpoint);
+int socket_subscribe(void *socket, const void *topic, size_t size);
+int socket_unsubscribe(void *socket, const void *topic, size_t size);
+
+/* A received message: head is the identity (ROUTER) or topic (SUB), empty for DEALER; for XPUB body is the
+ * subscription (first byte 1 or 0, then the topic). Views into the frames below until packet_deinit(). */
+struct packet {
+	const uint8_t *head;
+	size_t head_size;
+	const uint8_t *body;
+	size_t body_size;
+	zmq_msg_t frames[2];
+};
+
+/* Receives without waiting. 1: got one (deinit it); 0: none there; -1: a message of the wrong number of
+ * frames was read and dropped; other negative errno. */
+int socket_receive(void *socket, enum socket_kind kind, struct packet *packet);
+void packet_deinit(struct packet *packet);
+
+/* Sends head (when head_size > 0) and body without waiting. 0; KUDOS_BUSY: the peer's queue is full;
+ * KUDOS_NO_SERVER: the peer is not there (any more); negative errno. Nothing was sent unless 0. */
+int socket_send(void *socket, const void *head, size_t head_size, const void *body, size_t body_size);
+
+/* Whether a string is tcp://HOST:PORT with a port of 1..65535. */
+bool endpoint_valid(const char *endpoint);
+
+#endif

@@ -1,0 +1,283 @@
+/* Every message of the protocol, to and from bytes (doc/protocol.md is normative).
+ *
+ * A message is one msgpack array whose first element, a string, names its type. message_decode() accepts any
+ * bytes from anyone: it checks every count against the bytes that remain, every limit of base/limits.h,
+ * and that nothing follows the message. Unknown extra elements at an array's end are an error. */
+#ifndef WIRE_MESSAGE_H
+#define WIRE_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "core/members.h"
+#include "core/record.h"
+#include "core/vector.h"
+
+#define PROTOCOL_VERSION 1
+
+/* X(ENUM, "name on the wire") */
+#define MESSAGE_TYPES(X)                                                                                     \
+	X(HELLO, "hello")	/* any → any: the first message on a connection */                         \
+	X(WELCOME, "welcome")	/* answers hello */                                                          \
+	X(ERROR, "error")	/* answers anything */                                                       \
+	X(PING, "ping")		/* client → server */                                                      \
+	X(PONG, "pong")		/* answers ping */                                                           \
+	X(BATCH, "batch")	/* client → server */                                                      \
+	X(ACK, "ack")		/* answers batch, several at once */                                         \
+	X(REFUSED, "refused")	/* answers batch */                                                          \
+	X(CLOSE, "close")	/* client → server: the session is done */                                 \
+	X(CLOSED, "closed")	/* answers close */                                                          \
+	X(COUNT, "count")	/* client → server */                                                      \
+	X(COUNTS, "counts")	/* answers count */                                                          \
+	X(STATUS, "status")	/* client → leader or server */                                            \
+	X(STATE, "state")	/* answers status */                                                         \
+	X(ASSIGN, "assign")	/* client → leader */                                                      \
+	X(ASSIGNED, "assigned") /* answers assign */                                                         \
+	X(FORGET, "forget")	/* client → leader or server */                                            \
+	X(DONE, "done")		/* answers forget */                                                         \
+	X(MEMBERS, "members") /* server → leader: registers; leader → server: push; server ↔ server */ \
+	X(HEARTBEAT, "heartbeat") /* server → leader */                                                    \
+	X(HEARD, "heard")	  /* answers heartbeat */                                                    \
+	X(FETCH, "fetch")	  /* server → server: records, please */                                   \
+	X(RECORDS, "records")	  /* answers fetch */                                                        \
+	X(GONE, "gone")		  /* answers fetch: not held any more */                                     \
+	X(SNAPSHOT, "snapshot")	  /* server → server: the next part of a checkpoint, please */             \
+	X(PART, "part")		  /* answers snapshot */                                                     \
+	X(RECORD, "record")	  /* published, topic "r"; logged */                                         \
+	X(VECTOR, "vector")	  /* published, topic "v" */                                                 \
+	X(CHANGED, "changed")	  /* published, topic "k" key NUL */
+
+enum message_type {
+#define X(name, text) MESSAGE_##name,
+	MESSAGE_TYPES(X)
+#undef X
+	    MESSAGE_TYPE_COUNT
+};
+
+const char *message_type_name(enum message_type type);
+
+struct text {
+	const char *data; /* not NUL-terminated */
+	size_t size;
+};
+
+struct blob {
+	const uint8_t *data;
+	size_t size;
+};
+
+struct range { /* of batch numbers, both ends included */
+	uint64_t lo, hi;
+};
+
+/* A server as the leader shows it to clients. */
+struct server_row {
+	struct node node;
+	struct text name, client_endpoint, notify_endpoint;
+};
+
+struct load { /* what a heartbeat tells, and a status row shows */
+	uint64_t clients, keys;
+	int64_t likes_total;
+	uint64_t events_per_s, lag_records, journal_bytes;
+	bool serving; /* false: catching up or stopping; accepts no clients */
+};
+
+enum server_state { SERVER_DOWN, SERVER_CATCHING_UP, SERVER_UP };
+
+struct status_row {
+	struct server_row server;
+	enum server_state state;
+	struct load load;
+};
+
+/* In the comment behind each: the elements after the type name, in order. u: unsigned, i: signed, s: string,
+ * x: bin, b: boolean, […]: array. Pointers point into the decoded bytes or into the message's own memory.
+ * Encoding reads the same fields. */
+struct message {
+	enum message_type type;
+	union {
+		struct { /* u version, s role "client" | "server", b wants_session, u node (0 for a client) */
+			uint64_t version;
+			bool is_server;
+			bool wants_session;
+			struct node node;
+		} hello;
+		struct { /* u version, u node (0: a leader), u origin (a leader's incarnation), s name,
+			    u issuer, u number (0 0: no session), b serving */
+			uint64_t version;
+			struct node node;
+			struct origin origin;
+			struct text name;
+			struct session session;
+			bool serving;
+		} welcome;
+		struct { /* u id (of the request, 0 when it has none), s code (kudos_error_code), s text */
+			uint64_t id;
+			int code; /* enum kudos_error; an unknown code string decodes as KUDOS_PROTOCOL */
+			struct text text;
+		} error;
+		struct { /* u token: comes back in the pong */
+			uint64_t token;
+		} ping, pong;
+		/* batch: [u issuer, u number, u seq, [s key, i n, s key, i n, …]]; use message_decode_batch()
+		 */
+		struct { /* u issuer, u number, [u lo, u hi, …], [u origin, u lsn, …] */
+			struct session session;
+			const struct range *ranges;
+			size_t range_count;
+			const struct position *positions; /* a server that reached these has applied it */
+			size_t position_count;
+		} ack;
+		struct { /* u issuer, u number, u seq, s code, s text */
+			struct session session;
+			uint64_t seq;
+			int code;
+			struct text text;
+		} refused;
+		struct { /* u issuer, u number */
+			struct session session;
+		} close, closed;
+		struct { /* u id, [s key, …], [u origin, u lsn, …] */
+			uint64_t id;
+			const struct text *keys;
+			size_t key_count;
+			const struct position *positions; /* wait until these are reached */
+			size_t position_count;
+		} count;
+		struct { /* u id, [i count, …] */
+			uint64_t id;
+			const int64_t *counts;
+			size_t count;
+		} counts;
+		struct { /* u id */
+			uint64_t id;
+		} status, done;
+		struct { /* u id, u incarnation (0: a server answers), u members,
+			    [[u node, s name, s client_endpoint, s notify_endpoint, s state "up" |
+			    "catching-up" | "down", u clients, u keys, i likes_total, u events_per_s,
+			    u lag_records, u journal_bytes], …] */
+			uint64_t id, incarnation, members;
+			const struct status_row *rows; /* load.serving is not carried: state says it */
+			size_t row_count;
+		} state;
+		struct { /* b wants_session, u lost (the node that fell silent, 0: none) */
+			bool wants_session;
+			struct node lost;
+		} assign;
+		struct { /* u issuer, u number (0 0: no session),
+			    [[u node, s name, s client_endpoint, s notify_endpoint], …] best first */
+			struct session session;
+			const struct server_row *servers;
+			size_t server_count;
+		} assigned;
+		struct { /* u id, s name or node id in 16 hex digits */
+			uint64_t id;
+			struct text target;
+		} forget;
+		struct { /* u from (a node; 0: a leader), [[u node, u origin, i since, b forgotten, b
+			    ephemeral, s name, s client_endpoint, s notify_endpoint], …], [u origin, u lsn, …]
+			    retired */
+			struct node from;
+			const struct member *rows;
+			size_t row_count;
+			const struct position *retired;
+			size_t retired_count;
+		} members;
+		struct { /* u node, u origin, u digest, b serving, u clients, u keys, i likes_total,
+			    u events_per_s, u lag_records, u journal_bytes */
+			struct node node;
+			struct origin origin;
+			uint64_t digest;
+			struct load load;
+		} heartbeat;
+		struct { /* u incarnation, u digest, b known (false: register, please) */
+			uint64_t incarnation, digest;
+			bool known;
+		} heard;
+		struct { /* u origin, u from, u to */
+			struct origin origin;
+			uint64_t from, to;
+		} fetch;
+		struct { /* u origin, u from, [x record, …]: encoded records from, from+1, … */
+			struct origin origin;
+			uint64_t from;
+			const struct blob *records;
+			size_t record_count;
+		} records;
+		struct { /* u origin, u from (as asked) */
+			struct origin origin;
+			uint64_t from;
+		} gone;
+		struct { /* u id (chosen by the asker, names one reading), u index (0, 1, 2, …) */
+			uint64_t id, index;
+		} snapshot;
+		struct { /* u id, u index, b last, [x key, x value, …] */
+			uint64_t id, index;
+			bool last;
+			const struct blob *pairs; /* 2 * pair_count */
+			size_t pair_count;
+		} part;
+		/* record: u origin, u lsn, [batch, …] each as in the batch message; use
+		 * message_decode_record() */
+		struct { /* u node, u origin, u serial, u digest (of the membership it holds), b established
+			    (holds every count there is), u retired (digest of its retired origins),
+			    [u origin, u lsn, …] */
+			struct node node;
+			struct origin origin;
+			uint64_t serial; /* counts up within the origin */
+			uint64_t digest;
+			bool established;
+			uint64_t retired;
+			const struct position *positions; /* sorted by origin id */
+			size_t position_count;
+		} vector;
+		struct { /* s key, i count */
+			struct text key;
+			int64_t count;
+		} changed;
+	};
+	void *memory; /* what decoded arrays live in; message_deinit() frees it */
+};
+
+/* Reads only the type. KUDOS_PROTOCOL when it has none. */
+int message_peek(const void *data, size_t size, enum message_type *type);
+
+/* 0; or KUDOS_PROTOCOL, KUDOS_TOO_LARGE, KUDOS_LIMIT, KUDOS_BAD_KEY (what the bytes are guilty of; *message
+ * is untouched), or -ENOMEM. BATCH and RECORD are not decoded by this one: KUDOS_PROTOCOL. data must
+ * outlive the message. */
+int message_decode(const void *data, size_t size, struct message *message);
+void message_deinit(struct message *message);
+
+/* Appends the encoded message to out (see bytes_failed()). Not for BATCH and RECORD. */
+void message_encode(const struct message *message, struct bytes *out);
+
+/* A batch message ["batch", [issuer, number, seq, [key, n, …]]]: events are checked (KUDOS_BAD_KEY,
+ * KUDOS_BAD_AMOUNT, KUDOS_LIMIT, KUDOS_TOO_LARGE, KUDOS_PROTOCOL); the box holds a copy of the bytes. A seq
+ * of 0 or a batch without events is KUDOS_PROTOCOL here. When an error is returned and the identity could be
+ * read, *session and *seq (either may be NULL) hold it, else zeros. */
+int message_decode_batch(const void *data, size_t size, struct batch_box **box, struct session *session,
+			 uint64_t *seq);
+
+/* Builds a batch box (as message_decode_batch() would give) from its parts; events NULL and count 0 with seq
+ * 0 make a session's close. NULL: out of memory. Input is trusted. */
+struct batch_box *message_make_batch(struct session session, uint64_t seq, const struct event *events,
+				     size_t count);
+/* Appends the batch message around box's raw bytes. */
+void message_encode_batch(const struct batch *batch, struct bytes *out);
+
+/* A record message ["record", origin, lsn, [batch, …]], as published, logged and fetched. Decoding gives refs
+ * 1 and copies the bytes. 0, KUDOS_* as above, or -ENOMEM. */
+int message_decode_record(const void *data, size_t size, struct record **record);
+/* Fills record->raw from its batches' raw bytes. 0 or -ENOMEM. */
+int message_encode_record(struct record *record);
+
+/* Printable UTF-8, 1..128 bytes, no spaces or control characters (also none beyond ASCII: U+0080..U+009F,
+ * U+00A0, U+1680, U+2000..U+200F, U+2028..U+202F, U+205F..U+2064, U+3000, U+FEFF, U+FFF9..U+FFFB; no
+ * surrogates, nothing overlong or over U+10FFFF). 0 or KUDOS_BAD_KEY. */
+int key_check(const char *key, size_t size);
+
+#endif
