@@ -22,6 +22,11 @@
 extern "C" {
 #endif
 
+/* The library is built with everything hidden but what is declared here. */
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
+
 #define KUDOS_VERSION "0.1.0"
 #define KUDOS_DEFAULT_LEADER "tcp://127.0.0.1:5001"
 #define KUDOS_DEFAULT_KEY "likes"
@@ -165,6 +170,10 @@ int kudos_forget(kudos *handle, const char *node);
 
 /* "s2 (tcp://…)": the server the handle uses now; "" when none. Valid until the handle's next call. */
 const char *kudos_server(const kudos *handle);
+
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }

@@ -22,6 +22,10 @@ enum socket_kind {
 void *socket_new(void *context, enum socket_kind kind);
 void socket_free(void **socket); /* takes NULL inside */
 
+/* Raises this process's limit of open files to what the system allows: a connection is one. Once, at a
+ * daemon's start. */
+void socket_allow_many(void);
+
 /* Binds to tcp://address:port. 0, or a negative errno (-EADDRINUSE, -EADDRNOTAVAIL, …). */
 int socket_bind(void *socket, const char *address, int port);
 /* Binds to the first free port from first up to 32767 and tells which. */
@@ -43,12 +47,14 @@ struct packet {
 };
 
 /* Receives without waiting. 1: got one (deinit it); 0: none there; -1: a message of the wrong number of
- * frames was read and dropped; other negative errno. */
+ * frames was read and dropped; other negative errno. From a ROUTER such a message comes with an empty body
+ * instead: no message of the protocol, but its sender can be told so. */
 int socket_receive(void *socket, enum socket_kind kind, struct packet *packet);
 void packet_deinit(struct packet *packet);
 
-/* Sends head (when head_size > 0) and body without waiting. 0; KUDOS_BUSY: the peer's queue is full;
- * KUDOS_NO_SERVER: the peer is not there (any more); negative errno. Nothing was sent unless 0. */
+/* Sends head (when head_size > 0) and body without waiting. 0; KUDOS_BUSY: the peer's queue is full, or a
+ * DEALER is not connected; KUDOS_NO_SERVER: the ROUTER's peer is not there (any more); negative errno.
+ * Nothing was sent unless 0. */
 int socket_send(void *socket, const void *head, size_t head_size, const void *body, size_t body_size);
 
 /* Whether a string is tcp://HOST:PORT with a port of 1..65535. */

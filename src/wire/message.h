@@ -2,7 +2,9 @@
  *
  * A message is one msgpack array whose first element, a string, names its type. message_decode() accepts any
  * bytes from anyone: it checks every count against the bytes that remain, every limit of base/limits.h,
- * and that nothing follows the message. Unknown extra elements at an array's end are an error. */
+ * and that nothing follows the message. Unknown extra elements at an array's end are an error, except in the
+ * hello or welcome of another protocol version, of which only the version is read. Names and endpoints are
+ * printable ASCII without spaces, maybe empty; ids that name something are not 0. */
 #ifndef WIRE_MESSAGE_H
 #define WIRE_MESSAGE_H
 
@@ -12,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "core/load.h"
 #include "core/members.h"
 #include "core/record.h"
 #include "core/vector.h"
@@ -78,15 +81,6 @@ struct server_row {
 	struct node node;
 	struct text name, client_endpoint, notify_endpoint;
 };
-
-struct load { /* what a heartbeat tells, and a status row shows */
-	uint64_t clients, keys;
-	int64_t likes_total;
-	uint64_t events_per_s, lag_records, journal_bytes;
-	bool serving; /* false: catching up or stopping; accepts no clients */
-};
-
-enum server_state { SERVER_DOWN, SERVER_CATCHING_UP, SERVER_UP };
 
 struct status_row {
 	struct server_row server;
@@ -240,7 +234,7 @@ struct message {
 			int64_t count;
 		} changed;
 	};
-	void *memory; /* what decoded arrays live in; message_deinit() frees it */
+	void *memory; /* what decoded arrays live in; message_deinit() frees it. NULL in one to be encoded */
 };
 
 /* Reads only the type. KUDOS_PROTOCOL when it has none. */
@@ -252,7 +246,8 @@ int message_peek(const void *data, size_t size, enum message_type *type);
 int message_decode(const void *data, size_t size, struct message *message);
 void message_deinit(struct message *message);
 
-/* Appends the encoded message to out (see bytes_failed()). Not for BATCH and RECORD. */
+/* Appends the encoded message to out (see bytes_failed()). Not for BATCH and RECORD. The text of an error or
+ * a refusal is cut to LIMIT_TEXT; all else is trusted. */
 void message_encode(const struct message *message, struct bytes *out);
 
 /* A batch message ["batch", [issuer, number, seq, [key, n, …]]]: events are checked (KUDOS_BAD_KEY,

@@ -1,0 +1,64 @@
+#include "base/flags.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXIT_USAGE = 2 };
+
+long flags_number(struct argp_state *state, const char *name, const char *value, long max)
+{
+	char *end;
+	long number = strtol(value, &end, 10);
+	if (*value < '0' || *value > '9' || *end != '\0' || number > max)
+		argp_error(state, "%s: \"%s\" is not a whole number from 0 to %ld", name, value, max);
+	return number;
+}
+
+int flags_port(struct argp_state *state, const char *name, const char *value)
+{
+	char *end;
+	long port = strtol(value, &end, 10);
+	if (*value < '0' || *value > '9' || *end != '\0' || port < 1 || port > 65535)
+		argp_error(state, "%s: \"%s\" is not a port: give a number from 1 to 65535", name, value);
+	return (int)port;
+}
+
+void flags_env_string(const char **value, const char *variable)
+{
+	const char *found = getenv(variable);
+	if (!*value && found && *found)
+		*value = found;
+}
+
+void flags_env_port(struct argp_state *state, int *port, const char *variable)
+{
+	const char *found = getenv(variable);
+	if (*port == 0 && found && *found)
+		*port = flags_port(state, variable, found);
+}
+
+void flags_env_bool(bool *value, const char *variable)
+{
+	const char *found = getenv(variable);
+	*value = *value || (found && *found && strcmp(found, "0") != 0);
+}
+
+void flags_check_address(struct argp_state *state, const char *address, bool insecure)
+{
+	struct in_addr in;
+	if (inet_pton(AF_INET, address, &in) != 1)
+		argp_error(state, "--bind: \"%s\" is not an IPv4 address; 127.0.0.1 is one", address);
+	if (ntohl(in.s_addr) >> 24 != 127 && !insecure)
+		argp_error(
+		    state,
+		    "--bind %s: refused, because whoever reaches that address may like and forget; bind to "
+		    "127.0.0.1, or add --insecure if the network keeps others away",
+		    address);
+}
+
+void flags_parse(const struct argp *argp, int argc, char **argv, void *options)
+{
+	argp_err_exit_status = EXIT_USAGE;
+	argp_parse(argp, argc, argv, 0, NULL, options);
+}

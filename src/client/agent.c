@@ -1,0 +1,456 @@
+#include "client/agent.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "client/agent_state.h"
+#include "wire/batch_builder.h"
+
+#define WATCH_AGAIN (2 * SECOND) /* a change message can be lost: read what is watched now and then */
+#define WATCH_SETTLED (250 * MS) /* and soon after a move: the subscription takes its time */
+#define SCRATCH_KEPT (64 * 1024)
+
+_Static_assert(BATCH_HEADER_MAX <= PARCEL_HEADROOM, "a header fits before the events");
+
+static void send_server(struct agent *a, const struct message *message)
+{
+	bytes_clear(&a->scratch);
+	message_encode(message, &a->scratch);
+	if (!bytes_failed(&a->scratch))
+		a->io.send_server(a->io.arg, a->scratch.data, a->scratch.size);
+}
+
+static void send_leader(struct agent *a, size_t leader, const struct message *message)
+{
+	bytes_clear(&a->scratch);
+	message_encode(message, &a->scratch);
+	if (!bytes_failed(&a->scratch))
+		a->io.send_leader(a->io.arg, leader, a->scratch.data, a->scratch.size);
+}
+
+static struct message hello(bool wants_session)
+{
+	return (struct message){.type = MESSAGE_HELLO,
+				.hello = {.version = PROTOCOL_VERSION, .wants_session = wants_session}};
+}
+
+/* A leader forgets connections that rest, and may have restarted: greet it before each question. */
+static void ask_leader(struct agent *a, size_t leader, const struct message *message)
+{
+	struct message greeting = hello(false);
+	send_leader(a, leader, &greeting);
+	send_leader(a, leader, message);
+}
+
+void agent_name_server(struct agent *a, const char *name, size_t size)
+{
+	const char *endpoint = agent_server_endpoint(a);
+	if (size && *endpoint)
+		snprintf(a->server_text, sizeof a->server_text, "%.*s (%s)", (int)size, name, endpoint);
+	else
+		snprintf(a->server_text, sizeof a->server_text, "%s", endpoint);
+}
+
+void agent_use_notify(struct agent *a, const char *endpoint)
+{
+	if (a->watches.count == 0)
+		return;
+	a->notify_known = *endpoint != '\0';
+	a->io.use_notify(a->io.arg, endpoint);
+	for (size_t i = 0; a->notify_known && i < a->watches.count; i++)
+		a->io.watch(a->io.arg, a->watches.list[i].key);
+}
+
+/* What the courier wants. */
+
+static void on_use_server(void *arg, const struct courier_server *server)
+{
+	struct agent *a = arg;
+	a->server_node = (struct node){0};
+	agent_name_server(a, server ? server->name : "", server ? strlen(server->name) : 0);
+	a->notify_known = false;
+	a->watch_round = 0;
+	a->watch_at = 0;
+	a->io.use_server(a->io.arg, server ? server->client_endpoint : "");
+	agent_use_notify(a, server ? server->notify_endpoint : "");
+}
+
+static void on_send_hello(void *arg, bool wants_session)
+{
+	struct message m = hello(wants_session);
+	send_server(arg, &m);
+}
+
+static void on_send_ping(void *arg)
+{
+	struct message m = {.type = MESSAGE_PING};
+	send_server(arg, &m);
+}
+
+static void on_send_batch(void *arg, struct session session, struct parcel *p)
+{
+	struct agent *a = arg;
+	uint8_t *events = p->content.data + PARCEL_HEADROOM;
+	if (p->header_size == 0) {
+		uint8_t header[BATCH_HEADER_MAX];
+		p->header_size = batch_header_encode(header, session, p->seq, p->events);
+		memcpy(events - p->header_size, header, p->header_size);
+	}
+	a->io.send_server(a->io.arg, events - p->header_size,
+			  p->content.size - PARCEL_HEADROOM + p->header_size);
+}
+
+static void on_send_close(void *arg, struct session session)
+{
+	struct message m = {.type = MESSAGE_CLOSE, .close = {.session = session}};
+	send_server(arg, &m);
+}
+
+static void on_send_assign(void *arg, size_t leader, bool wants_session, struct node lost)
+{
+	struct agent *a = arg;
+	struct message m = {.type = MESSAGE_ASSIGN, .assign = {.wants_session = wants_session, .lost = lost}};
+	a->leader_asked_at = a->now;
+	ask_leader(a, leader, &m);
+}
+
+static void on_send_request(void *arg, const struct courier_request *base, size_t leader)
+{
+	struct agent *a = arg;
+	const struct request *r = (const struct request *)base;
+	struct message m = {.type = r->type};
+	switch (r->type) {
+	case MESSAGE_COUNT:
+		m.count.id = base->id;
+		m.count.keys = r->texts;
+		m.count.key_count = r->text_count;
+		m.count.positions = a->courier.positions;
+		m.count.position_count = a->courier.position_count;
+		break;
+	case MESSAGE_FORGET:
+		m.forget.id = base->id;
+		m.forget.target = r->texts[0];
+		break;
+	default:
+		m.status.id = base->id;
+		break;
+	}
+	if (base->of_leader) {
+		a->leader_asked_at = a->now;
+		ask_leader(a, leader, &m);
+	} else {
+		send_server(a, &m);
+	}
+}
+
+static void on_result(void *arg, const struct kudos_result *result)
+{
+	struct agent *a = arg;
+	a->io.result(a->io.arg, result);
+}
+
+/* The agent's life. */
+
+struct agent *agent_new(const struct agent_options *options, const struct agent_io *io)
+{
+	struct agent *a = calloc(1, sizeof *a);
+	if (!a)
+		return NULL;
+	a->options = *options;
+	a->io = *io;
+	a->leader_asked_at = a->leader_heard_at = a->server_heard_at = -1;
+	struct courier_server direct = {0};
+	if (options->server)
+		strncpy(direct.client_endpoint, options->server, sizeof direct.client_endpoint - 1);
+	const struct courier_options rules = {
+	    .leader_count = options->leader_count,
+	    .direct = options->server ? &direct : NULL,
+	    .linger_us = options->linger_us,
+	};
+	const struct courier_ops ops = {
+	    .arg = a,
+	    .use_server = on_use_server,
+	    .send_hello = on_send_hello,
+	    .send_ping = on_send_ping,
+	    .send_batch = on_send_batch,
+	    .send_close = on_send_close,
+	    .send_assign = on_send_assign,
+	    .send_request = on_send_request,
+	    .result = on_result,
+	};
+	courier_init(&a->courier, &rules, &ops);
+	return a;
+}
+
+void agent_free(struct agent *a)
+{
+	if (!a)
+		return;
+	while (a->courier.requests)
+		free(courier_take_request(&a->courier, a->courier.requests->id, false));
+	courier_deinit(&a->courier);
+	watches_deinit(&a->watches);
+	bytes_deinit(&a->scratch);
+	free(a);
+}
+
+/* Likes. */
+
+int agent_send(struct agent *a, int64_t now, const char *key, size_t size, int64_t n, uint64_t *ticket)
+{
+	int r = key_check(key, size);
+	if (r)
+		return r;
+	if (n == 0 || n > LIMIT_AMOUNT || n < -LIMIT_AMOUNT)
+		return KUDOS_BAD_AMOUNT;
+	uint8_t event[BATCH_EVENT_MAX];
+	r = courier_add(&a->courier, now, event, batch_event_encode(event, key, size, (int32_t)n));
+	if (r == 0 && ticket)
+		*ticket = a->courier.window.taken;
+	return r;
+}
+
+bool agent_full(const struct agent *a)
+{
+	return window_full(&a->courier.window);
+}
+
+void agent_push(struct agent *a)
+{
+	courier_push(&a->courier);
+}
+
+uint64_t agent_taken(const struct agent *a)
+{
+	return a->courier.window.taken;
+}
+
+uint64_t agent_resolved(const struct agent *a)
+{
+	return a->courier.window.resolved;
+}
+
+bool agent_idle(const struct agent *a)
+{
+	return window_idle(&a->courier.window);
+}
+
+void agent_close(struct agent *a)
+{
+	courier_close(&a->courier);
+}
+
+bool agent_closed(const struct agent *a)
+{
+	return a->courier.closed;
+}
+
+/* Questions. */
+
+/* The texts are copied behind the request. */
+static int ask(struct agent *a, int64_t now, enum message_type type, const struct text *texts, size_t count,
+	       struct request **request)
+{
+	size_t bytes = 0;
+	for (size_t i = 0; i < count; i++)
+		bytes += texts[i].size;
+	struct request *r = calloc(1, sizeof *r + count * sizeof *texts + bytes + 1);
+	if (!r)
+		return -ENOMEM;
+	char *to = (char *)&r->texts[count];
+	for (size_t i = 0; i < count; i++) {
+		memcpy(to, texts[i].data, texts[i].size);
+		r->texts[i] = (struct text){to, texts[i].size};
+		to += texts[i].size;
+	}
+	r->text_count = count;
+	r->type = type;
+	r->asked_at = now;
+	r->base.id = ++a->last_id;
+	r->base.of_leader = type != MESSAGE_COUNT && !a->courier.direct;
+	int error = courier_ask(&a->courier, &r->base);
+	if (error) {
+		free(r);
+		return error;
+	}
+	*request = r;
+	return 0;
+}
+
+static int ask_for_user(struct agent *a, int64_t now, enum message_type type, const struct text *texts,
+			size_t count, uint64_t *id)
+{
+	struct request *r;
+	int error = ask(a, now, type, texts, count, &r);
+	if (error == 0)
+		*id = r->base.id;
+	return error;
+}
+
+int agent_read(struct agent *a, int64_t now, const char *const *keys, size_t n, uint64_t *id)
+{
+	if (n == 0 || n > LIMIT_READ_KEYS)
+		return KUDOS_LIMIT;
+	struct text texts[LIMIT_READ_KEYS];
+	for (size_t i = 0; i < n; i++) {
+		texts[i] = (struct text){keys[i], strlen(keys[i])};
+		int r = key_check(texts[i].data, texts[i].size);
+		if (r)
+			return r;
+	}
+	return ask_for_user(a, now, MESSAGE_COUNT, texts, n, id);
+}
+
+int agent_status(struct agent *a, int64_t now, uint64_t *id)
+{
+	return ask_for_user(a, now, MESSAGE_STATUS, NULL, 0, id);
+}
+
+int agent_forget(struct agent *a, int64_t now, const char *target, uint64_t *id)
+{
+	struct text text = {target, strlen(target)};
+	if (text.size == 0 || text.size > LIMIT_NAME)
+		return KUDOS_UNKNOWN_NODE;
+	return ask_for_user(a, now, MESSAGE_FORGET, &text, 1, id);
+}
+
+static struct request *take(struct agent *a, uint64_t id, bool answered)
+{
+	struct courier_request *r = courier_take_request(&a->courier, id, answered);
+	if (r && a->watch_read == id)
+		a->watch_read = 0;
+	if (r && a->notify_ask == id)
+		a->notify_ask = 0;
+	return (struct request *)r;
+}
+
+struct request *agent_answered(struct agent *a, uint64_t id)
+{
+	return take(a, id, true);
+}
+
+void agent_cancel(struct agent *a, uint64_t id)
+{
+	free(take(a, id, false));
+}
+
+/* Watches. */
+
+int agent_watch(struct agent *a, int64_t now, const char *key)
+{
+	size_t size = strlen(key);
+	int r = key_check(key, size);
+	if (r)
+		return r;
+	size_t before = a->watches.count;
+	r = watches_add(&a->watches, key, size);
+	if (r || a->watches.count == before)
+		return r;
+	const struct courier_server *server = courier_server(&a->courier);
+	if (a->notify_known)
+		a->io.watch(a->io.arg, key);
+	else if (server && *server->notify_endpoint)
+		agent_use_notify(a, server->notify_endpoint);
+	a->watch_round = 0;
+	a->watch_at = now;
+	return 0;
+}
+
+/* A server that was not named by a leader tells its notify endpoint only in its status. */
+static void ask_notify_endpoint(struct agent *a, int64_t now)
+{
+	struct request *r;
+	if (a->notify_known || a->notify_ask || !a->courier.direct)
+		return;
+	if (ask(a, now, MESSAGE_STATUS, NULL, 0, &r) == 0) {
+		r->internal = true;
+		a->notify_ask = r->base.id;
+	}
+}
+
+static void read_watched(struct agent *a, int64_t now)
+{
+	struct text texts[LIMIT_WATCHES];
+	for (size_t i = 0; i < a->watches.count; i++)
+		texts[i] = (struct text){a->watches.list[i].key, strlen(a->watches.list[i].key)};
+	/* Keys added since the last question was asked are not in it. */
+	if (a->watch_read)
+		agent_cancel(a, a->watch_read);
+	struct request *r;
+	if (ask(a, now, MESSAGE_COUNT, texts, a->watches.count, &r) == 0) {
+		r->internal = true;
+		a->watch_read = r->base.id;
+	}
+	a->watch_at = now + (a->watch_round++ == 0 ? WATCH_SETTLED : WATCH_AGAIN);
+	ask_notify_endpoint(a, now);
+}
+
+static bool watching(const struct agent *a)
+{
+	return a->watches.count && !a->courier.closing;
+}
+
+/* Time. */
+
+void agent_tick(struct agent *a, int64_t now)
+{
+	a->now = now;
+	if (watching(a) && a->watch_at <= now)
+		read_watched(a, now);
+	courier_tick(&a->courier, now);
+	if (a->scratch.capacity > SCRATCH_KEPT)
+		bytes_deinit(&a->scratch);
+}
+
+int64_t agent_deadline(const struct agent *a)
+{
+	int64_t at = courier_deadline(&a->courier);
+	return watching(a) && a->watch_at < at ? a->watch_at : at;
+}
+
+/* What there is to know. */
+
+static bool asks_leader(const struct agent *a)
+{
+	for (const struct courier_request *r = a->courier.requests; r; r = r->next) {
+		if (r->of_leader)
+			return true;
+	}
+	return false;
+}
+
+int agent_why(const struct agent *a, int64_t since)
+{
+	bool server_silent = a->server_heard_at < since;
+	if (a->bad_version)
+		return KUDOS_BAD_VERSION;
+	if (a->courier.direct)
+		return server_silent ? KUDOS_NO_SERVER : KUDOS_TIMEOUT;
+	if (a->leader_asked_at >= since && a->leader_heard_at < since && (server_silent || asks_leader(a)))
+		return KUDOS_NO_LEADER;
+	return a->no_server && server_silent ? KUDOS_NO_SERVER : KUDOS_TIMEOUT;
+}
+
+const char *agent_told(const struct agent *a)
+{
+	return a->told;
+}
+
+const char *agent_server_endpoint(const struct agent *a)
+{
+	const struct courier_server *server = courier_server(&a->courier);
+	return server ? server->client_endpoint : "";
+}
+
+const char *agent_server_text(const struct agent *a)
+{
+	return a->server_text;
+}
+
+uint64_t agent_ignored(const struct agent *a)
+{
+	return a->ignored;
+}

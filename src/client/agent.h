@@ -1,0 +1,109 @@
+/* A client without its sockets: the courier's rules (core/courier.h) and the messages (wire/message.h),
+ * behind calls for what the user wants, what arrived and what time it is. The library (kudos.c) drives it
+ * with ZeroMQ, the simulator with a network of its own.
+ *
+ * The driver calls agent_receive_*() for every message, then agent_tick() with the time, and again no later
+ * than agent_deadline(). Receive before ticking: silence is judged by what was received. All times are
+ * monotonic microseconds of one clock and never go back. Nothing here reads a clock, a socket or randomness:
+ * the same calls give the same answers.
+ *
+ * Messages may be lost, doubled and reordered by the driver at will. What is malformed is ignored and
+ * counted (agent_ignored()). */
+#ifndef CLIENT_AGENT_H
+#define CLIENT_AGENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kudos.h"
+
+struct agent;
+
+/* What the agent wants of its driver. All are called from within the calls below and must not call the agent
+ * again. Bytes and strings are valid during the call. Those of features that are not used may be NULL
+ * (counts, changed, use_notify, watch, state, done). */
+struct agent_io {
+	void *arg;
+	/* One message (one payload frame) to that leader, or to the server named last. Nothing needs to
+	 * arrive; but what can wait for the connection to come up should, for a while. */
+	void (*send_leader)(void *arg, size_t index, const void *data, size_t size);
+	void (*send_server)(void *arg, const void *data, size_t size);
+	/* Drop the connection to the former server and what is queued there, and connect to this client
+	 * endpoint. "": none for now. The same endpoint again means a fresh connection. */
+	void (*use_server)(void *arg, const char *client_endpoint);
+	/* The same for the notify endpoint ("": none for now); called only once something is watched.
+	 * watch() follows for every key; topics are "k", the key, NUL. */
+	void (*use_notify)(void *arg, const char *notify_endpoint);
+	void (*watch)(void *arg, const char *key);
+
+	void (*result)(void *arg, const struct kudos_result *result);
+	/* error: KUDOS_OK, KUDOS_BEHIND or what else the server said; counts is NULL then. */
+	void (*counts)(void *arg, uint64_t id, int error, const int64_t *counts, size_t n);
+	void (*changed)(void *arg, const char *key, int64_t count);
+	void (*state)(void *arg, uint64_t id, int error, const struct kudos_status *status);
+	void (*done)(void *arg, uint64_t id, int error);
+};
+
+struct agent_options {
+	const char *const *leaders; /* endpoints, for kudos_status alone; kept by reference */
+	size_t leader_count;	    /* 0 only with a server */
+	const char *server;	    /* this one alone, no leader; NULL: ask. Kept by reference */
+	int64_t linger_us;	    /* how long a batch gathers before it is sent; 0: not at all */
+};
+
+/* NULL: out of memory. Sends nothing yet. */
+struct agent *agent_new(const struct agent_options *options, const struct agent_io *io);
+void agent_free(struct agent *a); /* takes NULL; tells nobody */
+
+/* Queues n likes of key; *ticket (may be NULL) is its number. Sends nothing by itself: tick after it, at once
+ * when agent_full(). KUDOS_BAD_KEY, KUDOS_BAD_AMOUNT, KUDOS_BUSY (the window and the open batch are full),
+ * -ENOMEM. */
+int agent_send(struct agent *a, int64_t now, const char *key, size_t size, int64_t n, uint64_t *ticket);
+/* Whether the open batch is full. */
+bool agent_full(const struct agent *a);
+/* From the next tick on the open batch waits neither to fill nor to age, only for room in the window. */
+void agent_push(struct agent *a);
+uint64_t agent_taken(const struct agent *a);
+uint64_t agent_resolved(const struct agent *a);
+/* Whether no like waits for its result. */
+bool agent_idle(const struct agent *a);
+
+/* Reads n counts (1..LIMIT_READ_KEYS); io.counts tells the answer under *id. The keys are copied. Retried
+ * until answered or cancelled. KUDOS_BAD_KEY, KUDOS_LIMIT, KUDOS_BUSY (too many unanswered), -ENOMEM. */
+int agent_read(struct agent *a, int64_t now, const char *const *keys, size_t n, uint64_t *id);
+/* Asks the leader (or the server, when pointed at one); io.state and io.done answer. KUDOS_BUSY, -ENOMEM. */
+int agent_status(struct agent *a, int64_t now, uint64_t *id);
+int agent_forget(struct agent *a, int64_t now, const char *target, uint64_t *id);
+/* Gives up waiting for an answer; unknown ids are ignored. */
+void agent_cancel(struct agent *a, uint64_t id);
+/* io.changed is told the key's count from now on. Watching a key twice is once. KUDOS_BAD_KEY, KUDOS_LIMIT,
+ * -ENOMEM. */
+int agent_watch(struct agent *a, int64_t now, const char *key);
+
+/* Closes the session at the server, if there is one that was used and a server to tell. agent_closed() is
+ * true once that is done; the driver decides how long it waits for that. Send nothing after it. */
+void agent_close(struct agent *a);
+bool agent_closed(const struct agent *a);
+
+/* What arrived: from leader `index`, from the server named last, from its notify endpoint. */
+void agent_receive_leader(struct agent *a, int64_t now, size_t index, const void *data, size_t size);
+void agent_receive_server(struct agent *a, int64_t now, const void *data, size_t size);
+void agent_receive_notify(struct agent *a, int64_t now, const void *data, size_t size);
+
+void agent_tick(struct agent *a, int64_t now);
+int64_t agent_deadline(const struct agent *a); /* NEVER: nothing to do until a call or a message */
+
+/* Why nothing has come of what was asked since then: KUDOS_BAD_VERSION, KUDOS_NO_LEADER (none has said
+ * anything since), KUDOS_NO_SERVER (the leader knows none; or the one pointed at has said nothing since),
+ * else KUDOS_TIMEOUT. */
+int agent_why(const struct agent *a, int64_t since);
+/* The text of the last error message from the other side, "" when none. */
+const char *agent_told(const struct agent *a);
+/* The server in use: its client endpoint, and "s2 (tcp://…)"; "" when none. Valid until the next call. */
+const char *agent_server_endpoint(const struct agent *a);
+const char *agent_server_text(const struct agent *a);
+/* How many messages were ignored because they were malformed or made no sense. */
+uint64_t agent_ignored(const struct agent *a);
+
+#endif

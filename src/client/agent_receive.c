@@ -1,0 +1,377 @@
+/* What arrives at a client: checked, and told to the courier or to the user. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/agent_state.h"
+
+/* Cut to what fits; a NUL inside would end it, which the decoder does not let through for names. */
+static void copy_text(char *to, size_t room, struct text from)
+{
+	size_t size = from.size < room - 1 ? from.size : room - 1;
+	memcpy(to, from.data, size);
+	memset(to + size, 0, room - size);
+}
+
+static void remember_told(struct agent *a, const struct message *m)
+{
+	copy_text(a->told, sizeof a->told, m->error.text);
+	if (m->error.code == KUDOS_BAD_VERSION)
+		a->bad_version = true;
+}
+
+static void hex_id(char out[20], uint64_t id)
+{
+	static const char digits[] = "0123456789abcdef";
+	for (size_t i = 0; i < 16; i++)
+		out[i] = digits[(id >> (60 - 4 * i)) & 15];
+	memset(out + 16, 0, 4);
+}
+
+/* Ends the request with this error. */
+static void fail(struct agent *a, struct request *r, int error)
+{
+	if (r->internal)
+		;
+	else if (r->type == MESSAGE_COUNT)
+		a->io.counts(a->io.arg, r->base.id, error, NULL, 0);
+	else if (r->type == MESSAGE_STATUS)
+		a->io.state(a->io.arg, r->base.id, error, NULL);
+	else
+		a->io.done(a->io.arg, r->base.id, error);
+	free(r);
+}
+
+/* Whether the request with that id waits for this kind of answer. */
+static bool expects(const struct agent *a, uint64_t id, enum message_type type)
+{
+	for (const struct courier_request *r = a->courier.requests; r; r = r->next) {
+		if (r->id == id)
+			return ((const struct request *)r)->type == type;
+	}
+	return false;
+}
+
+static void tell_watched(struct agent *a, struct watched *w, int64_t count)
+{
+	if (w->told && w->count == count)
+		return;
+	w->told = true;
+	w->count = count;
+	a->io.changed(a->io.arg, w->key, count);
+}
+
+/* A change that was published after the question was asked is newer than its answer. */
+static void tell_all_watched(struct agent *a, const struct request *r, const int64_t *counts)
+{
+	for (size_t i = 0; i < r->text_count; i++) {
+		struct watched *w = watches_find(&a->watches, r->texts[i].data, r->texts[i].size);
+		if (w && w->heard_at < r->asked_at)
+			tell_watched(a, w, counts[i]);
+	}
+}
+
+static bool on_counts(struct agent *a, const struct message *m)
+{
+	if (!expects(a, m->counts.id, MESSAGE_COUNT))
+		return true; /* the second answer to a question asked twice */
+	struct request *r = agent_answered(a, m->counts.id);
+	if (m->counts.count != r->text_count)
+		fail(a, r, KUDOS_PROTOCOL);
+	else {
+		if (r->internal)
+			tell_all_watched(a, r, m->counts.counts);
+		else
+			a->io.counts(a->io.arg, r->base.id, 0, m->counts.counts, m->counts.count);
+		free(r);
+	}
+	return true;
+}
+
+static void fill_row(struct kudos_server_status *to, const struct status_row *row)
+{
+	static const char *const states[] = {
+	    [SERVER_DOWN] = "down", [SERVER_CATCHING_UP] = "catching-up", [SERVER_UP] = "up"};
+	copy_text(to->name, sizeof to->name, row->server.name);
+	copy_text(to->client_endpoint, sizeof to->client_endpoint, row->server.client_endpoint);
+	copy_text(to->notify_endpoint, sizeof to->notify_endpoint, row->server.notify_endpoint);
+	hex_id(to->node, row->server.node.id);
+	strcpy(to->state, states[row->state]);
+	to->clients = row->load.clients;
+	to->keys = row->load.keys;
+	to->likes_total = row->load.likes_total;
+	to->events_per_s = row->load.events_per_s;
+	to->lag_records = row->load.lag_records;
+	to->journal_bytes = row->load.journal_bytes;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct kudos_server_status *x = a, *y = b;
+	int order = strcmp(x->name, y->name);
+	return order ? order : strcmp(x->node, y->node);
+}
+
+static void tell_state(struct agent *a, uint64_t id, const struct message *m, const char *leader)
+{
+	size_t rows = m->state.row_count;
+	struct kudos_status *s = calloc(1, sizeof *s + rows * sizeof s->servers[0]);
+	if (!s) {
+		a->io.state(a->io.arg, id, KUDOS_NO_MEMORY, NULL);
+		return;
+	}
+	strncpy(s->leader_endpoint, leader, sizeof s->leader_endpoint - 1);
+	hex_id(s->leader_incarnation, m->state.incarnation);
+	s->members = m->state.members;
+	s->server_count = rows;
+	for (size_t i = 0; i < rows; i++)
+		fill_row(&s->servers[i], &m->state.rows[i]);
+	qsort(s->servers, rows, sizeof s->servers[0], by_name);
+	a->io.state(a->io.arg, id, 0, s);
+	free(s);
+}
+
+static void find_notify_endpoint(struct agent *a, const struct message *m)
+{
+	for (size_t i = 0; i < m->state.row_count && !a->notify_known; i++) {
+		const struct server_row *row = &m->state.rows[i].server;
+		if (!node_equal(row->node, a->server_node) || row->notify_endpoint.size == 0)
+			continue;
+		char endpoint[LIMIT_ENDPOINT + 1];
+		copy_text(endpoint, sizeof endpoint, row->notify_endpoint);
+		agent_use_notify(a, endpoint);
+		/* What changed before the subscription has to be read. */
+		a->watch_round = 0;
+		a->watch_at = 0;
+	}
+}
+
+static bool on_state(struct agent *a, const struct message *m, const char *leader)
+{
+	if (!expects(a, m->state.id, MESSAGE_STATUS))
+		return true;
+	struct request *r = agent_answered(a, m->state.id);
+	if (r->internal)
+		find_notify_endpoint(a, m);
+	else
+		tell_state(a, r->base.id, m, leader);
+	free(r);
+	return true;
+}
+
+static bool on_done(struct agent *a, const struct message *m)
+{
+	if (expects(a, m->done.id, MESSAGE_FORGET))
+		fail(a, agent_answered(a, m->done.id), KUDOS_OK);
+	return true;
+}
+
+/* What the server in use says. Each returns whether the message made sense. */
+
+static bool on_welcome(struct agent *a, int64_t now, const struct message *m)
+{
+	if (m->welcome.version != PROTOCOL_VERSION)
+		a->bad_version = true;
+	if (m->welcome.version != PROTOCOL_VERSION || m->welcome.node.id == 0) {
+		if (m->welcome.node.id == 0)
+			strcpy(a->told, "a leader answers there, not a server");
+		courier_not_serving(&a->courier, now);
+		return false;
+	}
+	a->bad_version = false;
+	a->server_node = m->welcome.node;
+	agent_name_server(a, m->welcome.name.data, m->welcome.name.size);
+	courier_welcome(&a->courier, now, m->welcome.session, m->welcome.serving);
+	return true;
+}
+
+static bool on_ack(struct agent *a, int64_t now, const struct message *m)
+{
+	for (size_t i = 0; i < m->ack.position_count; i++)
+		courier_position(&a->courier, m->ack.positions[i]);
+	for (size_t i = 0; i < m->ack.range_count; i++)
+		courier_acked(&a->courier, now, m->ack.session, m->ack.ranges[i].lo, m->ack.ranges[i].hi);
+	return true;
+}
+
+static bool on_refused(struct agent *a, int64_t now, const struct message *m)
+{
+	copy_text(a->told, sizeof a->told, m->refused.text);
+	courier_refused(&a->courier, now, m->refused.session, m->refused.seq, m->refused.code);
+	return true;
+}
+
+/* Trouble that may pass here or that another server does not have is dealt with; the rest ends the request.
+ */
+static bool on_server_error(struct agent *a, int64_t now, const struct message *m)
+{
+	uint64_t id = m->error.id;
+	remember_told(a, m);
+	switch (m->error.code) {
+	case KUDOS_NO_HELLO:
+		courier_no_hello(&a->courier, now);
+		return true;
+	case KUDOS_NOT_SERVING:
+	case KUDOS_BAD_VERSION:
+		courier_not_serving(&a->courier, now);
+		return true;
+	case KUDOS_BUSY:
+	case KUDOS_LIMIT:
+		if (id == 0 && a->courier.state == COURIER_GREETING) {
+			courier_not_serving(&a->courier, now); /* it has clients enough */
+			return true;
+		}
+		if (m->error.code == KUDOS_BUSY) {
+			courier_postpone(&a->courier, now, id);
+			return true;
+		}
+		break;
+	default:
+		break;
+	}
+	struct request *r = id ? agent_answered(a, id) : NULL;
+	if (r)
+		fail(a, r, m->error.code);
+	return true;
+}
+
+static bool handle_server(struct agent *a, int64_t now, const struct message *m)
+{
+	switch (m->type) {
+	case MESSAGE_WELCOME:
+		return on_welcome(a, now, m);
+	case MESSAGE_PONG:
+		return true;
+	case MESSAGE_ACK:
+		return on_ack(a, now, m);
+	case MESSAGE_REFUSED:
+		return on_refused(a, now, m);
+	case MESSAGE_CLOSED:
+		courier_session_closed(&a->courier, m->closed.session);
+		return true;
+	case MESSAGE_COUNTS:
+		return on_counts(a, m);
+	case MESSAGE_STATE:
+		return on_state(a, m, "");
+	case MESSAGE_DONE:
+		return on_done(a, m);
+	case MESSAGE_ERROR:
+		return on_server_error(a, now, m);
+	default:
+		return false;
+	}
+}
+
+void agent_receive_server(struct agent *a, int64_t now, const void *data, size_t size)
+{
+	struct message m;
+	if (message_decode(data, size, &m) != 0) {
+		a->ignored++;
+		return;
+	}
+	a->server_heard_at = now;
+	courier_heard(&a->courier, now);
+	if (!handle_server(a, now, &m))
+		a->ignored++;
+	message_deinit(&m);
+}
+
+/* What a leader says. */
+
+static bool on_assigned(struct agent *a, int64_t now, const struct message *m)
+{
+	size_t count =
+	    m->assigned.server_count < COURIER_SERVERS ? m->assigned.server_count : COURIER_SERVERS;
+	struct courier_server *servers = calloc(count + 1, sizeof *servers);
+	if (!servers)
+		return false; /* asked again like an answer that was lost */
+	for (size_t i = 0; i < count; i++) {
+		const struct server_row *row = &m->assigned.servers[i];
+		servers[i].node = row->node;
+		copy_text(servers[i].name, sizeof servers[i].name, row->name);
+		copy_text(servers[i].client_endpoint, sizeof servers[i].client_endpoint,
+			  row->client_endpoint);
+		copy_text(servers[i].notify_endpoint, sizeof servers[i].notify_endpoint,
+			  row->notify_endpoint);
+	}
+	a->no_server = count == 0;
+	courier_assigned(&a->courier, now, m->assigned.session, servers, count);
+	free(servers);
+	return true;
+}
+
+static bool on_leader_error(struct agent *a, int64_t now, const struct message *m)
+{
+	remember_told(a, m);
+	if (m->error.code == KUDOS_NO_HELLO)
+		return true; /* it is greeted again with the next question */
+	if (m->error.id == 0) {
+		if (m->error.code == KUDOS_NO_SERVER) {
+			a->no_server = true;
+			courier_no_server(&a->courier, now);
+		}
+		return true;
+	}
+	if (m->error.code == KUDOS_BUSY) {
+		courier_postpone(&a->courier, now, m->error.id);
+		return true;
+	}
+	struct request *r = agent_answered(a, m->error.id);
+	if (r)
+		fail(a, r, m->error.code);
+	return true;
+}
+
+static bool handle_leader(struct agent *a, int64_t now, size_t index, const struct message *m)
+{
+	switch (m->type) {
+	case MESSAGE_WELCOME:
+		a->bad_version = m->welcome.version != PROTOCOL_VERSION;
+		return !a->bad_version;
+	case MESSAGE_PONG:
+		return true;
+	case MESSAGE_ASSIGNED:
+		return on_assigned(a, now, m);
+	case MESSAGE_STATE:
+		return on_state(a, m, a->options.leaders[index]);
+	case MESSAGE_DONE:
+		return on_done(a, m);
+	case MESSAGE_ERROR:
+		return on_leader_error(a, now, m);
+	default:
+		return false;
+	}
+}
+
+void agent_receive_leader(struct agent *a, int64_t now, size_t index, const void *data, size_t size)
+{
+	struct message m;
+	if (index >= a->options.leader_count || message_decode(data, size, &m) != 0) {
+		a->ignored++;
+		return;
+	}
+	a->leader_heard_at = now;
+	if (!handle_leader(a, now, index, &m))
+		a->ignored++;
+	message_deinit(&m);
+}
+
+/* What the notify endpoint publishes. */
+
+void agent_receive_notify(struct agent *a, int64_t now, const void *data, size_t size)
+{
+	struct message m;
+	if (message_decode(data, size, &m) != 0) {
+		a->ignored++;
+		return;
+	}
+	if (m.type == MESSAGE_CHANGED) {
+		struct watched *w = watches_find(&a->watches, m.changed.key.data, m.changed.key.size);
+		if (w) {
+			w->heard_at = now;
+			tell_watched(a, w, m.changed.count);
+		}
+	} else {
+		a->ignored++;
+	}
+	message_deinit(&m);
+}

@@ -1,0 +1,53 @@
+/* What is inside an agent; for agent.c and agent_receive.c alone. */
+#ifndef CLIENT_AGENT_STATE_H
+#define CLIENT_AGENT_STATE_H
+
+#include "base/bytes.h"
+#include "client/agent.h"
+#include "client/watches.h"
+#include "core/courier.h"
+#include "wire/message.h"
+
+struct request {
+	struct courier_request base; /* first: the courier's pointer is ours */
+	enum message_type type;	     /* COUNT, STATUS or FORGET */
+	bool internal;		     /* asked by the agent itself, for the watches */
+	int64_t asked_at;
+	size_t text_count; /* keys, or the one node to forget */
+	struct text texts[];
+	/* then their bytes */
+};
+
+struct agent {
+	struct courier courier;
+	struct agent_options options;
+	struct agent_io io;
+	struct bytes scratch; /* the message being sent */
+	int64_t now;	      /* of the tick under way */
+	uint64_t last_id;
+	uint64_t ignored;
+
+	struct node server_node; /* as its welcome told; 0: not yet */
+	char server_text[LIMIT_NAME + LIMIT_ENDPOINT + 8];
+
+	int64_t leader_asked_at, leader_heard_at, server_heard_at; /* -1: never */
+	bool no_server;						   /* the leader's last word */
+	bool bad_version;
+	char told[LIMIT_TEXT + 1];
+
+	struct watches watches;
+	uint64_t watch_read;  /* id of the reading under way; 0: none */
+	uint64_t notify_ask;  /* id of the status asked for the notify endpoint; 0: none */
+	bool notify_known;    /* io.use_notify was told the endpoint of the server in use */
+	unsigned watch_round; /* readings since the server in use was taken */
+	int64_t watch_at;     /* the next one */
+};
+
+/* Writes server_text. */
+void agent_name_server(struct agent *a, const char *name, size_t size);
+/* Tells the driver the notify endpoint and all watched keys, when there are any. */
+void agent_use_notify(struct agent *a, const char *endpoint);
+/* The request with that id is answered: the caller frees it. NULL: unknown. */
+struct request *agent_answered(struct agent *a, uint64_t id);
+
+#endif

@@ -1,0 +1,188 @@
+/* The calls that wait for their answer, each at most the handle's timeout. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "client/handle.h"
+#include "kudos.h"
+
+/* "tcp://…, tcp://…" */
+static void name_leaders(const struct kudos *k, char *out, size_t room)
+{
+	size_t used = 0;
+	out[0] = '\0';
+	for (size_t i = 0; i < k->leader_count && used < room; i++)
+		used += (size_t)snprintf(out + used, room - used, "%s%s", i ? ", " : "", k->leaders[i]);
+}
+
+/* Says why nothing came in time, and what to do about it. */
+static int explain(struct kudos *k, int64_t since)
+{
+	char leaders[512];
+	double seconds = (double)k->timeout / (double)SECOND;
+	const char *server = agent_server_endpoint(k->agent);
+	const char *told = agent_told(k->agent);
+	int error = agent_why(k->agent, since);
+	name_leaders(k, leaders, sizeof leaders);
+	switch (error) {
+	case KUDOS_NO_LEADER:
+		return handle_fail(k, error,
+				   "%s: no leader answered within %g s: start kudos-leader or give --leader",
+				   leaders, seconds);
+	case KUDOS_NO_SERVER:
+		if (k->server)
+			return handle_fail(k, error, "%s: no server answered within %g s%s%s", k->server,
+					   seconds, *told ? ": " : "", told);
+		return handle_fail(k, error, "%s: the leader knows no server that is up: start kudos-server",
+				   leaders);
+	case KUDOS_BAD_VERSION:
+		return handle_fail(k, error, "%s%s%s", kudos_error_text(error), *told ? ": " : "", told);
+	default:
+		return handle_fail(k, KUDOS_TIMEOUT, "%s%sno answer within %g s%s%s", server,
+				   *server ? ": " : "", seconds, *told ? "; last error: " : "", told);
+	}
+}
+
+/* What the other side refused. */
+static int refuse(struct kudos *k, int error, const char *what)
+{
+	const char *told = agent_told(k->agent);
+	if (error)
+		handle_fail(k, error, "%s: %s%s%s", what, kudos_error_text(error), *told ? ": " : "", told);
+	return error;
+}
+
+typedef bool (*condition_fn)(const struct kudos *k);
+
+static int wait_for(struct kudos *k, condition_fn met)
+{
+	int64_t since = clock_now();
+	int64_t until = since + k->timeout;
+	for (;;) {
+		bool any;
+		int r = handle_pass(k, &any);
+		if (r || met(k))
+			return r;
+		if (k->now >= until)
+			return explain(k, since);
+		if (any)
+			continue;
+		r = handle_wait(k, until);
+		if (r && r != HANDLE_INTERRUPTED)
+			return r;
+	}
+}
+
+static bool resolved(const struct kudos *k)
+{
+	return k->awaited == 0;
+}
+
+static bool all_resolved(const struct kudos *k)
+{
+	return agent_idle(k->agent);
+}
+
+static bool has_room(const struct kudos *k)
+{
+	return !agent_full(k->agent);
+}
+
+static bool answered(const struct kudos *k)
+{
+	return k->answer.arrived;
+}
+
+int kudos_like(kudos *k, const char *key, int64_t n)
+{
+	uint64_t ticket;
+	int r = kudos_send(k, key, n, &ticket);
+	if (r == KUDOS_BUSY) {
+		r = wait_for(k, has_room);
+		if (r == 0)
+			r = kudos_send(k, key, n, &ticket);
+	}
+	if (r)
+		return r;
+	k->awaited = ticket;
+	agent_push(k->agent);
+	r = wait_for(k, resolved);
+	if (r) {
+		k->awaited = 0;
+		return r;
+	}
+	return refuse(k, k->awaited_error, key);
+}
+
+int kudos_flush(kudos *k)
+{
+	agent_push(k->agent);
+	return wait_for(k, all_resolved);
+}
+
+/* Waits for the answer to the question just asked; *answer is it. */
+static int wait_for_answer(struct kudos *k, int asked, const char *what, struct answer *answer)
+{
+	if (asked == KUDOS_BAD_KEY)
+		return handle_fail(k, asked, "%s", kudos_error_text(asked));
+	if (asked < 0)
+		return handle_fail_errno(k, asked, what);
+	if (asked > 0)
+		return handle_fail(k, asked, "%s: %s", what, kudos_error_text(asked));
+	int r = wait_for(k, answered);
+	if (r)
+		agent_cancel(k->agent, k->answer.id);
+	*answer = k->answer;
+	k->answer = (struct answer){0};
+	return r ? r : refuse(k, answer->error, what);
+}
+
+int kudos_count(kudos *k, const char *const *keys, size_t n, int64_t *counts)
+{
+	struct answer answer;
+	for (size_t i = 0; i < n; i++) {
+		if (kudos_check_key(keys[i], strlen(keys[i])))
+			return handle_fail(k, KUDOS_BAD_KEY, "key \"%.140s\": %s", keys[i],
+					   kudos_error_text(KUDOS_BAD_KEY));
+	}
+	k->answer = (struct answer){.counts = counts, .count_size = n};
+	int asked = agent_read(k->agent, clock_now(), keys, n, &k->answer.id);
+	return wait_for_answer(k, asked, "count", &answer);
+}
+
+int kudos_status(kudos *k, struct kudos_status **status)
+{
+	struct answer answer;
+	k->answer = (struct answer){0};
+	int asked = agent_status(k->agent, clock_now(), &k->answer.id);
+	int r = wait_for_answer(k, asked, "status", &answer);
+	if (r == 0)
+		*status = answer.status;
+	return r;
+}
+
+int kudos_forget(kudos *k, const char *node)
+{
+	struct answer answer;
+	k->answer = (struct answer){0};
+	int asked = agent_forget(k->agent, clock_now(), node, &k->answer.id);
+	return wait_for_answer(k, asked, node, &answer);
+}
+
+int kudos_watch(kudos *k, const char *key)
+{
+	int r = agent_watch(k->agent, clock_now(), key);
+	if (r < 0)
+		return handle_fail_errno(k, r, "watch");
+	if (r)
+		return handle_fail(k, r, "key \"%.140s\": %s%s", key, kudos_error_text(r),
+				   r == KUDOS_LIMIT ? ": at most 1000 keys are watched" : "");
+	return 0;
+}
+
+const char *kudos_server(const kudos *k)
+{
+	return agent_server_text(k->agent);
+}

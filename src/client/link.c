@@ -1,0 +1,111 @@
+#include "client/link.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "kudos.h"
+
+int link_open(struct link *l, enum socket_kind kind, const char *endpoint, void *context, int epoll_fd)
+{
+	void *socket = socket_new(context, kind);
+	if (!socket)
+		return -errno;
+	/* What is not answered is sent again, elsewhere if need be: nothing is worth waiting for at the end.
+	 */
+	int linger = 0, fd = -1;
+	size_t size = sizeof fd;
+	int r = zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger) == 0 &&
+			zmq_getsockopt(socket, ZMQ_FD, &fd, &size) == 0
+		    ? 0
+		    : -errno;
+	if (r == 0)
+		r = socket_connect(socket, endpoint);
+	struct epoll_event event = {.events = EPOLLIN};
+	if (r == 0 && epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+		r = -errno;
+	if (r) {
+		socket_free(&socket);
+		return r;
+	}
+	*l = (struct link){.socket = socket, .kind = kind, .fd = fd};
+	return 0;
+}
+
+void link_close(struct link *l, int epoll_fd)
+{
+	if (!l->socket)
+		return;
+	epoll_ctl(epoll_fd, EPOLL_CTL_DEL, l->fd, NULL);
+	socket_free(&l->socket);
+	bytes_deinit(&l->waiting);
+	l->waiting_count = 0;
+}
+
+/* The oldest message that waits. */
+static size_t front(const struct link *l)
+{
+	size_t size;
+	memcpy(&size, l->waiting.data, sizeof size);
+	return size;
+}
+
+static void drop_front(struct link *l)
+{
+	size_t size = sizeof size + front(l);
+	memmove(l->waiting.data, l->waiting.data + size, l->waiting.size - size);
+	l->waiting.size -= size;
+	l->waiting_count--;
+}
+
+static int keep_waiting(struct link *l, const void *data, size_t size, size_t keep)
+{
+	while (l->waiting_count >= keep)
+		drop_front(l);
+	uint8_t *room = bytes_extend(&l->waiting, sizeof size + size);
+	if (!room) {
+		l->waiting.failed = false;
+		return -ENOMEM;
+	}
+	memcpy(room, &size, sizeof size);
+	memcpy(room + sizeof size, data, size);
+	l->waiting_count++;
+	return 0;
+}
+
+int link_send(struct link *l, const void *data, size_t size, size_t keep)
+{
+	if (!l->socket)
+		return 0;
+	int r = link_flush(l);
+	if (r)
+		return r;
+	if (l->waiting_count == 0) {
+		r = socket_send(l->socket, NULL, 0, data, size);
+		if (r <= 0)
+			return r;
+	}
+	return keep_waiting(l, data, size, keep);
+}
+
+int link_flush(struct link *l)
+{
+	while (l->waiting_count) {
+		int r = socket_send(l->socket, NULL, 0, l->waiting.data + sizeof(size_t), front(l));
+		if (r < 0)
+			return r;
+		if (r > 0)
+			return 0;
+		drop_front(l);
+	}
+	return 0;
+}
+
+bool link_ready(const struct link *l)
+{
+	int events = 0;
+	size_t size = sizeof events;
+	if (!l->socket || zmq_getsockopt(l->socket, ZMQ_EVENTS, &events, &size) != 0)
+		return false;
+	return (events & ZMQ_POLLIN) || (l->waiting_count && (events & ZMQ_POLLOUT));
+}

@@ -1,0 +1,33 @@
+/* One connection of a client: a socket, made when it is first needed, and what could not be sent yet because
+ * the connection is not up. */
+#ifndef CLIENT_LINK_H
+#define CLIENT_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/bytes.h"
+#include "net/socket.h"
+
+struct link {
+	void *socket; /* NULL: closed */
+	enum socket_kind kind;
+	int fd;		      /* its ZMQ_FD, in the epoll set */
+	struct bytes waiting; /* messages, each behind its size as a size_t */
+	size_t waiting_count;
+};
+
+/* Opens and adds to the epoll set. KUDOS_BAD_ENDPOINT or a negative errno; the link is closed then. */
+int link_open(struct link *l, enum socket_kind kind, const char *endpoint, void *context, int epoll_fd);
+/* Drops everything that was not sent yet. Takes a closed one. */
+void link_close(struct link *l, int epoll_fd);
+
+/* Sends, or keeps at most `keep` messages until the connection is up; older ones make way. 0 or a negative
+ * errno; nothing is sent on a closed link. */
+int link_send(struct link *l, const void *data, size_t size, size_t keep);
+/* Sends what waits as far as it goes. 0 or a negative errno. */
+int link_flush(struct link *l);
+/* Whether a message can be received, or one that waits can be sent. */
+bool link_ready(const struct link *l);
+
+#endif

@@ -1,0 +1,419 @@
+/* Membership, and what rests on it: when this server may take clients, and what all members have agreed may
+ * be dropped.
+ *
+ * Agreement (I14) is judged only on vectors that every member sent while serving and while it held the very
+ * membership that this server holds. A membership counts once it is durable here: it is announced (by its
+ * digest) only then. */
+#include "core/replica.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "kudos.h"
+
+#define TICK (50 * MS)
+#define VECTOR_INTERVAL (200 * MS)
+#define AGREE_INTERVAL (500 * MS)
+#define IDLE_INTERVAL (5 * SECOND)
+#define IDLE_MARGIN                                                                                         \
+	(60 * SECOND) /* servers that did not take the session's last batch leave its close to the one that \
+			 did */
+
+/* ---- membership ---- */
+
+static void peer_deinit(struct peer *p)
+{
+	vector_deinit(&p->vector);
+	vector_deinit(&p->sample);
+	vector_deinit(&p->covered);
+}
+
+/* Makes peers the other living members, keeping what is known of those that stay. */
+static int match_peers(struct replica *r)
+{
+	struct peer *peers = calloc(r->members.count + 1, sizeof *peers);
+	if (!peers)
+		return -ENOMEM;
+	size_t count = 0;
+	for (size_t i = 0; i < r->members.count; i++) {
+		const struct member *m = &r->members.list[i];
+		if (m->forgotten || node_equal(m->node, r->config.self.node))
+			continue;
+		struct peer *old = replica_peer(r, m->node);
+		peers[count] = old ? *old : (struct peer){.node = m->node};
+		if (old)
+			old->node = (struct node){0}; /* moved */
+		count++;
+	}
+	for (size_t i = 0; i < r->peer_count; i++) {
+		if (r->peers[i].node.id != 0)
+			peer_deinit(&r->peers[i]);
+	}
+	free(r->peers);
+	r->peers = peers;
+	r->peer_count = count;
+	return 0;
+}
+
+/* The staged membership is durable: from now on it is the one this server announces and judges by. */
+int replica_membership_committed(struct replica *r)
+{
+	size_t before = r->members.count - members_alive(&r->members);
+	bool changed = members_digest(&r->staged) != r->digest || !r->meta_durable;
+	if (members_copy(&r->members, &r->staged) < 0 || match_peers(r) < 0)
+		return -ENOMEM;
+	r->meta_durable = true;
+	if (!changed)
+		return 0;
+	r->digest = members_digest(&r->members);
+	for (size_t i = 0; i < r->peer_count; i++) {
+		struct peer *p = &r->peers[i];
+		p->has_sample = p->has_covered = p->confirmed = false;
+	}
+	r->target.count = 0;
+	/* What a node sent before it was forgotten and nobody has applied must not get in any more. */
+	if (r->members.count - members_alive(&r->members) > before)
+		replica_drop_waiting(r);
+	return replica_push(r, (struct action){.type = ACTION_MEMBERS});
+}
+
+/* A memory-only node whose endpoint this one has bound now is gone with everything it held. */
+static void forget_predecessor(struct replica *r)
+{
+	const struct member *self = &r->config.self;
+	for (size_t i = 0; i < r->staged.count; i++) {
+		struct member *m = &r->staged.list[i];
+		if (m->ephemeral && !m->forgotten && !node_equal(m->node, self->node) &&
+		    strcmp(m->client_endpoint, self->client_endpoint) == 0) {
+			m->forgotten = true;
+			r->meta_dirty = true;
+		}
+	}
+}
+
+void replica_retired_changed(struct replica *r)
+{
+	r->retired_digest = 0;
+	for (size_t i = 0; i < r->retired.count; i++)
+		r->retired_digest += hash_pair(r->retired.at[i].origin.id, r->retired.at[i].lsn, 0);
+}
+
+static int retire(struct replica *r, struct position at)
+{
+	if (vector_set(&r->retired, at.origin, at.lsn) < 0)
+		return -ENOMEM;
+	vector_remove(&r->v, at.origin);
+	struct log *log = map_remove(&r->logs, at.origin.id, 0);
+	if (log) {
+		for (size_t i = 0; i < log->waiting_count; i++) {
+			r->waiting_bytes -= log->waiting[i]->raw_size;
+			record_unref(log->waiting[i]);
+		}
+		free(log->waiting);
+		free(log);
+	}
+	replica_retired_changed(r);
+	return 0;
+}
+
+/* Others have retired these. Where everything of one is applied here, it may be retired here, too; else it is
+ * missing. */
+static int merge_retired(struct replica *r, const struct position *retired, size_t count)
+{
+	r->lacks_retired = false;
+	for (size_t i = 0; i < count; i++) {
+		struct position at = retired[i];
+		if (vector_get(&r->retired, at.origin) >= at.lsn ||
+		    origin_equal(at.origin, r->config.self.origin))
+			continue;
+		if (!replica_has(r, at.origin, at.lsn)) {
+			r->lacks_retired = true;
+			continue;
+		}
+		if (retire(r, at) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int replica_members(struct replica *r, int64_t now, bool from_leader, const struct member *rows, size_t count,
+		    const struct position *retired, size_t retired_count)
+{
+	if (from_leader)
+		r->met_leader = true;
+	int e = members_merge(&r->staged, rows, count);
+	if (e == -E2BIG)
+		e = 0; /* more nodes than there may be: those that fit are kept */
+	if (e < 0)
+		return e;
+	if (e == 1)
+		r->meta_dirty = true;
+	/* Where members listen is news at once; it rides with the next commit of the membership, as it is no
+	 * part of it. */
+	if (e == 2 && !r->meta_dirty && !r->meta_committing) {
+		if (members_copy(&r->members, &r->staged) < 0 ||
+		    replica_push(r, (struct action){.type = ACTION_MEMBERS}) < 0)
+			return -ENOMEM;
+	}
+	forget_predecessor(r);
+	if (retired_count && merge_retired(r, retired, retired_count) < 0)
+		return -ENOMEM;
+	return replica_repair(r, now);
+}
+
+int replica_forget(struct replica *r, int64_t now, struct node node)
+{
+	(void)now;
+	struct member *m = members_find(&r->staged, node);
+	if (!m)
+		return KUDOS_UNKNOWN_NODE;
+	if (!m->forgotten) {
+		m->forgotten = true;
+		r->meta_dirty = true;
+	}
+	return 0;
+}
+
+bool replica_is_forgotten(const struct replica *r)
+{
+	const struct member *self = members_find(&r->members, r->config.self.node);
+	return self && self->forgotten;
+}
+
+/* ---- when to serve ---- */
+
+static bool repaired(const struct replica *r)
+{
+	struct map_slot *slot;
+	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
+		const struct log *log = slot->value;
+		if (!replica_has(r, log->origin, log->damaged))
+			return false;
+	}
+	return true;
+}
+
+static bool may_serve(const struct replica *r, int64_t now)
+{
+	bool someone = false, missing = false;
+	if (!r->meta_durable || r->committing || r->snapshot_from.id != 0 || r->lacks_retired)
+		return false;
+	if (!r->established && !r->met_leader && !r->config.alone)
+		return false; /* it cannot know yet whether there are others */
+	for (size_t i = 0; i < r->peer_count; i++) {
+		const struct peer *p = &r->peers[i];
+		if (!replica_reachable(p, now)) {
+			missing = true;
+			continue;
+		}
+		if (!p->confirmed)
+			return false;
+		someone = someone || p->serving;
+	}
+	if (missing && now - r->started < r->config.grace)
+		return false;
+	/* A new node must not begin with nothing beside members that may hold something. */
+	if (!r->established && missing && !someone)
+		return false;
+	return replica_covers(r, &r->target) && repaired(r);
+}
+
+int replica_judge_phase(struct replica *r, int64_t now)
+{
+	if (r->phase != PHASE_CATCHING_UP || !may_serve(r, now))
+		return 0;
+	r->phase = PHASE_SERVING;
+	if (!r->established) {
+		r->established = true;
+		r->meta_dirty = true;
+	}
+	return replica_push(r, (struct action){.type = ACTION_PUBLISH_VECTOR});
+}
+
+void replica_drain(struct replica *r)
+{
+	if (r->phase == PHASE_SERVING)
+		r->phase = PHASE_DRAINING;
+}
+
+/* ---- what all agree may be dropped ---- */
+
+static bool same_view(const struct replica *r, const struct peer *p)
+{
+	return p->heard != 0 && p->serving && p->digest == r->digest;
+}
+
+/* Takes each peer's next sample once the last one is reached here: under a steady stream of likes the newest
+ * vector of a peer is never quite reached, a kept one is soon. */
+static int advance_samples(struct replica *r)
+{
+	for (size_t i = 0; i < r->peer_count; i++) {
+		struct peer *p = &r->peers[i];
+		if (!p->has_sample || !replica_covers(r, &p->sample))
+			continue;
+		struct vector spare = p->covered;
+		p->covered = p->sample;
+		p->has_covered = true;
+		p->sample = spare;
+		p->has_sample = same_view(r, p);
+		if (p->has_sample && vector_copy(&p->sample, &p->vector) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static bool all_covered(const struct replica *r)
+{
+	for (size_t i = 0; i < r->peer_count; i++) {
+		if (!r->peers[i].has_covered)
+			return false;
+	}
+	return true;
+}
+
+/* I8: every member had applied the close when it sent a vector that this server has reached since. */
+static bool close_agreed(const struct replica *r, struct position close)
+{
+	if (vector_get(&r->retired, close.origin) >= close.lsn)
+		return true;
+	for (size_t i = 0; i < r->peer_count; i++) {
+		if (vector_get(&r->peers[i].covered, close.origin) < close.lsn)
+			return false;
+	}
+	return true;
+}
+
+static int forget_sessions(struct replica *r)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < r->closing_count; i++) {
+		const struct seen *seen = sessions_find(&r->sessions, r->closing[i]);
+		if (seen && (seen->pending.count > 0 || !close_agreed(r, seen->closed)))
+			r->closing[kept++] = r->closing[i];
+		else if (seen && sessions_forget(&r->sessions, r->closing[i]) < 0)
+			return -ENOMEM;
+	}
+	r->closing_count = kept;
+	return 0;
+}
+
+/* Whether nothing more will ever come of the origin: it is no member's present run. */
+static bool origin_over(const struct replica *r, struct origin origin)
+{
+	if (origin_equal(origin, r->config.self.origin))
+		return false;
+	for (size_t i = 0; i < r->peer_count; i++) {
+		if (origin_equal(r->peers[i].origin, origin))
+			return false;
+	}
+	return true;
+}
+
+static bool retirement_agreed(const struct replica *r, const struct log *log)
+{
+	uint64_t last = vector_get(&r->v, log->origin);
+	if (last == 0 || log->known != last || log->appended != last || !origin_over(r, log->origin))
+		return false;
+	for (size_t i = 0; i < r->peer_count; i++) {
+		if (!same_view(r, &r->peers[i]) || vector_get(&r->peers[i].vector, log->origin) != last)
+			return false;
+	}
+	return true;
+}
+
+static int retire_origins(struct replica *r)
+{
+	for (size_t i = 0; i < r->v.count;) {
+		struct position at = r->v.at[i];
+		const struct log *log = map_get(&r->logs, at.origin.id, 0);
+		if (!log || !retirement_agreed(r, log)) {
+			i++;
+			continue;
+		}
+		if (retire(r, at) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int replica_agree(struct replica *r, int64_t now)
+{
+	(void)now;
+	if (advance_samples(r) < 0)
+		return -ENOMEM;
+	if (r->phase == PHASE_CATCHING_UP || !r->meta_durable || !all_covered(r))
+		return 0;
+	if (forget_sessions(r) < 0)
+		return -ENOMEM;
+	return r->committing ? 0 : retire_origins(r);
+}
+
+int replica_floor(struct replica *r, const struct vector *checkpoint, struct vector *floor)
+{
+	floor->count = 0;
+	for (size_t i = 0; i < r->peer_count; i++) {
+		if (!same_view(r, &r->peers[i]))
+			return 0;
+	}
+	if (vector_copy(floor, checkpoint) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < floor->count; i++) {
+		struct position *at = &floor->at[i];
+		if (vector_get(&r->retired, at->origin) > 0)
+			continue; /* every member has all of it */
+		for (size_t k = 0; k < r->peer_count; k++) {
+			uint64_t lsn = vector_get(&r->peers[k].vector, at->origin);
+			at->lsn = lsn < at->lsn ? lsn : at->lsn;
+		}
+	}
+	return 0;
+}
+
+/* ---- time ---- */
+
+static int close_idle_sessions(struct replica *r, int64_t now)
+{
+	struct map_slot *slot;
+	for (size_t at = 0; (slot = map_next(&r->sessions.seen, &at));) {
+		const struct seen *seen = slot->value;
+		int64_t limit = r->config.session_idle + (seen->accepted_here ? 0 : IDLE_MARGIN);
+		if (seen_closed(seen) || seen->pending.count > 0 || now - seen->active < limit)
+			continue;
+		if (replica_push(r, (struct action){.type = ACTION_CLOSE_IDLE, .session = seen->session}) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int replica_tick(struct replica *r, int64_t now)
+{
+	if (now < r->next_tick)
+		return 0;
+	r->next_tick = now + TICK;
+	if (now >= r->next_vector && r->meta_durable) {
+		r->next_vector = now + VECTOR_INTERVAL;
+		if (replica_push(r, (struct action){.type = ACTION_PUBLISH_VECTOR}) < 0)
+			return -ENOMEM;
+	}
+	if (now >= r->next_agree) {
+		r->next_agree = now + AGREE_INTERVAL;
+		if (replica_agree(r, now) < 0)
+			return -ENOMEM;
+	}
+	if (now >= r->next_idle && r->phase == PHASE_SERVING) {
+		r->next_idle = now + IDLE_INTERVAL;
+		if (close_idle_sessions(r, now) < 0)
+			return -ENOMEM;
+	}
+	if (replica_repair(r, now) < 0)
+		return -ENOMEM;
+	return replica_judge_phase(r, now);
+}
+
+int64_t replica_deadline(const struct replica *r)
+{
+	return r->next_tick;
+}

@@ -1,0 +1,318 @@
+/* Clients' batches and the group commit: what has gathered while the last group was on its way to disk
+ * becomes the next.
+ *
+ * A group is: first this server's own record(s) with all pending batches, then peers' records, in journal
+ * order. The own record goes first so that a session's close in the same group is applied after it: a vector
+ * that shows the close as applied shows every batch of that session accepted here, too (what I8 rests on). */
+#include "core/replica.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "kudos.h"
+
+static int refuse(struct replica *r, uint64_t client, const struct batch *b, int error)
+{
+	r->stats.refused++;
+	return replica_push(r, (struct action){.type = ACTION_REFUSE,
+					       .client = client,
+					       .session = b->session,
+					       .seq = b->seq,
+					       .error = error});
+}
+
+static int answer(struct replica *r, const struct waiter *w)
+{
+	bool mixed = w->lsn == UINT64_MAX; /* applied in a record that need not be this server's */
+	return replica_push(r, (struct action){.type = w->seq ? ACTION_ACK : ACTION_CLOSED,
+					       .client = w->client,
+					       .session = w->session,
+					       .seq = w->seq,
+					       .lsn = mixed ? 0 : w->lsn});
+}
+
+static int wait_for(struct replica *r, struct waiter w)
+{
+	if (replica_reserve((void **)&r->waiters, r->waiter_count, &r->waiter_capacity, sizeof w) < 0)
+		return -ENOMEM;
+	r->waiters[r->waiter_count++] = w;
+	return 0;
+}
+
+/* Already counted, here and durably (I2: what is applied is durable): acknowledge, when K peers are asked for
+ * as soon as they have reached what is applied here now. */
+static int answer_again(struct replica *r, uint64_t client, const struct batch *b)
+{
+	struct waiter w = {.client = client, .session = b->session, .seq = b->seq, .lsn = UINT64_MAX};
+	if (r->config.ack_peers == 0)
+		return answer(r, &w);
+	if (vector_copy(&w.needs, &r->v) < 0)
+		return -ENOMEM;
+	if (wait_for(r, w) < 0) {
+		vector_deinit(&w.needs);
+		return -ENOMEM;
+	}
+	return replica_acknowledge(r);
+}
+
+static int add_pending(struct replica *r, int64_t now, uint64_t client, struct seen *seen,
+		       struct batch_box *box)
+{
+	if (replica_reserve((void **)&r->pending, r->pending_count, &r->pending_capacity, sizeof box) < 0 ||
+	    intervals_add(&seen->pending, box->batch.seq, box->batch.seq) < 0)
+		return -ENOMEM;
+	seen->active = now;
+	seen->accepted_here = true;
+	r->pending[r->pending_count++] = batch_box_ref(box);
+	r->pending_bytes += box->batch.raw_size;
+	return wait_for(
+	    r, (struct waiter){.client = client, .session = box->batch.session, .seq = box->batch.seq});
+}
+
+/* Whether a batch on its way to disk has the number but other content (I5). */
+static bool conflicts(const struct replica *r, const struct batch *b)
+{
+	for (size_t i = 0; i < r->pending_count; i++) {
+		const struct batch *other = &r->pending[i]->batch;
+		if (other->seq == b->seq && session_equal(other->session, b->session))
+			return other->raw_size != b->raw_size || memcmp(other->raw, b->raw, b->raw_size) != 0;
+	}
+	return false; /* in the group being committed: its bytes are no longer looked through */
+}
+
+int replica_batch(struct replica *r, int64_t now, uint64_t client, struct batch_box *box)
+{
+	const struct batch *b = &box->batch;
+	if (r->phase != PHASE_SERVING)
+		return refuse(r, client, b, KUDOS_NOT_SERVING);
+	if (r->waiter_count >= LIMIT_WAITERS)
+		return refuse(r, client, b, KUDOS_BUSY);
+	if (sessions_forgotten(&r->sessions, b->session))
+		return refuse(r, client, b, KUDOS_EXPIRED); /* I9 */
+	struct seen *seen = sessions_find(&r->sessions, b->session);
+	if (seen && intervals_has(&seen->applied, b->seq))
+		return answer_again(r, client, b);
+	if (seen && seen_closed(seen))
+		return refuse(r, client, b, KUDOS_EXPIRED);
+	if (seen && intervals_has(&seen->pending, b->seq)) {
+		if (conflicts(r, b))
+			return refuse(r, client, b, KUDOS_CONFLICT);
+		return wait_for(r, (struct waiter){.client = client, .session = b->session, .seq = b->seq});
+	}
+	if (r->pending_bytes + b->raw_size > LIMIT_PENDING_BYTES ||
+	    (!seen && r->sessions.seen.count >= LIMIT_SESSIONS) ||
+	    (seen && seen->applied.count + seen->pending.count >= LIMIT_SEEN_INTERVALS))
+		return refuse(r, client, b, KUDOS_BUSY);
+	if (!seen)
+		seen = sessions_get(&r->sessions, b->session, now);
+	return seen ? add_pending(r, now, client, seen, box) : -ENOMEM;
+}
+
+int replica_close(struct replica *r, int64_t now, uint64_t client, struct batch_box *box)
+{
+	struct seen *seen = sessions_find(&r->sessions, box->batch.session);
+	struct waiter w = {.client = client, .session = box->batch.session};
+	if (!seen || seen_closed(seen)) /* never used, closed, or forgotten already */
+		return answer(r, &w);
+	if (r->phase != PHASE_SERVING)
+		return refuse(r, client, &box->batch, KUDOS_NOT_SERVING);
+	if (intervals_has(&seen->pending, 0))
+		return wait_for(r, w);
+	return add_pending(r, now, client, seen, box);
+}
+
+/* The pending batches that may still be logged, in order; those of sessions that were closed meanwhile are
+ * refused: their close is applied here, so nothing of them may enter this server's log any more. */
+static int sift_pending(struct replica *r)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < r->pending_count; i++) {
+		struct batch_box *box = r->pending[i];
+		struct seen *seen = sessions_find(&r->sessions, box->batch.session);
+		if (seen && !seen_closed(seen)) {
+			r->pending[kept++] = box;
+			continue;
+		}
+		if (seen && intervals_remove(&seen->pending, box->batch.seq) < 0)
+			return -ENOMEM;
+		batch_box_unref(box);
+	}
+	r->pending_count = kept;
+	return 0;
+}
+
+static int add_to_group(struct replica *r, struct record *record)
+{
+	if (replica_reserve((void **)&r->group, r->group_count, &r->group_capacity, sizeof record) < 0) {
+		record_unref(record);
+		return -ENOMEM;
+	}
+	r->group[r->group_count++] = record;
+	return replica_push(r, (struct action){.type = ACTION_APPEND, .record = record_ref(record)});
+}
+
+/* One own record of pending batches from `first` on, as many as fit; tells how many. */
+static int add_own_record(struct replica *r, struct log *own, size_t first, size_t *taken)
+{
+	size_t n = 0, bytes = 0;
+	while (first + n < r->pending_count && n < LIMIT_RECORD_BATCHES) {
+		bytes += r->pending[first + n]->batch.raw_size;
+		if (bytes > LIMIT_RECORD_BYTES)
+			break;
+		n++;
+	}
+	struct record *record =
+	    record_new((struct position){own->origin, own->appended + 1}, &r->pending[first], n);
+	if (!record)
+		return -ENOMEM;
+	own->appended++;
+	own->known = own->appended;
+	*taken = n;
+	return add_to_group(r, record);
+}
+
+static int add_own_records(struct replica *r)
+{
+	if (sift_pending(r) < 0)
+		return -ENOMEM;
+	if (r->pending_count == 0)
+		return 0;
+	struct log *own = replica_log(r, r->config.self.origin);
+	if (!own)
+		return -ENOMEM;
+	own->owner = r->config.self.node;
+	for (size_t first = 0, taken; first < r->pending_count; first += taken) {
+		if (add_own_record(r, own, first, &taken) < 0)
+			return -ENOMEM;
+	}
+	for (size_t i = 0; i < r->pending_count; i++)
+		batch_box_unref(r->pending[i]);
+	r->pending_count = 0;
+	r->pending_bytes = 0;
+	return 0;
+}
+
+/* Finds out what waiters without an lsn wait for. Their batch is in the group that was just made or applied:
+ * the last own record of it is what they wait for. Or it is neither pending nor applied: its session was
+ * closed before it was logged, and they are refused. */
+static int settle_waiters(struct replica *r)
+{
+	const struct log *own = map_get(&r->logs, r->config.self.origin.id, 0);
+	size_t kept = 0;
+	for (size_t i = 0; i < r->waiter_count; i++) {
+		struct waiter *w = &r->waiters[i];
+		const struct seen *seen = w->lsn ? NULL : sessions_find(&r->sessions, w->session);
+		struct batch b = {.session = w->session, .seq = w->seq};
+		if (!w->lsn && seen &&
+		    (intervals_has(&seen->pending, w->seq) || intervals_has(&seen->applied, w->seq)))
+			w->lsn = own->appended;
+		if (w->lsn)
+			r->waiters[kept++] = *w;
+		else if ((w->seq == 0 ? answer(r, w) : refuse(r, w->client, &b, KUDOS_EXPIRED)) < 0)
+			return -ENOMEM;
+	}
+	r->waiter_count = kept;
+	return 0;
+}
+
+int replica_flush(struct replica *r)
+{
+	if (r->committing || (r->pending_count == 0 && r->incoming_count == 0 && !r->meta_dirty))
+		return 0;
+	if (add_own_records(r) < 0 || settle_waiters(r) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < r->incoming_count; i++) {
+		struct record *record = r->incoming[i];
+		r->incoming[i] = NULL;
+		if (add_to_group(r, record) < 0)
+			return -ENOMEM;
+	}
+	r->incoming_count = 0;
+	r->incoming_bytes = 0;
+	if (r->meta_dirty) {
+		if (replica_push(r, (struct action){.type = ACTION_APPEND_META}) < 0)
+			return -ENOMEM;
+		r->meta_dirty = false;
+		r->meta_committing = true;
+	}
+	if (r->group_count == 0 && !r->meta_committing)
+		return 0; /* all that was pending was of closed sessions */
+	r->committing = true;
+	return replica_push(r, (struct action){.type = ACTION_COMMIT});
+}
+
+static size_t peers_that_reached(const struct replica *r, const struct waiter *w)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < r->peer_count; i++) {
+		const struct vector *v = &r->peers[i].vector;
+		bool reached = true;
+		if (w->lsn != UINT64_MAX) {
+			reached = vector_get(v, r->config.self.origin) >= w->lsn;
+		} else {
+			for (size_t k = 0; k < w->needs.count && reached; k++)
+				reached =
+				    vector_get(v, w->needs.at[k].origin) >= w->needs.at[k].lsn ||
+				    vector_get(&r->retired, w->needs.at[k].origin) >= w->needs.at[k].lsn;
+		}
+		n += reached;
+	}
+	return n;
+}
+
+/* Answers everyone whose batch is applied, and on enough peers; refuses those whose session closed before
+ * their batch was logged. */
+int replica_acknowledge(struct replica *r)
+{
+	uint64_t own = vector_get(&r->v, r->config.self.origin);
+	size_t kept = 0;
+	for (size_t i = 0; i < r->waiter_count; i++) {
+		struct waiter *w = &r->waiters[i];
+		if (w->lsn == 0 || (w->lsn != UINT64_MAX && w->lsn > own) ||
+		    (r->config.ack_peers > 0 && peers_that_reached(r, w) < r->config.ack_peers)) {
+			r->waiters[kept++] = *w;
+			continue;
+		}
+		if (answer(r, w) < 0)
+			return -ENOMEM;
+		vector_deinit(&w->needs);
+	}
+	r->waiter_count = kept;
+	return 0;
+}
+
+static int apply_own(struct replica *r, struct record *record)
+{
+	for (size_t i = 0; i < record->batch_count; i++) {
+		const struct batch *b = &record->batches[i];
+		struct seen *seen = sessions_find(&r->sessions, b->session);
+		if (seen && intervals_remove(&seen->pending, b->seq) < 0)
+			return -ENOMEM;
+	}
+	return replica_push(r, (struct action){.type = ACTION_PUBLISH, .record = record_ref(record)});
+}
+
+int replica_committed(struct replica *r, int64_t now)
+{
+	for (size_t i = 0; i < r->group_count; i++) {
+		struct record *record = r->group[i];
+		bool own = origin_equal(record->at.origin, r->config.self.origin);
+		if (replica_apply(r, record, now) < 0 || (own && apply_own(r, record) < 0))
+			return -ENOMEM;
+		record_unref(record);
+		r->group[i] = NULL;
+	}
+	r->group_count = 0;
+	r->committing = false;
+	if (r->meta_committing) {
+		r->meta_committing = false;
+		if (replica_membership_committed(r) < 0)
+			return -ENOMEM;
+	}
+	if (settle_waiters(r) < 0 || replica_acknowledge(r) < 0)
+		return -ENOMEM;
+	if (replica_push(r, (struct action){.type = ACTION_PUBLISH_VECTOR}) < 0)
+		return -ENOMEM;
+	return replica_judge_phase(r, now);
+}

@@ -1,0 +1,339 @@
+#include "core/courier.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "core/courier_route.h"
+
+#define SESSION_IDLE (60 * SECOND) /* then it is closed: long before a server would close it by itself */
+/* Though pongs arrive: a message was lost. Later than a server counts as silent; doubled each further time.
+ */
+#define RESEND_AFTER (1100 * MS)
+#define RESEND_DOUBLINGS 3
+#define BUSY_LEAST (20 * MS)
+#define BUSY_MOST (500 * MS)
+#define ANSWER_PATIENCE (300 * MS) /* a leader's, to a request */
+#define CLOSE_AGAIN (200 * MS)
+
+void courier_init(struct courier *c, const struct courier_options *options, const struct courier_ops *ops)
+{
+	*c = (struct courier){.ops = *ops, .linger = options->linger_us};
+	c->requests_end = &c->requests;
+	c->busy_backoff = BUSY_LEAST;
+	window_init(&c->window);
+	route_init(c, options);
+}
+
+void courier_deinit(struct courier *c)
+{
+	window_deinit(&c->window);
+}
+
+bool courier_needs_server(const struct courier *c)
+{
+	if (c->closing)
+		return !c->closed;
+	if (!window_idle(&c->window))
+		return true;
+	for (const struct courier_request *r = c->requests; r; r = r->next) {
+		if (!r->of_leader)
+			return true;
+	}
+	return false;
+}
+
+bool courier_needs_session(const struct courier *c)
+{
+	return c->session.number == 0 && !window_idle(&c->window) && !c->closing;
+}
+
+/* An answer of a leader may come twice, and late: a number that was used once must never be used again (I5).
+ * Numbers of one issuer only go up, so the highest is all that needs remembering. */
+static bool first_use(struct courier *c, struct session session)
+{
+	for (size_t i = 0; i < c->used_count; i++) {
+		if (c->used[i].issuer != session.issuer)
+			continue;
+		if (session.number <= c->used[i].number)
+			return false;
+		c->used[i].number = session.number;
+		return true;
+	}
+	if (c->used_count == COURIER_ISSUERS)
+		memmove(&c->used[0], &c->used[1], --c->used_count * sizeof c->used[0]);
+	c->used[c->used_count++] = session;
+	return true;
+}
+
+void courier_take_session(struct courier *c, int64_t now, struct session session)
+{
+	if (!session.issuer || !session.number || !courier_needs_session(c) || !first_use(c, session))
+		return;
+	c->session = session;
+	c->active_at = now;
+	window_begin_session(&c->window);
+}
+
+int courier_add(struct courier *c, int64_t now, const void *event, size_t size)
+{
+	int r = window_add(&c->window, now, event, size);
+	/* The tick that follows has work only for the first of a batch (it may need a server, a session, a
+	 * timer) and for the last. */
+	if (r == 0 && (c->window.open->events == 1 || window_full(&c->window)))
+		c->stirred = true;
+	return r;
+}
+
+void courier_push(struct courier *c)
+{
+	c->pushed = true;
+	c->stirred = true;
+}
+
+int courier_ask(struct courier *c, struct courier_request *request)
+{
+	if (c->request_count >= COURIER_REQUESTS)
+		return KUDOS_BUSY;
+	request->next = NULL;
+	request->due = 0;
+	request->tries = 0;
+	*c->requests_end = request;
+	c->requests_end = &request->next;
+	c->request_count++;
+	c->stirred = true;
+	return 0;
+}
+
+struct courier_request *courier_take_request(struct courier *c, uint64_t id, bool answered)
+{
+	struct courier_request **at = &c->requests;
+	while (*at && (*at)->id != id)
+		at = &(*at)->next;
+	struct courier_request *found = *at;
+	if (!found)
+		return NULL;
+	*at = found->next;
+	if (c->requests_end == &found->next)
+		c->requests_end = at;
+	c->request_count--;
+	c->stirred = true;
+	if (answered && !found->of_leader)
+		route_progress(c);
+	return found;
+}
+
+void courier_postpone(struct courier *c, int64_t now, uint64_t id)
+{
+	for (struct courier_request *r = c->requests; r; r = r->next) {
+		if (r->id == id)
+			r->due = now + BUSY_MOST;
+	}
+}
+
+void courier_close(struct courier *c)
+{
+	c->closing = true;
+	c->stirred = true;
+	/* A session in which nothing was ever sent is known to nobody. */
+	c->closed = c->session.number == 0 || c->window.numbered == c->window.base + 1;
+}
+
+void courier_session_closed(struct courier *c, struct session session)
+{
+	if (c->closing && session_equal(session, c->session))
+		c->closed = true;
+}
+
+void courier_acked(struct courier *c, int64_t now, struct session session, uint64_t lo, uint64_t hi)
+{
+	if (!c->session.number || !session_equal(session, c->session))
+		return;
+	if (!window_resolve(&c->window, lo, hi, KUDOS_OK, c->ops.result, c->ops.arg))
+		return;
+	c->active_at = now;
+	c->busy_backoff = BUSY_LEAST;
+	c->stirred = true;
+	route_progress(c);
+}
+
+void courier_position(struct courier *c, struct position position)
+{
+	for (size_t i = 0; i < c->position_count; i++) {
+		if (!origin_equal(c->positions[i].origin, position.origin))
+			continue;
+		if (c->positions[i].lsn < position.lsn)
+			c->positions[i].lsn = position.lsn;
+		return;
+	}
+	if (c->position_count == COURIER_POSITIONS)
+		memmove(&c->positions[0], &c->positions[1], --c->position_count * sizeof position);
+	c->positions[c->position_count++] = position;
+}
+
+/* The session is over. Whatever was sent in it may have been counted: it is never sent again. */
+static void expire(struct courier *c)
+{
+	window_resolve(&c->window, 0, UINT64_MAX, KUDOS_IN_DOUBT, c->ops.result, c->ops.arg);
+	c->session = (struct session){0};
+	c->closed = c->closing;
+}
+
+static void hold_back(struct courier *c, int64_t now, uint64_t seq)
+{
+	struct parcel *p = window_find(&c->window, seq);
+	if (!p)
+		return;
+	/* One pause, however many of the batches in flight are refused at once. */
+	if (now >= c->resume_at) {
+		c->resume_at = now + c->busy_backoff;
+		c->busy_backoff = earlier(c->busy_backoff * 2, BUSY_MOST);
+	}
+	p->due = c->resume_at;
+	p->tries = 0;
+	c->parcel_at = earlier(c->parcel_at, p->due);
+}
+
+void courier_refused(struct courier *c, int64_t now, struct session session, uint64_t seq, int error)
+{
+	if (!c->session.number || !session_equal(session, c->session))
+		return;
+	c->stirred = true;
+	switch (error) {
+	case KUDOS_EXPIRED:
+		expire(c);
+		return;
+	case KUDOS_NOT_SERVING:
+		courier_not_serving(c, now);
+		return;
+	case KUDOS_NO_HELLO:
+		courier_no_hello(c, now);
+		return;
+	case KUDOS_BAD_KEY:
+	case KUDOS_BAD_AMOUNT:
+	case KUDOS_TOO_LARGE:
+	case KUDOS_LIMIT:
+	case KUDOS_PROTOCOL:
+	case KUDOS_CONFLICT:
+		if (window_find(&c->window, seq))
+			window_resolve(&c->window, seq, seq, error, c->ops.result, c->ops.arg);
+		return;
+	default: /* busy, or trouble that may pass */
+		hold_back(c, now, seq);
+	}
+}
+
+static bool can_send(const struct courier *c)
+{
+	return c->state == COURIER_READY && c->session.number && !c->closing;
+}
+
+/* The open batch goes when it is full or old enough; while nothing can be sent it goes on gathering. */
+static void gather(struct courier *c, int64_t now)
+{
+	struct window *w = &c->window;
+	if (w->open && can_send(c) && now >= c->resume_at &&
+	    (c->pushed || window_full(w) || now - w->open->opened_at >= c->linger))
+		window_close(w);
+	if (!w->open)
+		c->pushed = false;
+}
+
+static void send_parcel(struct courier *c, int64_t now, struct parcel *p)
+{
+	unsigned doublings = p->tries < RESEND_DOUBLINGS ? p->tries : RESEND_DOUBLINGS;
+	p->due = now + (RESEND_AFTER << doublings);
+	p->tries++;
+	c->active_at = now;
+	c->ops.send_batch(c->ops.arg, c->session, p);
+}
+
+static void send_batches(struct courier *c, int64_t now)
+{
+	if (!can_send(c) || now < c->resume_at)
+		return;
+	struct parcel *p;
+	if (now >= c->parcel_at) {
+		c->parcel_at = NEVER;
+		uint64_t serial = 0;
+		while ((p = window_walk(&c->window, &serial))) {
+			if (p->due <= now)
+				send_parcel(c, now, p);
+			c->parcel_at = earlier(c->parcel_at, p->due);
+		}
+	}
+	while ((p = window_number(&c->window))) {
+		send_parcel(c, now, p);
+		c->parcel_at = earlier(c->parcel_at, p->due);
+	}
+}
+
+static void send_requests(struct courier *c, int64_t now)
+{
+	for (struct courier_request *r = c->requests; r; r = r->next) {
+		if (r->due > now || (!r->of_leader && c->state != COURIER_READY))
+			continue;
+		unsigned doublings = r->tries < RESEND_DOUBLINGS ? r->tries : RESEND_DOUBLINGS;
+		r->due = now + (r->of_leader ? ANSWER_PATIENCE : RESEND_AFTER << doublings);
+		r->tries++;
+		c->ops.send_request(c->ops.arg, r, c->leader);
+	}
+}
+
+static bool session_rests(const struct courier *c)
+{
+	return c->session.number && !c->closing && !window_in_flight(&c->window);
+}
+
+/* Also what keeps a like from going into a session that has long been left alone: the driver may have slept.
+ */
+static void close_idle_session(struct courier *c, int64_t now)
+{
+	if (!session_rests(c) || now - c->active_at < SESSION_IDLE)
+		return;
+	if (c->state == COURIER_READY)
+		c->ops.send_close(c->ops.arg, c->session);
+	c->session = (struct session){0};
+}
+
+void courier_tick(struct courier *c, int64_t now)
+{
+	c->stirred = false;
+	close_idle_session(c, now);
+	route_tick(c, now);
+	gather(c, now);
+	send_batches(c, now);
+	send_requests(c, now);
+	if (c->closing && !c->closed && c->state == COURIER_READY && c->close_at <= now) {
+		c->close_at = now + CLOSE_AGAIN;
+		c->ops.send_close(c->ops.arg, c->session);
+	}
+	route_judge_silence(c, now);
+}
+
+int64_t courier_deadline(const struct courier *c)
+{
+	if (c->stirred)
+		return 0;
+	int64_t at = route_deadline(c);
+	const struct window *w = &c->window;
+	if (can_send(c)) {
+		bool room = w->next - w->first < LIMIT_IN_FLIGHT;
+		int64_t send_at = NEVER;
+		if (window_in_flight(w))
+			send_at = c->parcel_at;
+		if (w->open && room)
+			send_at = earlier(send_at, c->pushed ? 0 : w->open->opened_at + c->linger);
+		if (send_at < c->resume_at)
+			send_at = c->resume_at;
+		at = earlier(at, send_at);
+	}
+	for (const struct courier_request *r = c->requests; r; r = r->next) {
+		if (r->of_leader || c->state == COURIER_READY)
+			at = earlier(at, r->due);
+	}
+	if (session_rests(c))
+		at = earlier(at, c->active_at + SESSION_IDLE);
+	if (c->closing && !c->closed && c->state == COURIER_READY)
+		at = earlier(at, c->close_at);
+	return at;
+}

@@ -1,0 +1,336 @@
+/* Peers' records: in order they join the next group, beyond a gap they wait (within a limit) while the gap is
+ * fetched from anyone who holds it. Vectors tell what is missing, a lost tail too. */
+#include "core/replica.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "kudos.h"
+
+#define GAP_GRACE (20 * MS)	 /* a record may still be on its way when a vector already shows it */
+#define FETCH_TIMEOUT (500 * MS) /* then another peer is asked */
+#define REACHABLE (1500 * MS)	 /* heard within */
+#define TELL_INTERVAL (200 * MS) /* how often one peer is told the membership at most */
+
+bool replica_reachable(const struct peer *p, int64_t now)
+{
+	return p->heard != 0 && now - p->heard < REACHABLE;
+}
+
+struct peer *replica_peer(struct replica *r, struct node node)
+{
+	for (size_t i = 0; i < r->peer_count; i++) {
+		if (node_equal(r->peers[i].node, node))
+			return &r->peers[i];
+	}
+	return NULL;
+}
+
+/* Puts the record among those that wait, unless it is there already or the limit is reached: it is fetched
+ * later then. */
+int replica_keep_waiting(struct replica *r, struct log *log, struct record *record)
+{
+	size_t i = log->waiting_count;
+	while (i > 0 && log->waiting[i - 1]->at.lsn > record->at.lsn)
+		i--;
+	if (i > 0 && log->waiting[i - 1]->at.lsn == record->at.lsn)
+		return 0;
+	if (r->waiting_bytes + record->raw_size > LIMIT_REORDER_BYTES)
+		return 0;
+	if (replica_reserve((void **)&log->waiting, log->waiting_count, &log->waiting_capacity,
+			    sizeof *log->waiting) < 0)
+		return -ENOMEM;
+	memmove(&log->waiting[i + 1], &log->waiting[i], (log->waiting_count - i) * sizeof *log->waiting);
+	log->waiting[i] = record_ref(record);
+	log->waiting_count++;
+	r->waiting_bytes += record->raw_size;
+	return 0;
+}
+
+static void drop_waiting(struct replica *r, struct log *log, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		r->waiting_bytes -= log->waiting[i]->raw_size;
+		record_unref(log->waiting[i]);
+	}
+	log->waiting_count -= count;
+	memmove(&log->waiting[0], &log->waiting[count], log->waiting_count * sizeof *log->waiting);
+}
+
+void replica_drop_waiting(struct replica *r)
+{
+	struct map_slot *slot;
+	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
+		struct log *log = slot->value;
+		drop_waiting(r, log, log->waiting_count);
+		log->known = log->appended; /* what members hold beyond, their next vectors show */
+	}
+}
+
+static int take(struct replica *r, struct log *log, struct record *record)
+{
+	if (replica_reserve((void **)&r->incoming, r->incoming_count, &r->incoming_capacity, sizeof record) <
+	    0)
+		return -ENOMEM;
+	r->incoming[r->incoming_count++] = record_ref(record);
+	r->incoming_bytes += record->raw_size;
+	log->appended = record->at.lsn;
+	log->tries = log->gone = 0;
+	return 0;
+}
+
+/* Those that waited for what has just been taken. */
+static int take_waiting(struct replica *r, struct log *log)
+{
+	size_t n = 0;
+	while (n < log->waiting_count && log->waiting[n]->at.lsn <= log->appended + 1) {
+		if (log->waiting[n]->at.lsn == log->appended + 1 && take(r, log, log->waiting[n]) < 0)
+			return -ENOMEM;
+		n++;
+	}
+	drop_waiting(r, log, n);
+	return 0;
+}
+
+static void note_known(struct log *log, uint64_t lsn, int64_t now)
+{
+	if (log->known < lsn)
+		log->known = lsn;
+	if (log->known <= log->appended)
+		log->gap_since = 0;
+	else if (log->gap_since == 0)
+		log->gap_since = now;
+}
+
+int replica_record(struct replica *r, int64_t now, struct record *record, bool published)
+{
+	struct position at = record->at;
+	if (origin_equal(at.origin, r->config.self.origin) || replica_has(r, at.origin, at.lsn))
+		return 0;
+	struct log *log = published ? map_get(&r->logs, at.origin.id, 0) : replica_log(r, at.origin);
+	if (!log)
+		return published || r->logs.count >= LIMIT_ORIGINS ? 0 : -ENOMEM;
+	/* What a forgotten node still publishes must not get in: others may have agreed without it (I14). So
+	 * only the runs of members are listened to; a run not known yet is known after its next vector. */
+	if (published && !replica_peer(r, log->owner))
+		return 0;
+	if (at.lsn <= log->appended)
+		return 0;
+	int e = 0;
+	if (at.lsn == log->appended + 1) {
+		e = take(r, log, record);
+		if (e == 0)
+			e = take_waiting(r, log);
+	} else {
+		r->stats.gaps++;
+		e = replica_keep_waiting(r, log, record);
+	}
+	note_known(log, at.lsn, now);
+	return e;
+}
+
+int replica_fetched(struct replica *r, int64_t now, struct origin origin)
+{
+	struct log *log = map_get(&r->logs, origin.id, 0);
+	if (!log)
+		return 0;
+	log->asked_until = 0;
+	if (log->known > log->appended)
+		log->gap_since = now - GAP_GRACE; /* there is more: ask on at once */
+	return replica_repair(r, now);
+}
+
+int replica_gone(struct replica *r, int64_t now, struct node from, struct origin origin)
+{
+	struct log *log = map_get(&r->logs, origin.id, 0);
+	if (!log || !node_equal(log->asked, from))
+		return 0;
+	log->asked_until = 0;
+	log->gone++;
+	log->tries++;
+	return replica_repair(r, now);
+}
+
+/* Who is to be asked for the log's next record: one who is there and holds it, the owner first, then in turn.
+ */
+static struct peer *holder(struct replica *r, const struct log *log, int64_t now, size_t *holders)
+{
+	struct peer *chosen = NULL;
+	*holders = 0;
+	for (size_t i = 0; i < r->peer_count; i++) {
+		struct peer *p = &r->peers[(i + log->tries) % r->peer_count];
+		if (!replica_reachable(p, now) || vector_get(&p->vector, log->origin) <= log->appended)
+			continue;
+		(*holders)++;
+		if (!chosen || (log->tries == 0 && node_equal(p->node, log->owner)))
+			chosen = p;
+	}
+	return chosen;
+}
+
+static int ask_snapshot(struct replica *r, struct node node)
+{
+	if (r->snapshot_from.id != 0)
+		return 0;
+	r->snapshot_from = node;
+	return replica_push(r, (struct action){.type = ACTION_SNAPSHOT, .node = node});
+}
+
+static int repair_log(struct replica *r, struct log *log, int64_t now)
+{
+	if (log->known <= log->appended || origin_equal(log->origin, r->config.self.origin)) {
+		log->gap_since = 0;
+		return 0;
+	}
+	if (log->gap_since == 0)
+		log->gap_since = now;
+	if (now < log->asked_until || now - log->gap_since < GAP_GRACE)
+		return 0;
+	size_t holders;
+	struct peer *p = holder(r, log, now, &holders);
+	if (!p)
+		return 0;
+	if (log->gone >=
+	    holders) /* nobody has the records any more: their effect is in everyone's checkpoint */
+		return ask_snapshot(r, p->node);
+	if (log->asked_until != 0)
+		log->tries++; /* the last one did not answer */
+	log->asked = p->node;
+	log->asked_until = now + FETCH_TIMEOUT;
+	r->stats.fetches++;
+	/* Records that wait here already need not be sent again. */
+	uint64_t to = log->waiting_count ? log->waiting[0]->at.lsn - 1 : vector_get(&p->vector, log->origin);
+	return replica_push(r, (struct action){.type = ACTION_FETCH,
+					       .node = p->node,
+					       .origin = log->origin,
+					       .from = log->appended + 1,
+					       .to = to});
+}
+
+/* An origin that others have retired is in nobody's journal for sure; its effect is in every serving member's
+ * checkpoint. */
+static int repair_retired(struct replica *r, int64_t now)
+{
+	for (size_t i = 0; r->lacks_retired && i < r->peer_count; i++) {
+		struct peer *p = &r->peers[(i + r->serial) % r->peer_count];
+		if (replica_reachable(p, now) && p->serving)
+			return ask_snapshot(r, p->node);
+	}
+	return 0;
+}
+
+int replica_repair(struct replica *r, int64_t now)
+{
+	if (repair_retired(r, now) < 0)
+		return -ENOMEM;
+	struct map_slot *slot;
+	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
+		if (repair_log(r, slot->value, now) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void replica_snapshot_ended(struct replica *r, int64_t now)
+{
+	r->snapshot_from = (struct node){0};
+	r->lacks_retired = false; /* the next exchange of retired origins tells */
+	struct map_slot *slot;
+	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
+		struct log *log = slot->value;
+		log->gone = 0; /* ask for records first again */
+		log->gap_since = log->known > log->appended ? now : 0;
+	}
+}
+
+/* What the peer holds and this server does not know of yet. */
+static int learn_positions(struct replica *r, struct peer *p, int64_t now)
+{
+	for (size_t i = 0; i < p->vector.count; i++) {
+		struct position at = p->vector.at[i];
+		if (replica_has(r, at.origin, at.lsn))
+			continue;
+		struct log *log = replica_log(r, at.origin);
+		if (!log)
+			return r->logs.count >= LIMIT_ORIGINS ? 0 : -ENOMEM;
+		note_known(log, at.lsn, now);
+	}
+	return 0;
+}
+
+static int keep_vector(struct replica *r, struct peer *p, const struct vector_message *m)
+{
+	struct vector view = {.at = (struct position *)m->at, .count = m->count};
+	if (vector_copy(&p->vector, &view) < 0)
+		return -ENOMEM;
+	if (m->digest != r->digest)
+		return 0;
+	if (m->serving && !p->has_sample) {
+		if (vector_copy(&p->sample, &view) < 0)
+			return -ENOMEM;
+		p->has_sample = true;
+	}
+	if (!p->confirmed && r->phase == PHASE_CATCHING_UP && m->retired == r->retired_digest) {
+		p->confirmed = true;
+		return vector_merge(&r->target, &view);
+	}
+	return 0;
+}
+
+/* Messages may be late: an earlier run's must not make the peer look as if that run were its present one. */
+static bool newer_run_or_serial(struct peer *p, const struct vector_message *m)
+{
+	if (origin_equal(p->origin, m->origin))
+		return m->serial > p->serial;
+	for (size_t i = 0; i < PEER_FORMER; i++) {
+		if (origin_equal(p->former[i], m->origin))
+			return false;
+	}
+	memmove(&p->former[1], &p->former[0], (PEER_FORMER - 1) * sizeof *p->former);
+	p->former[0] = p->origin;
+	p->origin = m->origin;
+	return true;
+}
+
+int replica_vector(struct replica *r, int64_t now, const struct vector_message *m)
+{
+	struct peer *p = replica_peer(r, m->node);
+	if (!p)
+		return 0;
+	if (!newer_run_or_serial(p, m))
+		return 0;
+	p->serial = m->serial;
+	p->heard = now;
+	p->digest = m->digest;
+	p->retired = m->retired;
+	p->serving = m->serving;
+	struct log *log = replica_log(r, m->origin);
+	if (log)
+		log->owner = m->node;
+	if (keep_vector(r, p, m) < 0 || learn_positions(r, p, now) < 0)
+		return -ENOMEM;
+	if ((m->digest != r->digest || m->retired != r->retired_digest) && now - p->told >= TELL_INTERVAL) {
+		p->told = now;
+		if (replica_push(r, (struct action){.type = ACTION_TELL_MEMBERS, .node = p->node}) < 0)
+			return -ENOMEM;
+	}
+	if (replica_repair(r, now) < 0 || (r->config.ack_peers && replica_acknowledge(r) < 0))
+		return -ENOMEM;
+	return r->phase == PHASE_CATCHING_UP ? replica_judge_phase(r, now) : 0;
+}
+
+struct vector_message replica_vector_message(struct replica *r)
+{
+	return (struct vector_message){
+	    .node = r->config.self.node,
+	    .origin = r->config.self.origin,
+	    .serial = r->serial++,
+	    .digest = r->digest,
+	    .retired = r->retired_digest,
+	    .serving = r->phase != PHASE_CATCHING_UP,
+	    .at = r->v.at,
+	    .count = r->v.count,
+	};
+}

@@ -1,0 +1,326 @@
+#include "core/replica.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "kudos.h"
+
+/* How many events ahead the table of counts is asked for: enough to hide one miss of the cache. */
+#define PREFETCH 8
+
+int replica_reserve(void **at, size_t count, size_t *capacity, size_t size)
+{
+	if (count < *capacity)
+		return 0;
+	size_t more = *capacity ? *capacity * 2 : 16;
+	void *bigger = realloc(*at, more * size);
+	if (!bigger)
+		return -ENOMEM;
+	*at = bigger;
+	*capacity = more;
+	return 0;
+}
+
+int replica_init(struct replica *r, const struct replica_config *config, int64_t now, bool established,
+		 const struct member *rows, size_t row_count)
+{
+	*r = (struct replica){
+	    .config = *config,
+	    .started = now,
+	    .established = established,
+	    .serial = 1,
+	    .meta_dirty = true, /* the fresh origin, before anything else (I4) */
+	};
+	if (r->config.session_idle == 0)
+		r->config.session_idle = 600 * SECOND;
+	if (r->config.grace == 0)
+		r->config.grace = 2 * SECOND;
+	counts_init(&r->counts, config->seed);
+	sessions_init(&r->sessions, config->seed);
+	map_init(&r->logs, config->seed);
+	int e = members_merge(&r->staged, rows, row_count);
+	if (e >= 0)
+		e = members_add(&r->staged, &config->self);
+	if (e >= 0 && members_find(&r->staged, config->self.node)->forgotten)
+		e = members_copy(&r->members, &r->staged); /* known at once: it must not even start */
+	return e < 0 ? e : 0;
+}
+
+static void log_free(struct log *log)
+{
+	for (size_t i = 0; i < log->waiting_count; i++)
+		record_unref(log->waiting[i]);
+	free(log->waiting);
+	free(log);
+}
+
+static void logs_clear(struct replica *r)
+{
+	struct map_slot *slot;
+	for (size_t at = 0; (slot = map_next(&r->logs, &at));)
+		log_free(slot->value);
+	map_deinit(&r->logs);
+	r->waiting_bytes = 0;
+}
+
+static void records_clear(struct record **records, size_t *count)
+{
+	for (size_t i = 0; i < *count; i++)
+		record_unref(records[i]);
+	*count = 0;
+}
+
+void replica_deinit(struct replica *r)
+{
+	struct action action;
+	while (replica_next(r, &action))
+		record_unref(action.record);
+	free(r->actions);
+	counts_deinit(&r->counts);
+	sessions_deinit(&r->sessions);
+	vector_deinit(&r->v);
+	vector_deinit(&r->retired);
+	vector_deinit(&r->target);
+	logs_clear(r);
+	members_deinit(&r->members);
+	members_deinit(&r->staged);
+	for (size_t i = 0; i < r->peer_count; i++) {
+		vector_deinit(&r->peers[i].vector);
+		vector_deinit(&r->peers[i].sample);
+		vector_deinit(&r->peers[i].covered);
+	}
+	free(r->peers);
+	for (size_t i = 0; i < r->pending_count; i++)
+		batch_box_unref(r->pending[i]);
+	free(r->pending);
+	for (size_t i = 0; i < r->waiter_count; i++)
+		vector_deinit(&r->waiters[i].needs);
+	free(r->waiters);
+	records_clear(r->incoming, &r->incoming_count);
+	free(r->incoming);
+	records_clear(r->group, &r->group_count);
+	free(r->group);
+	free(r->closing);
+	*r = (struct replica){0};
+}
+
+bool replica_next(struct replica *r, struct action *action)
+{
+	if (r->action_head == r->action_count) {
+		r->action_head = r->action_count = 0;
+		return false;
+	}
+	*action = r->actions[r->action_head++];
+	return true;
+}
+
+int replica_push(struct replica *r, struct action action)
+{
+	if (replica_reserve((void **)&r->actions, r->action_count, &r->action_capacity, sizeof action) < 0) {
+		record_unref(action.record);
+		return -ENOMEM;
+	}
+	r->actions[r->action_count++] = action;
+	return 0;
+}
+
+struct log *replica_log(struct replica *r, struct origin origin)
+{
+	struct log *log = map_get(&r->logs, origin.id, 0);
+	if (log || r->logs.count >= LIMIT_ORIGINS)
+		return log;
+	log = calloc(1, sizeof *log);
+	if (!log)
+		return NULL;
+	log->origin = origin;
+	log->appended = log->known = vector_get(&r->v, origin);
+	if (map_put(&r->logs, origin.id, 0, log) < 0) {
+		free(log);
+		return NULL;
+	}
+	return log;
+}
+
+bool replica_has(const struct replica *r, struct origin origin, uint64_t lsn)
+{
+	return vector_get(&r->v, origin) >= lsn || vector_get(&r->retired, origin) >= lsn;
+}
+
+bool replica_covers(const struct replica *r, const struct vector *v)
+{
+	return replica_reached(r, v->at, v->count);
+}
+
+bool replica_reached(const struct replica *r, const struct position *at, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!replica_has(r, at[i].origin, at[i].lsn))
+			return false;
+	}
+	return true;
+}
+
+static int apply_events(struct replica *r, const struct batch *b)
+{
+	for (size_t i = 0; i < b->event_count && i < PREFETCH; i++)
+		counts_prefetch(&r->counts, b->events[i].key, b->events[i].key_size);
+	for (size_t i = 0; i < b->event_count; i++) {
+		if (i + PREFETCH < b->event_count) {
+			const struct event *ahead = &b->events[i + PREFETCH];
+			counts_prefetch(&r->counts, ahead->key, ahead->key_size);
+		}
+		const struct event *e = &b->events[i];
+		if (counts_add(&r->counts, e->key, e->key_size, e->n) < 0)
+			return -ENOMEM;
+	}
+	r->stats.events += b->event_count;
+	return 0;
+}
+
+static int apply_close(struct replica *r, struct seen *seen, struct position at)
+{
+	if (seen_closed(seen))
+		return 0; /* one close is enough; every member takes the first that it applies */
+	if (replica_reserve((void **)&r->closing, r->closing_count, &r->closing_capacity,
+			    sizeof *r->closing) < 0)
+		return -ENOMEM;
+	r->closing[r->closing_count++] = seen->session;
+	seen->closed = at;
+	return 0;
+}
+
+static int apply_batch(struct replica *r, const struct batch *b, struct position at, int64_t now)
+{
+	/* A forgotten session's batches have all been applied everywhere (I8): this can only be one of them
+	 * again. */
+	if (sessions_forgotten(&r->sessions, b->session))
+		return 0;
+	struct seen *seen = sessions_get(&r->sessions, b->session, now);
+	if (!seen)
+		return -ENOMEM;
+	seen->active = now;
+	if (b->seq == 0)
+		return apply_close(r, seen, at);
+	if (intervals_has(&seen->applied, b->seq)) {
+		r->stats.duplicates++;
+		return 0;
+	}
+	r->stats.batches++;
+	if (intervals_add(&seen->applied, b->seq, b->seq) < 0)
+		return -ENOMEM;
+	return apply_events(r, b);
+}
+
+/* I1. The record is the next of its origin. -ENOMEM leaves it half applied: the server stops then, and starts
+ * anew from its journal. */
+int replica_apply(struct replica *r, const struct record *record, int64_t now)
+{
+	for (size_t i = 0; i < record->batch_count; i++) {
+		if (apply_batch(r, &record->batches[i], record->at, now) < 0)
+			return -ENOMEM;
+	}
+	r->stats.records++;
+	return vector_set(&r->v, record->at.origin, record->at.lsn);
+}
+
+uint64_t replica_lag(const struct replica *r)
+{
+	uint64_t lag = 0;
+	struct map_slot *slot;
+	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
+		const struct log *log = slot->value;
+		uint64_t applied = vector_get(&r->v, log->origin);
+		lag += log->known > applied ? log->known - applied : 0;
+	}
+	return lag;
+}
+
+void replica_unload(struct replica *r)
+{
+	counts_deinit(&r->counts);
+	counts_init(&r->counts, r->config.seed);
+	sessions_deinit(&r->sessions);
+	sessions_init(&r->sessions, r->config.seed);
+	r->v.count = 0;
+	r->retired.count = 0;
+	r->closing_count = 0;
+	logs_clear(r);
+	records_clear(r->incoming, &r->incoming_count);
+	r->incoming_bytes = 0;
+}
+
+int replica_load_count(struct replica *r, const char *key, size_t size, int64_t count)
+{
+	return counts_add(&r->counts, key, size, count);
+}
+
+int replica_load_seen(struct replica *r, struct session session, const struct interval *applied, size_t count,
+		      struct position closed, int64_t now)
+{
+	struct seen *seen = sessions_get(&r->sessions, session, now);
+	if (!seen)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		if (intervals_add(&seen->applied, applied[i].lo, applied[i].hi) < 0)
+			return -ENOMEM;
+	}
+	return closed.lsn ? apply_close(r, seen, closed) : 0;
+}
+
+int replica_load_forgotten(struct replica *r, uint64_t issuer, uint64_t lo, uint64_t hi)
+{
+	return sessions_forget_range(&r->sessions, issuer, lo, hi);
+}
+
+static int load_positions(struct vector *v, const struct position *at, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (vector_set(v, at[i].origin, at[i].lsn) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int replica_load_vector(struct replica *r, const struct position *at, size_t count)
+{
+	return load_positions(&r->v, at, count);
+}
+
+int replica_load_retired(struct replica *r, const struct position *at, size_t count)
+{
+	return load_positions(&r->retired, at, count);
+}
+
+int replica_loaded(struct replica *r)
+{
+	counts_mark_clean(&r->counts);
+	replica_retired_changed(r);
+	for (size_t i = 0; i < r->v.count; i++) {
+		if (!replica_log(r, r->v.at[i].origin))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* In journal order. A record above a gap (damage in the journal's middle) waits until the gap has been
+ * fetched, and is appended again then, which recovery passes over. */
+int replica_replay(struct replica *r, struct record *record, int64_t now)
+{
+	struct position at = record->at;
+	if (replica_has(r, at.origin, at.lsn))
+		return 0;
+	struct log *log = replica_log(r, at.origin);
+	if (!log)
+		return -ENOMEM;
+	if (log->known < at.lsn)
+		log->known = at.lsn;
+	if (log->appended + 1 != at.lsn) {
+		if (log->damaged < at.lsn)
+			log->damaged = at.lsn;
+		return replica_keep_waiting(r, log, record);
+	}
+	log->appended = at.lsn;
+	return replica_apply(r, record, now);
+}

@@ -1,0 +1,264 @@
+/* A server's rules. Everything that a server decides is decided here, from what it is told (batches, records,
+ * vectors, membership, the end of a commit, the time) and handed back as actions; there is no socket, disk,
+ * clock or thread. The server's driver (src/server/host.c) and the simulator (tests/sim) feed the same
+ * functions.
+ *
+ * The life of a like:    replica_batch ── replica_flush ── APPEND, COMMIT ── replica_committed ── PUBLISH,
+ * ACK and of a peer's:       replica_record ─ replica_flush ── APPEND, COMMIT ── replica_committed
+ *
+ * The files: replica.c (state, apply, actions), commit.c (clients' batches, the group commit), repair.c
+ * (peers' records, gaps, vectors), agree.c (membership, when to serve, what all members agree may be
+ * dropped).
+ *
+ * Functions that return int: 0, or -ENOMEM, after which the replica must not be used further (the server
+ * stops; all that was acknowledged is in the journal). Time is in microseconds of a clock that never goes
+ * back. One thread. */
+#ifndef CORE_REPLICA_H
+#define CORE_REPLICA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/ids.h"
+#include "base/map.h"
+#include "core/counts.h"
+#include "core/members.h"
+#include "core/record.h"
+#include "core/sessions.h"
+#include "core/vector.h"
+
+enum action_type {
+	ACTION_APPEND,	       /* record: journal it; encode it first when its raw is NULL */
+	ACTION_APPEND_META,    /* journal what replica_meta() tells: identity and membership */
+	ACTION_COMMIT,	       /* make durable what was appended, then call replica_committed() */
+	ACTION_PUBLISH,	       /* record, to every peer */
+	ACTION_PUBLISH_VECTOR, /* replica_vector_message(), to every peer */
+	ACTION_ACK,	   /* client: session, seq is durable; lsn: in this server's record, or 0: within V */
+	ACTION_REFUSE,	   /* client: session, seq is not accepted, because of error */
+	ACTION_CLOSED,	   /* client: session's close is durable */
+	ACTION_CLOSE_IDLE, /* session was idle for too long: replica_close() it, with client 0 */
+	ACTION_FETCH,	   /* ask node for origin's records from..to */
+	ACTION_SNAPSHOT,   /* ask node for a snapshot, then call replica_snapshot_ended() */
+	ACTION_TELL_MEMBERS, /* send node the membership and the retired origins */
+	ACTION_MEMBERS,	     /* the membership or a member's endpoints changed: look at members */
+};
+
+struct action {
+	enum action_type type;
+	struct record *record; /* a reference that the receiver of the action drops */
+	uint64_t client;
+	struct session session;
+	uint64_t seq;
+	uint64_t lsn;
+	int error;
+	struct node node;
+	struct origin origin;
+	uint64_t from, to;
+};
+
+enum phase {
+	PHASE_CATCHING_UP, /* new or restarted: takes no clients yet */
+	PHASE_SERVING,
+	PHASE_DRAINING, /* stopping: takes no new batches */
+};
+
+/* What is known of an origin's log. How far it is applied stands in V. */
+struct log {
+	struct origin origin;
+	struct node owner;	 /* whose run it is; 0: not known yet */
+	uint64_t appended;	 /* up to here handed to the journal */
+	uint64_t known;		 /* up to here somebody holds it */
+	uint64_t damaged;	 /* up to here it was in this server's own journal, before damage */
+	struct record **waiting; /* beyond a gap, sorted by lsn; owned references */
+	size_t waiting_count, waiting_capacity;
+	int64_t gap_since;   /* when appended < known was first noticed; 0: no gap */
+	int64_t asked_until; /* a fetch is on its way until then; 0: none */
+	struct node asked;   /* whom */
+	unsigned tries;	     /* fetches so far that brought nothing */
+	unsigned gone;	     /* answers in a row that said the records are not held any more */
+};
+
+#define PEER_FORMER 4
+
+/* Another member, as its vector messages show it. */
+struct peer {
+	struct node node;
+	struct origin origin;
+	struct origin former[PEER_FORMER]; /* its last runs before */
+	uint64_t serial;
+	int64_t heard;	  /* 0: never */
+	uint64_t digest;  /* of the membership it holds */
+	uint64_t retired; /* digest of its retired origins */
+	bool serving;
+	bool confirmed;	       /* its first vector under our membership is part of the target */
+	struct vector vector;  /* its newest */
+	struct vector sample;  /* one of its vectors under our membership, to be reached here … */
+	struct vector covered; /* … and the newest of those that were reached here */
+	bool has_sample, has_covered;
+	int64_t told; /* when it was last sent the membership */
+};
+
+struct waiter { /* a client that waits for the acknowledgement of a batch */
+	uint64_t client;
+	struct session session;
+	uint64_t seq;	     /* 0: of the session's close */
+	uint64_t lsn;	     /* this server's record that holds it; 0: not committed yet */
+	struct vector needs; /* seen before: what K peers must have reached (lsn is UINT64_MAX then) */
+};
+
+struct replica_config {
+	struct member self;   /* node, origin, endpoints, name, since, ephemeral */
+	uint64_t seed;	      /* for hash tables and the spreading of timers */
+	unsigned ack_peers;   /* acknowledge when so many others have it on disk too */
+	int64_t session_idle; /* close sessions after so long without a batch; 0: the default, 10 minutes */
+	int64_t grace;	      /* how long to wait for members that do not show up; 0: the default, 2 s */
+	bool alone;	      /* there is no leader to wait for before a first start */
+};
+
+struct replica {
+	struct replica_config config;
+	int64_t started;
+	enum phase phase;
+	bool established;  /* was serving once: what it holds counts as a member's state */
+	bool met_leader;   /* a leader has told it the membership since the start */
+	bool meta_durable; /* this run's origin is on disk (I4) */
+
+	struct counts counts;
+	struct sessions sessions;
+	struct vector v;       /* V */
+	struct vector retired; /* origin → its last lsn, applied by every member */
+	uint64_t retired_digest;
+	struct map logs; /* (origin, 0) → struct log, owned */
+
+	struct members members; /* as durable and announced */
+	struct members staged;	/* as it will be after the next commit */
+	bool meta_dirty;	/* staged (or established) is to be made durable */
+	bool meta_committing;
+	uint64_t digest;    /* of members */
+	struct peer *peers; /* owned; one for each other member that is not forgotten */
+	size_t peer_count;
+	struct vector
+	    target;	 /* what the peers had when they confirmed our membership: reach it, then serve */
+	uint64_t serial; /* of the next vector message */
+
+	struct batch_box **pending; /* for the next own record; owned references */
+	size_t pending_count, pending_capacity;
+	size_t pending_bytes;
+	struct waiter *waiters;
+	size_t waiter_count, waiter_capacity;
+	struct record **incoming; /* peers' records for the next group; owned references */
+	size_t incoming_count, incoming_capacity;
+	size_t incoming_bytes;
+	struct record **group; /* being committed, in journal order; owned references */
+	size_t group_count, group_capacity;
+	bool committing;
+	size_t waiting_bytes; /* of all logs' records beyond gaps */
+
+	struct session *closing; /* closed, seen entry still kept */
+	size_t closing_count, closing_capacity;
+
+	bool lacks_retired;	   /* others have retired an origin that is not fully applied here */
+	struct node snapshot_from; /* a snapshot is being fetched from there; 0: none */
+	int64_t next_tick, next_vector, next_agree, next_idle;
+
+	struct action *actions; /* a queue: action_head..action_count */
+	size_t action_head, action_count, action_capacity;
+
+	struct { /* since the start */
+		uint64_t events, batches, duplicates, records, fetches, refused, gaps;
+	} stats;
+};
+
+/* V is empty, membership is what meta said before (rows may be NULL, 0) plus self. Load what is on disk next,
+ * in this order: replica_load_*, replica_replay, replica_loaded. */
+int replica_init(struct replica *r, const struct replica_config *config, int64_t now, bool established,
+		 const struct member *rows, size_t row_count);
+void replica_deinit(struct replica *r);
+
+/* Recovery, and the adoption of a snapshot (I7), which is a recovery from another's checkpoint: */
+void replica_unload(struct replica *r); /* drops counts, sessions, V and retired; nothing may be committing */
+int replica_load_count(struct replica *r, const char *key, size_t size, int64_t count);
+int replica_load_seen(struct replica *r, struct session session, const struct interval *applied, size_t count,
+		      struct position closed, int64_t now);
+int replica_load_forgotten(struct replica *r, uint64_t issuer, uint64_t lo, uint64_t hi);
+int replica_load_vector(struct replica *r, const struct position *at, size_t count);
+int replica_load_retired(struct replica *r, const struct position *at, size_t count);
+int replica_loaded(struct replica *r);
+int replica_replay(struct replica *r, struct record *record, int64_t now);
+
+/* The next thing to do; false when there is nothing more. Actions are to be carried out in order. */
+bool replica_next(struct replica *r, struct action *action);
+
+/* From clients. The box is borrowed. client names the connection; it comes back in the actions. */
+int replica_batch(struct replica *r, int64_t now, uint64_t client, struct batch_box *box);
+/* close: a box with seq 0 (message_make_batch). */
+int replica_close(struct replica *r, int64_t now, uint64_t client, struct batch_box *box);
+/* Whether everything up to the positions is applied here. */
+bool replica_reached(const struct replica *r, const struct position *at, size_t count);
+
+/* Begins a group commit of what has gathered, unless one is on its way. */
+int replica_flush(struct replica *r);
+/* The group is durable: apply, publish, acknowledge. */
+int replica_committed(struct replica *r, int64_t now);
+
+/* From peers. The record is borrowed. published: it came on a notify port, not as an answer to a fetch. */
+int replica_record(struct replica *r, int64_t now, struct record *record, bool published);
+int replica_fetched(struct replica *r, int64_t now,
+		    struct origin origin); /* an answer to a fetch is complete */
+int replica_gone(struct replica *r, int64_t now, struct node from, struct origin origin);
+void replica_snapshot_ended(struct replica *r,
+			    int64_t now); /* adopted or given up; asks again when still needed */
+
+struct vector_message {
+	struct node node;
+	struct origin origin;
+	uint64_t serial, digest, retired;
+	bool serving;
+	const struct position *at;
+	size_t count;
+};
+int replica_vector(struct replica *r, int64_t now, const struct vector_message *m);
+/* This server's; at points into V. Counts the serial up. */
+struct vector_message replica_vector_message(struct replica *r);
+
+/* From a leader or a peer: membership and retired origins, merged by union. */
+int replica_members(struct replica *r, int64_t now, bool from_leader, const struct member *rows, size_t count,
+		    const struct position *retired, size_t retired_count);
+/* An operator's word, by node. 0, KUDOS_UNKNOWN_NODE, -ENOMEM. */
+int replica_forget(struct replica *r, int64_t now, struct node node);
+bool replica_is_forgotten(const struct replica *r); /* this server itself was */
+
+int replica_tick(struct replica *r, int64_t now);
+int64_t replica_deadline(const struct replica *r); /* when replica_tick() wants to be called next */
+void replica_drain(struct replica *r);
+
+/* What every member has applied and the checkpoint with this vector (retired origins included) covers (I6):
+ * the journal may drop it. Empty while not every member has agreed. */
+int replica_floor(struct replica *r, const struct vector *checkpoint, struct vector *floor);
+
+/* Records that somebody holds and this server has not applied. */
+uint64_t replica_lag(const struct replica *r);
+
+/* Within the core only. */
+struct log *replica_log(struct replica *r,
+			struct origin origin); /* finds or makes; NULL: no memory or over the limit */
+struct peer *replica_peer(struct replica *r, struct node node); /* NULL when not a living other member */
+int replica_push(struct replica *r, struct action action);
+int replica_apply(struct replica *r, const struct record *record, int64_t now);
+bool replica_has(const struct replica *r, struct origin origin, uint64_t lsn);
+bool replica_covers(const struct replica *r, const struct vector *v);
+bool replica_reachable(const struct peer *p, int64_t now);
+int replica_keep_waiting(struct replica *r, struct log *log, struct record *record);
+void replica_drop_waiting(struct replica *r);
+int replica_acknowledge(struct replica *r);
+int replica_agree(struct replica *r, int64_t now);
+void replica_retired_changed(struct replica *r);
+int replica_membership_committed(struct replica *r);
+int replica_judge_phase(struct replica *r, int64_t now);
+int replica_repair(struct replica *r, int64_t now);
+
+/* Makes room for one more element of size bytes: doubles. 0 or -ENOMEM. */
+int replica_reserve(void **at, size_t count, size_t *capacity, size_t size);
+
+#endif

@@ -1,0 +1,52 @@
+/* What decides whether a batch counts: for each session the numbers of its applied batches (`seen`), and the
+ * compact set of sessions that are closed and forgotten (DESIGN: session close).
+ *
+ *   open ──close applied──> closing (seen is kept) ──every member agrees──> forgotten (one number in
+ * `forgotten`) */
+#ifndef CORE_SESSIONS_H
+#define CORE_SESSIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/ids.h"
+#include "base/map.h"
+#include "core/intervals.h"
+
+struct seen {
+	struct session session;
+	struct intervals applied; /* batch numbers that are in the counts */
+	struct intervals pending; /* accepted here, on their way to disk */
+	struct position closed;	  /* the record that closed it; lsn 0: open */
+	int64_t active;		  /* when something of it was last accepted or applied here, µs */
+	bool accepted_here;	  /* the last batch came from a client of this server */
+};
+
+struct issuer {
+	uint64_t id;
+	struct intervals forgotten; /* session numbers */
+};
+
+struct sessions {
+	struct map seen;    /* (issuer, number) → struct seen, owned */
+	struct map issuers; /* (issuer, 0) → struct issuer, owned */
+};
+
+void sessions_init(struct sessions *s, uint64_t seed);
+void sessions_deinit(struct sessions *s);
+
+struct seen *sessions_find(const struct sessions *s, struct session session); /* NULL when absent */
+/* Finds or makes. NULL: out of memory. */
+struct seen *sessions_get(struct sessions *s, struct session session, int64_t now);
+bool sessions_forgotten(const struct sessions *s, struct session session);
+/* Moves a session into the compact set; a seen entry it has is freed. 0 or -ENOMEM. */
+int sessions_forget(struct sessions *s, struct session session);
+/* Adds numbers lo..hi of an issuer to the compact set (from a checkpoint). 0 or -ENOMEM. */
+int sessions_forget_range(struct sessions *s, uint64_t issuer, uint64_t lo, uint64_t hi);
+
+static inline bool seen_closed(const struct seen *seen)
+{
+	return seen->closed.lsn != 0;
+}
+
+#endif

@@ -1,0 +1,52 @@
+/* The leader without its sockets: conversations with servers and clients over the directory's rules. The
+ * daemon feeds it from a ROUTER, the simulator from its own network. Time is in µs and comes in. */
+#ifndef LEADER_DESK_H
+#define LEADER_DESK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/map.h"
+#include "core/directory.h"
+#include "net/connections.h"
+
+#define DESK_CONNECTIONS 65536	    /* known at once; beyond that the one idle for longest goes */
+#define DESK_IDLE (60 * SECOND)	    /* a connection that was silent for so long is forgotten */
+#define DESK_COMPLAIN (60 * SECOND) /* between two log lines about malformed messages */
+
+/* Sends to a connection; result as socket_send()'s. */
+typedef int (*desk_send_fn)(void *arg, const uint8_t *id, size_t id_size, const void *data, size_t size);
+
+struct desk {
+	struct directory directory;
+	const char *own_endpoint; /* by reference; for texts and log lines */
+	desk_send_fn send;
+	void *arg;
+	bool quiet; /* no log lines; for the simulator */
+	struct connections connections;
+	struct map registrations; /* by node; push.c's */
+	bool push_wanted;	  /* at the next desk_tick() */
+	struct bytes out;
+	uint64_t malformed;  /* messages, ever */
+	uint64_t complained; /* of them when the last log line was written */
+	int64_t complain_after;
+};
+
+/* 0 or -ENOMEM. incarnation: random, fresh at every start. */
+int desk_init(struct desk *desk, uint64_t incarnation, const char *own_endpoint, desk_send_fn send,
+	      void *arg);
+void desk_deinit(struct desk *desk);
+
+/* One message from a connection with this identity (1..255 bytes). 0, or -ENOMEM or what send returned
+ * below 0: this message was lost, the desk is whole. */
+int desk_receive(struct desk *desk, int64_t now, const uint8_t *id, size_t id_size, const void *data,
+		 size_t size);
+
+/* What is due: membership pushes, servers that fell silent, idle connections. Call it after a run of
+ * desk_receive() (several registrations then need one push) and at the deadline. */
+void desk_tick(struct desk *desk, int64_t now);
+int64_t desk_deadline(const struct desk *desk); /* 0: at once; NEVER */
+
+#endif

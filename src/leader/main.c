@@ -1,0 +1,136 @@
+/* kudos-leader: one ROUTER in front of the desk. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "leader/desk.h"
+#include "leader/options.h"
+#include "net/reactor.h"
+#include "net/socket.h"
+
+struct leader {
+	void *context;
+	void *socket;
+	struct reactor *reactor;
+	struct desk desk;
+	char endpoint[LIMIT_ENDPOINT + 1];
+	int64_t complain_after; /* the next log line about a message that was lost to an error */
+};
+
+static int send_message(void *arg, const uint8_t *id, size_t id_size, const void *data, size_t size)
+{
+	struct leader *leader = arg;
+	return socket_send(leader->socket, id, id_size, data, size);
+}
+
+/* The peer asks again; nothing else is lost with a message. */
+static void complain(struct leader *leader, int64_t now, int error)
+{
+	if (now < leader->complain_after)
+		return;
+	leader->complain_after = now + DESK_COMPLAIN;
+	log_warn("a message could not be handled: %s", zmq_strerror(-error));
+}
+
+static bool on_readable(void *arg)
+{
+	struct leader *leader = arg;
+	int64_t now = clock_now();
+	for (int i = 0; i < REACTOR_BURST; i++) {
+		struct packet packet;
+		int r = socket_receive(leader->socket, SOCKET_ROUTER, &packet);
+		if (r == 0)
+			return false;
+		if (r == 1) {
+			r = desk_receive(&leader->desk, now, packet.head, packet.head_size, packet.body,
+					 packet.body_size);
+			packet_deinit(&packet);
+		}
+		if (r < 0)
+			complain(leader, now, r);
+	}
+	return true;
+}
+
+/* 0, or a negative errno that has been logged. */
+static int listen_on(struct leader *leader, const char *address, int port)
+{
+	int r = socket_bind(leader->socket, address, port);
+	if (r == -EADDRINUSE)
+		log_error("port %d on %s is in use: stop the other leader or choose another --port", port,
+			  address);
+	else if (r == -EADDRNOTAVAIL || r == -ENODEV)
+		log_error("%s is not an address of this machine: choose another --bind", address);
+	else if (r == -EACCES)
+		log_error("port %d is not allowed to this user: choose a --port above 1023", port);
+	else if (r < 0)
+		log_error("cannot listen on port %d of %s: %s", port, address, zmq_strerror(-r));
+	return r;
+}
+
+static int leader_init(struct leader *leader, const struct options *o)
+{
+	*leader = (struct leader){0};
+	snprintf(leader->endpoint, sizeof leader->endpoint, "tcp://%s:%d", o->address, o->port);
+	int r = desk_init(&leader->desk, random_id(), leader->endpoint, send_message, leader);
+	if (r < 0) {
+		log_error("cannot start: %s", strerror(-r));
+		return r;
+	}
+	/* The reactor first: it blocks the signals, and the context starts threads. */
+	leader->reactor = reactor_new();
+	leader->context = leader->reactor ? zmq_ctx_new() : NULL;
+	leader->socket = leader->context ? socket_new(leader->context, SOCKET_ROUTER) : NULL;
+	if (!leader->socket || reactor_add_socket(leader->reactor, leader->socket, on_readable, leader) < 0) {
+		r = errno ? -errno : -ENOMEM;
+		log_error("cannot start: %s", zmq_strerror(-r));
+		return r;
+	}
+	return listen_on(leader, o->address, o->port);
+}
+
+static void leader_deinit(struct leader *leader)
+{
+	socket_free(&leader->socket);
+	if (leader->context)
+		zmq_ctx_term(leader->context);
+	reactor_free(leader->reactor);
+	desk_deinit(&leader->desk);
+}
+
+static int run(struct leader *leader)
+{
+	int r;
+	while ((r = reactor_pass(leader->reactor, desk_deadline(&leader->desk))) == 0)
+		desk_tick(&leader->desk, clock_now());
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	struct leader leader;
+	options_parse(&options, argc, argv);
+	log_init("leader", options.debug);
+	signal(SIGPIPE, SIG_IGN); /* whoever read the log lines may go first */
+	socket_allow_many();
+
+	int r = leader_init(&leader, &options);
+	if (r == 0) {
+		log_info("listening on %s", leader.endpoint);
+		r = run(&leader);
+		if (r < 0)
+			log_error("stopped: %s", zmq_strerror(-r));
+		else
+			log_info("stopped");
+	}
+	leader_deinit(&leader);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,304 @@
+#include "net/socket.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/limits.h"
+#include "kudos.h"
+
+#define PORT_LAST 32767 /* above lie the ephemeral ports: see socket_bind_free() */
+
+/* High-water marks count messages, a connection each. Nothing is unbounded: libzmq would take all memory for
+ * one reader that stopped reading.
+ *
+ * ROUTER out: acks and answers of one client, 64 batches in flight (LIMIT_IN_FLIGHT) and its reads many times
+ * over; a peer that does not read them is answered KUDOS_BUSY here. In: little, for what is not read
+ * yet waits at the sender, where it belongs.
+ * DEALER out: what one client may have in flight, and pings; the sender resends, so it may learn early.
+ * XPUB out: dropped silently when full, and repaired by a fetch, which costs far more than memory for a
+ * short stall: two seconds of 50,000 records. In: as many subscriptions as a client may send at once.
+ * SUB in: as XPUB out. SUB out: its subscriptions; those above the mark are lost on a reconnection. */
+static const struct {
+	int type, out, in;
+} kinds[] = {
+    [SOCKET_ROUTER] = {ZMQ_ROUTER, 1000, 256},
+    [SOCKET_DEALER] = {ZMQ_DEALER, 1000, 1000},
+    [SOCKET_XPUB] = {ZMQ_XPUB, 100000, 10000},
+    [SOCKET_SUB] = {ZMQ_SUB, 10000, 100000},
+};
+
+static int set(void *socket, int option, int value)
+{
+	return zmq_setsockopt(socket, option, &value, sizeof(value));
+}
+
+static int set_options(void *socket, enum socket_kind kind)
+{
+	const int64_t message_max = LIMIT_MESSAGE;
+	const struct {
+		int option, value;
+	} common[] = {
+	    {ZMQ_SNDHWM, kinds[kind].out},
+	    {ZMQ_RCVHWM, kinds[kind].in},
+	    /* Last answers still go out at a clean stop, but a dead peer holds that up for a second only. */
+	    {ZMQ_LINGER, 1000},
+	    {ZMQ_RECONNECT_IVL, 50},
+	    {ZMQ_RECONNECT_IVL_MAX, 1000},
+	    {ZMQ_BACKLOG, 1024}, /* thousands of clients come back at once when a server does */
+	    /* A peer whose machine lost its power says nothing more. A SUB, which never sends, would wait for
+	     * it for ever and never connect anew; so the kernel asks. */
+	    {ZMQ_TCP_KEEPALIVE, 1},
+	    {ZMQ_TCP_KEEPALIVE_IDLE, 5},
+	    {ZMQ_TCP_KEEPALIVE_INTVL, 2},
+	    {ZMQ_TCP_KEEPALIVE_CNT, 3},
+	};
+
+	if (zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_max, sizeof(message_max)) < 0)
+		return -1;
+	for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++)
+		if (set(socket, common[i].option, common[i].value) < 0)
+			return -1;
+
+	switch (kind) {
+	case SOCKET_ROUTER:
+		/* Without the first it drops silently what it cannot route; without the second it ignores
+		 * silently whoever comes back under an identity it still holds. */
+		if (set(socket, ZMQ_ROUTER_MANDATORY, 1) < 0)
+			return -1;
+		return set(socket, ZMQ_ROUTER_HANDOVER, 1);
+	case SOCKET_DEALER:
+		/* Else it queues for peers that are not there. */
+		return set(socket, ZMQ_IMMEDIATE, 1);
+	case SOCKET_XPUB:
+		/* Else only the first subscriber of a topic would be seen to arrive. */
+		return set(socket, ZMQ_XPUB_VERBOSE, 1);
+	case SOCKET_SUB:
+		break;
+	}
+	return 0;
+}
+
+void *socket_new(void *context, enum socket_kind kind)
+{
+	void *socket = zmq_socket(context, kinds[kind].type);
+
+	if (socket != NULL && set_options(socket, kind) < 0) {
+		int error = errno;
+
+		zmq_close(socket);
+		errno = error;
+		return NULL;
+	}
+	return socket;
+}
+
+void socket_free(void **socket)
+{
+	if (*socket != NULL)
+		zmq_close(*socket);
+	*socket = NULL;
+}
+
+void socket_allow_many(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int socket_bind(void *socket, const char *address, int port)
+{
+	char endpoint[LIMIT_ENDPOINT + 1];
+	int size = snprintf(endpoint, sizeof(endpoint), "tcp://%s:%d", address, port);
+
+	if (size < 0 || (size_t)size >= sizeof(endpoint) || port < 1 || port > 65535)
+		return -EINVAL;
+	return zmq_bind(socket, endpoint) < 0 ? -errno : 0;
+}
+
+/* Not the kernel's choice of a port: that would be an ephemeral one, where a socket that keeps connecting to
+ * a server that is down can connect to itself and hold the port. */
+int socket_bind_free(void *socket, const char *address, int first, int *port)
+{
+	for (int i = first; i <= PORT_LAST; i++) {
+		int rc = socket_bind(socket, address, i);
+
+		if (rc == -EADDRINUSE)
+			continue;
+		if (rc == 0)
+			*port = i;
+		return rc;
+	}
+	return -EADDRINUSE;
+}
+
+int socket_connect(void *socket, const char *endpoint)
+{
+	if (!endpoint_valid(endpoint))
+		return KUDOS_BAD_ENDPOINT;
+	if (zmq_connect(socket, endpoint) == 0)
+		return 0;
+	return errno == EINVAL ? KUDOS_BAD_ENDPOINT : -errno;
+}
+
+void socket_disconnect(void *socket, const char *endpoint)
+{
+	zmq_disconnect(socket, endpoint);
+}
+
+int socket_subscribe(void *socket, const void *topic, size_t size)
+{
+	return zmq_setsockopt(socket, ZMQ_SUBSCRIBE, topic, size) < 0 ? -errno : 0;
+}
+
+int socket_unsubscribe(void *socket, const void *topic, size_t size)
+{
+	return zmq_setsockopt(socket, ZMQ_UNSUBSCRIBE, topic, size) < 0 ? -errno : 0;
+}
+
+static int receive_frame(void *socket, zmq_msg_t *frame)
+{
+	int rc;
+
+	do
+		rc = zmq_msg_recv(frame, socket, ZMQ_DONTWAIT);
+	while (rc < 0 && errno == EINTR);
+	return rc < 0 ? -errno : 0;
+}
+
+/* Reads the rest of a message that has too many frames: they arrive whole, so all of them are there. */
+static int drop_rest(void *socket, zmq_msg_t *scratch)
+{
+	while (zmq_msg_more(scratch)) {
+		int rc = receive_frame(socket, scratch);
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int receive_frames(void *socket, enum socket_kind kind, struct packet *packet)
+{
+	const bool has_head = kind == SOCKET_ROUTER || kind == SOCKET_SUB;
+	zmq_msg_t *body = &packet->frames[has_head ? 1 : 0];
+	int rc = receive_frame(socket, &packet->frames[0]);
+
+	if (rc < 0)
+		return rc == -EAGAIN ? 0 : rc;
+	if (has_head) {
+		if (!zmq_msg_more(&packet->frames[0]))
+			return -1;
+		packet->head = zmq_msg_data(&packet->frames[0]);
+		packet->head_size = zmq_msg_size(&packet->frames[0]);
+		rc = receive_frame(socket, body);
+		if (rc < 0)
+			return rc;
+	}
+	if (zmq_msg_more(body)) {
+		rc = drop_rest(socket, body);
+		if (rc < 0 || kind != SOCKET_ROUTER)
+			return rc < 0 ? rc : -1;
+		return 1; /* with an empty body, so that its sender gets an error for an answer */
+	}
+	packet->body = zmq_msg_data(body);
+	packet->body_size = zmq_msg_size(body);
+	return 1;
+}
+
+int socket_receive(void *socket, enum socket_kind kind, struct packet *packet)
+{
+	int rc;
+
+	packet->head = packet->body = NULL;
+	packet->head_size = packet->body_size = 0;
+	zmq_msg_init(&packet->frames[0]);
+	zmq_msg_init(&packet->frames[1]);
+	rc = receive_frames(socket, kind, packet);
+	if (rc != 1)
+		packet_deinit(packet);
+	return rc;
+}
+
+void packet_deinit(struct packet *packet)
+{
+	zmq_msg_close(&packet->frames[0]);
+	zmq_msg_close(&packet->frames[1]);
+	packet->head = packet->body = NULL;
+	packet->head_size = packet->body_size = 0;
+}
+
+static int make_frame(zmq_msg_t *frame, const void *data, size_t size)
+{
+	if (zmq_msg_init_size(frame, size) < 0)
+		return -errno;
+	if (size > 0)
+		memcpy(zmq_msg_data(frame), data, size);
+	return 0;
+}
+
+/* Takes the frame over, whatever comes of it. */
+static int send_frame(void *socket, zmq_msg_t *frame, int flags)
+{
+	int rc;
+
+	do
+		rc = zmq_msg_send(frame, socket, flags | ZMQ_DONTWAIT);
+	while (rc < 0 && errno == EINTR);
+	if (rc >= 0)
+		return 0;
+	rc = -errno;
+	zmq_msg_close(frame);
+	if (rc == -EAGAIN)
+		return KUDOS_BUSY;
+	return rc == -EHOSTUNREACH ? KUDOS_NO_SERVER : rc;
+}
+
+/* Both frames are made before the first is sent: a head without its body would spoil the next message. */
+int socket_send(void *socket, const void *head, size_t head_size, const void *body, size_t body_size)
+{
+	zmq_msg_t frames[2];
+	int rc = make_frame(&frames[1], body, body_size);
+
+	if (rc < 0)
+		return rc;
+	if (head_size > 0) {
+		rc = make_frame(&frames[0], head, head_size);
+		if (rc == 0)
+			rc = send_frame(socket, &frames[0], ZMQ_SNDMORE);
+		if (rc != 0) {
+			zmq_msg_close(&frames[1]);
+			return rc;
+		}
+	}
+	return send_frame(socket, &frames[1], 0);
+}
+
+bool endpoint_valid(const char *endpoint)
+{
+	static const char host_chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+	const char *host;
+	const char *digits;
+	size_t host_size;
+	size_t digit_count;
+	long port;
+
+	if (strlen(endpoint) > LIMIT_ENDPOINT || strncmp(endpoint, "tcp://", 6) != 0)
+		return false;
+	host = endpoint + 6;
+	host_size = strspn(host, host_chars);
+	if (host_size == 0 || host[host_size] != ':')
+		return false;
+	digits = host + host_size + 1;
+	digit_count = strspn(digits, "0123456789");
+	if (digit_count == 0 || digit_count > 5 || digits[digit_count] != '\0')
+		return false;
+	port = strtol(digits, NULL, 10);
+	return port >= 1 && port <= 65535;
+}

@@ -1,0 +1,371 @@
+/* Checkpoints and recovery from them.
+ *
+ * A checkpoint is an ordered map:
+ *
+ *   'c' key             count, 8 bytes
+ *   'v' chunk number    [origin, lsn] …                                   V
+ *   'r' chunk number    [origin, lsn] …                                   retired origins
+ *   's' chunk number    [issuer, number, closed origin, closed lsn, n, (lo, hi) × n] …   seen
+ *   'f' chunk number    [issuer, lo, hi] …                                forgotten sessions
+ *
+ * all numbers 64-bit little-endian, chunk numbers 32-bit big-endian. Counts are written when they changed;
+ * the four tables are small and are written whole. */
+#include "server/host.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "kudos.h"
+
+#define CHUNK_BYTES 65536
+#define SLICE 4096		      /* counts handed to the store between two commits */
+#define CHECKPOINT_RETRY (5 * SECOND) /* after one that failed */
+
+static const char tables[4] = {'v', 'r', 's', 'f'};
+
+/* ---- writing ---- */
+
+/* One table being written, chunk by chunk; remembers the first error. */
+struct table {
+	struct host *h;
+	char letter;
+	uint32_t chunk;
+	struct bytes bytes;
+	int error;
+};
+
+static void put_number(struct bytes *b, uint64_t x)
+{
+	uint64_t little = htole64(x);
+	bytes_append(b, &little, sizeof little);
+}
+
+static void table_flush(struct table *t)
+{
+	uint8_t key[5] = {(uint8_t)t->letter};
+	uint32_t big = htobe32(t->chunk);
+	memcpy(key + 1, &big, sizeof big);
+	if (t->error == 0 && bytes_failed(&t->bytes))
+		t->error = -ENOMEM;
+	if (t->error == 0)
+		t->error = t->h->store->ops->checkpoint_put(t->h->store, key, sizeof key, t->bytes.data,
+							    t->bytes.size);
+	t->chunk++;
+	bytes_clear(&t->bytes);
+}
+
+static void table_row_done(struct table *t)
+{
+	if (t->bytes.size >= CHUNK_BYTES)
+		table_flush(t);
+}
+
+static void write_vector(struct table *t, const struct vector *v)
+{
+	for (size_t i = 0; i < v->count; i++) {
+		put_number(&t->bytes, v->at[i].origin.id);
+		put_number(&t->bytes, v->at[i].lsn);
+		table_row_done(t);
+	}
+}
+
+static void write_seen(struct table *t, const struct sessions *s)
+{
+	struct map_slot *slot;
+	for (size_t at = 0; (slot = map_next(&s->seen, &at));) {
+		const struct seen *seen = slot->value;
+		if (seen->applied.count == 0 && !seen_closed(seen))
+			continue; /* only pending: not durable yet */
+		put_number(&t->bytes, seen->session.issuer);
+		put_number(&t->bytes, seen->session.number);
+		put_number(&t->bytes, seen->closed.origin.id);
+		put_number(&t->bytes, seen->closed.lsn);
+		put_number(&t->bytes, seen->applied.count);
+		for (size_t i = 0; i < seen->applied.count; i++) {
+			put_number(&t->bytes, seen->applied.at[i].lo);
+			put_number(&t->bytes, seen->applied.at[i].hi);
+		}
+		table_row_done(t);
+	}
+}
+
+static void write_forgotten(struct table *t, const struct sessions *s)
+{
+	struct map_slot *slot;
+	for (size_t at = 0; (slot = map_next(&s->issuers, &at));) {
+		const struct issuer *issuer = slot->value;
+		for (size_t i = 0; i < issuer->forgotten.count; i++) {
+			put_number(&t->bytes, issuer->id);
+			put_number(&t->bytes, issuer->forgotten.at[i].lo);
+			put_number(&t->bytes, issuer->forgotten.at[i].hi);
+			table_row_done(t);
+		}
+	}
+}
+
+static int write_tables(struct host *h)
+{
+	const struct replica *r = &h->replica;
+	for (size_t i = 0; i < 4; i++) {
+		struct table t = {.h = h, .letter = tables[i]};
+		switch (tables[i]) {
+		case 'v':
+			write_vector(&t, &r->v);
+			break;
+		case 'r':
+			write_vector(&t, &r->retired);
+			break;
+		case 's':
+			write_seen(&t, &r->sessions);
+			break;
+		default:
+			write_forgotten(&t, &r->sessions);
+			break;
+		}
+		if (t.bytes.size > 0)
+			table_flush(&t);
+		size_t chunks = t.chunk;
+		while (t.chunk <
+		       h->checkpoint.chunks[i]) /* an empty value deletes what is left of a longer one */
+			table_flush(&t);
+		h->checkpoint.chunks[i] = chunks;
+		bytes_deinit(&t.bytes);
+		if (t.error < 0)
+			return t.error;
+	}
+	return 0;
+}
+
+static int checkpoint_begin(struct host *h, int64_t now)
+{
+	struct checkpointing *c = &h->checkpoint;
+	int e = h->store->ops->checkpoint_begin(h->store, false);
+	if (e < 0)
+		return e;
+	if (vector_copy(&c->next, &h->replica.v) < 0 || vector_merge(&c->next, &h->replica.retired) < 0)
+		return -ENOMEM;
+	counts_cut(&h->replica.counts);
+	c->phase = CHECKPOINT_CUTTING;
+	c->began = now;
+	c->journal_then = h->store->ops->journal_bytes(h->store);
+	c->events_then = h->replica.stats.events;
+	c->wanted = false;
+	return write_tables(h);
+}
+
+static int checkpoint_slice(struct host *h)
+{
+	struct counted e;
+	for (int i = 0; i < SLICE; i++) {
+		if (!counts_cut_next(&h->replica.counts, &e)) {
+			h->checkpoint.phase = CHECKPOINT_WRITING;
+			return h->store->ops->checkpoint_commit(h->store);
+		}
+		uint8_t key[1 + LIMIT_KEY] = {'c'};
+		memcpy(key + 1, e.key, e.size);
+		uint64_t value = htole64((uint64_t)e.count);
+		int r = h->store->ops->checkpoint_put(h->store, key, 1 + e.size, &value, sizeof value);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The durable checkpoint reaches further now: what every member has and it covers may leave the journal. */
+int host_truncate(struct host *h)
+{
+	struct vector floor = {0};
+	int r = replica_floor(&h->replica, &h->checkpoint.vector, &floor);
+	if (r == 0 && floor.count > 0)
+		r = h->store->ops->journal_truncate(h->store, &floor);
+	vector_deinit(&floor);
+	return r;
+}
+
+static bool checkpoint_due(const struct host *h, int64_t now)
+{
+	const struct checkpointing *c = &h->checkpoint;
+	if (h->snapshot.from.id != 0)
+		return false; /* the store takes in another's meanwhile */
+	if (c->wanted && !c->exists)
+		return true;
+	if (h->replica.stats.events == c->events_then || now < c->began + CHECKPOINT_RETRY)
+		return false;
+	uint64_t limit = h->config.checkpoint_bytes ? h->config.checkpoint_bytes : 64 << 20;
+	int64_t interval = h->config.checkpoint_interval ? h->config.checkpoint_interval : 60 * SECOND;
+	return h->store->ops->journal_bytes(h->store) >= c->journal_then + limit ||
+	       now - c->began >= interval;
+}
+
+static int checkpoint_failed(struct host *h, int error)
+{
+	host_log(h, 'e',
+		 "the checkpoint could not be written: %s; the journal keeps everything, trying again in 5 s",
+		 strerror(-error));
+	h->store->ops->checkpoint_abandon(h->store);
+	h->checkpoint.phase = CHECKPOINT_NONE;
+	h->checkpoint.events_then = UINT64_MAX;
+	for (size_t i = 0; i < 4; i++)
+		h->checkpoint.chunks[i] +=
+		    16; /* it is not known how far the tables reach: delete generously */
+	return counts_cut_abandon(&h->replica.counts);
+}
+
+int host_checkpoint_step(struct host *h, int64_t now)
+{
+	struct checkpointing *c = &h->checkpoint;
+	int e = 0;
+	if (c->phase == CHECKPOINT_NONE && checkpoint_due(h, now))
+		e = checkpoint_begin(h, now);
+	if (e == 0 && c->phase == CHECKPOINT_CUTTING)
+		e = checkpoint_slice(h);
+	if (e == 0 && c->phase == CHECKPOINT_WRITING)
+		e = h->store->ops->checkpoint_poll(h->store);
+	if (e < 0)
+		return checkpoint_failed(h, e);
+	if (c->phase != CHECKPOINT_WRITING || e == 1)
+		return 0;
+	c->phase = CHECKPOINT_NONE;
+	c->exists = true;
+	struct vector old = c->vector;
+	c->vector = c->next;
+	c->next = old;
+	return host_truncate(h);
+}
+
+/* ---- recovery ---- */
+
+/* The numbers of a table's row or chunk, read one after the other; asking for more than there are is an
+ * error. */
+struct numbers {
+	const uint8_t *at;
+	size_t left;
+	bool failed;
+};
+
+static uint64_t next_number(struct numbers *n)
+{
+	uint64_t little;
+	if (n->left < sizeof little) {
+		n->failed = true;
+		return 0;
+	}
+	memcpy(&little, n->at, sizeof little);
+	n->at += sizeof little;
+	n->left -= sizeof little;
+	return le64toh(little);
+}
+
+static int load_seen(struct replica *r, struct numbers *n, int64_t now)
+{
+	struct session session = {.issuer = next_number(n)};
+	session.number = next_number(n);
+	struct position closed = {.origin = {next_number(n)}};
+	closed.lsn = next_number(n);
+	uint64_t count = next_number(n);
+	if (n->failed || count > n->left / 16)
+		return -EBADMSG;
+	int e = replica_load_seen(r, session, NULL, 0, closed, now);
+	for (uint64_t i = 0; i < count && e == 0; i++) {
+		struct interval range = {.lo = next_number(n)};
+		range.hi = next_number(n);
+		e = range.lo > range.hi ? -EBADMSG
+					: replica_load_seen(r, session, &range, 1, (struct position){0}, now);
+	}
+	return e;
+}
+
+static int load_row(struct replica *r, char letter, struct numbers *n, int64_t now)
+{
+	if (letter == 's')
+		return load_seen(r, n, now);
+	uint64_t a = next_number(n), b = next_number(n);
+	struct position at = {{a}, b};
+	if (letter == 'v')
+		return n->failed ? -EBADMSG : replica_load_vector(r, &at, 1);
+	if (letter == 'r')
+		return n->failed ? -EBADMSG : replica_load_retired(r, &at, 1);
+	uint64_t hi = next_number(n);
+	return n->failed || hi < b ? -EBADMSG : replica_load_forgotten(r, a, b, hi);
+}
+
+static int load_entry(struct host *h, int64_t now, const uint8_t *key, size_t key_size, const uint8_t *value,
+		      size_t value_size)
+{
+	struct numbers n = {value, value_size, false};
+	if (key_size > 1 && key[0] == 'c') {
+		if (value_size != 8 || key_size > 1 + LIMIT_KEY)
+			return -EBADMSG;
+		return replica_load_count(&h->replica, (const char *)key + 1, key_size - 1,
+					  (int64_t)next_number(&n));
+	}
+	const char *table = key_size == 5 ? memchr(tables, key[0], sizeof tables) : NULL;
+	if (!table)
+		return -EBADMSG;
+	h->checkpoint.chunks[table - tables]++;
+	while (n.left > 0) {
+		int e = load_row(&h->replica, *table, &n, now);
+		if (e < 0)
+			return e;
+	}
+	return 0;
+}
+
+static int load_checkpoint(struct host *h, int64_t now)
+{
+	struct store_cursor *cursor;
+	const uint8_t *key, *value;
+	size_t key_size, value_size;
+	int e = h->store->ops->cursor_open(h->store, &cursor);
+	if (e < 0)
+		return e;
+	memset(h->checkpoint.chunks, 0, sizeof h->checkpoint.chunks);
+	h->checkpoint.exists = false;
+	while ((e = h->store->ops->cursor_next(cursor, &key, &key_size, &value, &value_size)) == 1) {
+		h->checkpoint.exists = true;
+		e = load_entry(h, now, key, key_size, value, value_size);
+		if (e < 0)
+			break;
+	}
+	h->store->ops->cursor_close(cursor);
+	if (e < 0)
+		return e;
+	if (vector_copy(&h->checkpoint.vector, &h->replica.v) < 0 ||
+	    vector_merge(&h->checkpoint.vector, &h->replica.retired) < 0)
+		return -ENOMEM;
+	return replica_loaded(&h->replica);
+}
+
+struct replaying {
+	struct host *h;
+	int64_t now;
+};
+
+static int replay_entry(void *arg, const struct entry *entry)
+{
+	const struct replaying *p = arg;
+	if (entry->kind != ENTRY_RECORD || replica_has(&p->h->replica, entry->at.origin, entry->at.lsn))
+		return 0;
+	struct record *record;
+	int e = message_decode_record(entry->data, entry->size, &record);
+	if (e != 0)
+		return e < 0 ? e : -EBADMSG;
+	e = replica_replay(&p->h->replica, record, p->now);
+	record_unref(record);
+	return e;
+}
+
+int host_recover(struct host *h, int64_t now)
+{
+	int e = load_checkpoint(h, now);
+	if (e < 0)
+		return e;
+	h->checkpoint.events_then = h->replica.stats.events;
+	h->checkpoint.journal_then = h->store->ops->journal_bytes(h->store);
+	h->checkpoint.began = now;
+	struct replaying replaying = {h, now};
+	return h->store->ops->journal_replay(h->store, replay_entry, &replaying);
+}

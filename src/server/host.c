@@ -1,0 +1,462 @@
+#include "server/host.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "kudos.h"
+
+#define META_ESTABLISHED 1 /* in the meta blob's first byte */
+#define GATHERED (1 << 20) /* bytes for one commit, after which it should not wait for more */
+#define EXPIRY_INTERVAL SECOND
+#define CLIENT_IDLE (60 * SECOND)
+#define COMPLAIN_INTERVAL (60 * SECOND)
+
+void host_log(struct host *h, char level, const char *format, ...)
+{
+	if (h->config.quiet)
+		return;
+	char text[900];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	log_line(level, "%s", text);
+}
+
+/* ---- opening ---- */
+
+/* The journal's newest meta blob: [flags 1] [members message from this node]. */
+static int find_meta(void *arg, const struct entry *entry)
+{
+	struct bytes *meta = arg;
+	if (entry->kind != ENTRY_META)
+		return 0;
+	bytes_clear(meta);
+	bytes_append(meta, entry->data, entry->size);
+	return bytes_failed(meta) ? -ENOMEM : 0;
+}
+
+int host_meta(const struct host *h, struct bytes *out)
+{
+	uint8_t flags = h->replica.established ? META_ESTABLISHED : 0;
+	struct message m = {.type = MESSAGE_MEMBERS,
+			    .members = {.from = h->config.self.node,
+					.rows = h->replica.staged.list,
+					.row_count = h->replica.staged.count}};
+	bytes_clear(out);
+	bytes_append(out, &flags, 1);
+	message_encode(&m, out);
+	return bytes_failed(out) ? -ENOMEM : 0;
+}
+
+static int open_replica(struct host *h, const struct bytes *meta, int64_t now)
+{
+	struct replica_config config = {
+	    .seed = h->config.seed,
+	    .ack_peers = h->config.ack_peers,
+	    .session_idle = h->config.session_idle,
+	    .grace = h->config.grace,
+	    .alone = h->config.leaders == 0,
+	};
+	struct message m = {.type = MESSAGE_MEMBERS};
+	int e = meta->size > 1 ? message_decode(meta->data + 1, meta->size - 1, &m) : 0;
+	if (e != 0)
+		return e < 0 ? e : -EBADMSG;
+	bool known = meta->size > 1;
+	if (known)
+		h->config.self.node = m.members.from; /* the data folder's node, whoever opens it */
+	config.self = h->config.self;
+	e = replica_init(&h->replica, &config, now, known && (meta->data[0] & META_ESTABLISHED),
+			 m.members.rows, m.members.row_count);
+	if (known)
+		message_deinit(&m);
+	return e;
+}
+
+static void explain(char *error, size_t size, int e)
+{
+	const char *text = e == -EBADMSG
+			       ? "the data folder holds what this version cannot read: start with another "
+				 "--data, or wipe it to join as a new node"
+			       : strerror(-e);
+	if (error)
+		snprintf(error, size, "%s", text);
+}
+
+int host_open(struct host **host, const struct host_config *config, struct store *store,
+	      const struct host_io *io, int64_t now, char *error, size_t error_size)
+{
+	struct bytes meta = {0};
+	struct host *h = calloc(1, sizeof *h);
+	if (!h) {
+		store->ops->close(store);
+		return -ENOMEM;
+	}
+	h->config = *config;
+	h->io = *io;
+	h->store = store;
+	connections_init(&h->connections, config->seed);
+	map_init(&h->watched_by_key, config->seed);
+	h->rate_since = now;
+	int e = store->ops->journal_replay(store, find_meta, &meta);
+	if (e == 0)
+		e = open_replica(h, &meta, now);
+	if (e == 0)
+		e = host_recover(h, now);
+	bytes_deinit(&meta);
+	if (e < 0) {
+		explain(error, error_size, e);
+		host_close(&h);
+		return e;
+	}
+	h->forgotten = replica_is_forgotten(&h->replica) ? KUDOS_FORGOTTEN : 0;
+	*host = h;
+	return 0;
+}
+
+void host_close(struct host **host)
+{
+	struct host *h = *host;
+	if (!h)
+		return;
+	for (size_t i = 0; i < HOST_SNAPSHOTS; i++) {
+		if (h->snapshots[i].cursor)
+			h->store->ops->cursor_close(h->snapshots[i].cursor);
+		bytes_deinit(&h->snapshots[i].part);
+	}
+	replica_deinit(&h->replica);
+	connections_deinit(&h->connections);
+	for (size_t i = 0; i < h->read_count; i++)
+		bytes_deinit(&h->reads[i].request);
+	free(h->reads);
+	for (size_t i = 0; i < h->watched_count; i++)
+		free(h->watched[i]);
+	free(h->watched);
+	map_deinit(&h->watched_by_key);
+	vector_deinit(&h->checkpoint.vector);
+	vector_deinit(&h->checkpoint.next);
+	vector_deinit(&h->snapshot.vector);
+	bytes_deinit(&h->out);
+	h->store->ops->close(h->store);
+	free(h);
+	*host = NULL;
+}
+
+/* ---- sending ---- */
+
+static bool encode(struct host *h, const struct message *m)
+{
+	bytes_clear(&h->out);
+	message_encode(m, &h->out);
+	return !bytes_failed(&h->out); /* what cannot be sent now is asked for again */
+}
+
+void host_answer(struct host *h, uint64_t client, const struct message *m)
+{
+	const struct connection *c = connections_at(&h->connections, client);
+	if (c && encode(h, m))
+		h->io.send(h->io.arg, c->id, c->id_size, h->out.data, h->out.size);
+}
+
+void host_answer_error(struct host *h, uint64_t client, uint64_t id, int code, const char *format, ...)
+{
+	char text[LIMIT_TEXT];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	host_answer(h, client,
+		    &(struct message){.type = MESSAGE_ERROR,
+				      .error = {.id = id, .code = code, .text = {text, strlen(text)}}});
+}
+
+void host_send_peer(struct host *h, struct node peer, const struct message *m)
+{
+	if (encode(h, m))
+		h->io.send_peer(h->io.arg, peer, h->out.data, h->out.size);
+}
+
+void host_send_leader(struct host *h, size_t leader, const struct message *m)
+{
+	if (encode(h, m))
+		h->io.send_leader(h->io.arg, leader, h->out.data, h->out.size);
+}
+
+void host_members_message(const struct host *h, struct message *m)
+{
+	const struct replica *r = &h->replica;
+	*m = (struct message){.type = MESSAGE_MEMBERS,
+			      .members = {.from = h->config.self.node,
+					  .rows = r->members.list,
+					  .row_count = r->members.count,
+					  .retired = r->retired.at,
+					  .retired_count = r->retired.count}};
+}
+
+void host_malformed(struct host *h, int64_t now, const char *from, int error)
+{
+	h->malformed++;
+	if (now < h->complain_after)
+		return;
+	h->complain_after = now + COMPLAIN_INTERVAL;
+	host_log(h, 'w', "ignored a message from %s: %s (%llu such messages so far)", from,
+		 kudos_error_text(error), (unsigned long long)h->malformed);
+}
+
+/* ---- actions ---- */
+
+/* Acknowledgements to one client are gathered into one message while they follow each other. */
+struct acks {
+	uint64_t client;
+	struct session session;
+	struct range ranges[LIMIT_IN_FLIGHT];
+	size_t count;
+	uint64_t lsn;
+	bool mixed; /* some were applied in records of others */
+};
+
+static void send_acks(struct host *h, struct acks *a)
+{
+	if (a->count == 0)
+		return;
+	struct position own = {h->config.self.origin, a->lsn};
+	struct message m = {.type = MESSAGE_ACK,
+			    .ack = {.session = a->session,
+				    .ranges = a->ranges,
+				    .range_count = a->count,
+				    .positions = a->mixed ? h->replica.v.at : &own,
+				    .position_count = a->mixed ? h->replica.v.count : 1}};
+	host_answer(h, a->client, &m);
+	a->count = 0;
+	a->lsn = 0;
+	a->mixed = false;
+}
+
+static void add_ack(struct host *h, struct acks *a, const struct action *action)
+{
+	if (a->count == LIMIT_IN_FLIGHT || a->client != action->client ||
+	    !session_equal(a->session, action->session))
+		send_acks(h, a);
+	a->client = action->client;
+	a->session = action->session;
+	if (a->count > 0 && a->ranges[a->count - 1].hi + 1 == action->seq)
+		a->ranges[a->count - 1].hi++;
+	else
+		a->ranges[a->count++] = (struct range){action->seq, action->seq};
+	if (action->lsn > a->lsn)
+		a->lsn = action->lsn;
+	a->mixed = a->mixed || action->lsn == 0;
+}
+
+static void refuse(struct host *h, const struct action *a)
+{
+	const char *text = kudos_error_text(a->error);
+	struct message m = {
+	    .type = MESSAGE_REFUSED,
+	    .refused = {
+		.session = a->session, .seq = a->seq, .code = a->error, .text = {text, strlen(text)}}};
+	host_answer(h, a->client, &m);
+}
+
+static int append(struct host *h, struct record *record)
+{
+	int e = record->raw ? 0 : message_encode_record(record);
+	return e < 0 ? e
+		     : h->store->ops->journal_append(h->store, ENTRY_RECORD, record->at, record->raw,
+						     record->raw_size);
+}
+
+static int append_meta(struct host *h)
+{
+	int e = host_meta(h, &h->out);
+	return e < 0 ? e
+		     : h->store->ops->journal_append(h->store, ENTRY_META, (struct position){0}, h->out.data,
+						     h->out.size);
+}
+
+static int commit(struct host *h, int64_t now)
+{
+	int e = h->store->ops->journal_commit(h->store);
+	return e < 0 ? e : replica_committed(&h->replica, now);
+}
+
+static void publish_vector(struct host *h)
+{
+	struct vector_message v = replica_vector_message(&h->replica);
+	struct message m = {.type = MESSAGE_VECTOR,
+			    .vector = {.node = v.node,
+				       .origin = v.origin,
+				       .serial = v.serial,
+				       .digest = v.digest,
+				       .established = v.serving,
+				       .retired = v.retired,
+				       .positions = v.at,
+				       .position_count = v.count}};
+	if (encode(h, &m))
+		h->io.publish(h->io.arg, "v", 1, h->out.data, h->out.size);
+}
+
+static void tell_members(struct host *h, struct node node)
+{
+	struct message m;
+	host_members_message(h, &m);
+	host_send_peer(h, node, &m);
+}
+
+static void fetch(struct host *h, const struct action *a)
+{
+	struct message m = {.type = MESSAGE_FETCH,
+			    .fetch = {.origin = a->origin, .from = a->from, .to = a->to}};
+	host_send_peer(h, a->node, &m);
+}
+
+static int close_idle(struct host *h, int64_t now, struct session session)
+{
+	struct batch_box *box = message_make_batch(session, 0, NULL, 0);
+	if (!box)
+		return -ENOMEM;
+	int e = replica_close(&h->replica, now, 0, box);
+	batch_box_unref(box);
+	return e;
+}
+
+static int act(struct host *h, int64_t now, const struct action *a, struct acks *acks)
+{
+	if (a->type != ACTION_ACK && a->client == acks->client)
+		send_acks(h, acks); /* a client is answered in order */
+	switch (a->type) {
+	case ACTION_APPEND:
+		return append(h, a->record);
+	case ACTION_APPEND_META:
+		return append_meta(h);
+	case ACTION_COMMIT:
+		return commit(h, now);
+	case ACTION_PUBLISH:
+		h->io.publish(h->io.arg, "r", 1, a->record->raw, a->record->raw_size);
+		return 0;
+	case ACTION_PUBLISH_VECTOR:
+		publish_vector(h);
+		return 0;
+	case ACTION_ACK:
+		add_ack(h, acks, a);
+		return 0;
+	case ACTION_REFUSE:
+		refuse(h, a);
+		return 0;
+	case ACTION_CLOSED:
+		host_answer(h, a->client, &(struct message){.type = MESSAGE_CLOSED, .closed = {a->session}});
+		return 0;
+	case ACTION_CLOSE_IDLE:
+		return close_idle(h, now, a->session);
+	case ACTION_FETCH:
+		fetch(h, a);
+		return 0;
+	case ACTION_SNAPSHOT:
+		return host_snapshot_start(h, now, a->node);
+	case ACTION_TELL_MEMBERS:
+		tell_members(h, a->node);
+		return 0;
+	case ACTION_MEMBERS:
+		h->io.members(h->io.arg, &h->replica.members);
+		host_heartbeat(h, now);
+		return 0;
+	}
+	return 0;
+}
+
+static int act_all(struct host *h, int64_t now)
+{
+	struct action a;
+	struct acks acks = {0};
+	int e = 0;
+	while (e == 0 && replica_next(&h->replica, &a)) {
+		e = act(h, now, &a, &acks);
+		record_unref(a.record);
+	}
+	send_acks(h, &acks);
+	return e;
+}
+
+bool host_full(const struct host *h)
+{
+	return h->replica.pending_bytes + h->replica.incoming_bytes >= GATHERED;
+}
+
+int host_flush(struct host *h, int64_t now)
+{
+	int e = replica_flush(&h->replica);
+	if (e == 0)
+		e = act_all(h, now);
+	if (e == 0)
+		e = host_answer_reads(h, now);
+	if (e == 0)
+		host_watch(h, now);
+	if (h->replica.phase != h->told_phase) {
+		h->told_phase = h->replica.phase;
+		if (h->told_phase == PHASE_SERVING)
+			host_log(h, 'i', "serving: %llu keys, %lld likes, %zu members",
+				 (unsigned long long)h->replica.counts.keys,
+				 (long long)h->replica.counts.total, h->replica.peer_count + 1);
+		h->next_heartbeat = 0; /* the leaders are to know at once */
+	}
+	if (replica_is_forgotten(&h->replica))
+		h->forgotten = KUDOS_FORGOTTEN;
+	return e;
+}
+
+/* ---- time ---- */
+
+static void expire(struct host *h, int64_t now)
+{
+	struct connection *c;
+	while ((c = h->connections.oldest) && now - c->heard > CLIENT_IDLE)
+		connections_close(&h->connections, c);
+	host_snapshot_drop(h, now);
+}
+
+static void measure_rate(struct host *h, int64_t now)
+{
+	int64_t elapsed = now - h->rate_since;
+	if (elapsed < SECOND)
+		return;
+	uint64_t events = h->replica.stats.events - h->rate_events;
+	h->events_per_s = events * (uint64_t)SECOND / (uint64_t)elapsed;
+	h->rate_events = h->replica.stats.events;
+	h->rate_since = now;
+}
+
+int host_tick(struct host *h, int64_t now)
+{
+	int e = replica_tick(&h->replica, now);
+	if (e == 0)
+		e = host_checkpoint_step(h, now);
+	if (e == 0)
+		e = host_snapshot_step(h, now);
+	if (e == 0 && now >= h->next_expiry) {
+		h->next_expiry = now + EXPIRY_INTERVAL;
+		expire(h, now);
+		measure_rate(h, now);
+		e = host_truncate(h);
+	}
+	if (e == 0 && now >= h->next_heartbeat)
+		host_heartbeat(h, now);
+	return e;
+}
+
+int64_t host_deadline(const struct host *h)
+{
+	int64_t deadline = replica_deadline(&h->replica);
+	if (h->next_heartbeat < deadline)
+		deadline = h->next_heartbeat;
+	if (h->checkpoint.phase == CHECKPOINT_CUTTING)
+		deadline = 0;
+	if (h->watched_count > 0 && h->watch_seen != h->replica.stats.events && h->next_watch < deadline)
+		deadline = h->next_watch;
+	return deadline;
+}

@@ -1,0 +1,176 @@
+/* A server without its sockets: the replica's rules over a store, and the conversations with clients, peers
+ * and leaders. The daemon (server.c) feeds it from ZeroMQ, the simulator from its own network and disk: what
+ * the simulator tests is this.
+ *
+ * host_receive_* take one message each; host_flush() then commits what has gathered and carries out what is
+ * to be done. The files: host.c (opening, actions), serve.c (the client port), peers.c (peers and leaders),
+ * checkpoint.c (checkpoint, recovery, snapshots), watch.c (watched keys).
+ *
+ * Functions returning int: 0, or a negative errno after which the host must be closed (the server stops,
+ * I12). */
+#ifndef SERVER_HOST_H
+#define SERVER_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/map.h"
+#include "core/replica.h"
+#include "net/connections.h"
+#include "store/store.h"
+#include "wire/message.h"
+
+#define HOST_LEADERS 8
+
+struct host_io {
+	void *arg;
+	/* To a connection of the client port; what cannot be sent at once is dropped: whoever asked asks
+	 * again. */
+	void (*send)(void *arg, const uint8_t *id, size_t id_size, const void *data, size_t size);
+	void (*send_peer)(void *arg, struct node peer, const void *data, size_t size);
+	void (*send_leader)(void *arg, size_t leader, const void *data, size_t size);
+	void (*publish)(void *arg, const void *topic, size_t topic_size, const void *data, size_t size);
+	/* Peers came, went or moved: connect to the notify and client ports of these, and of no others. */
+	void (*members)(void *arg, const struct members *members);
+};
+
+struct host_config {
+	struct member self; /* node: for a new data folder; an old one keeps its own. origin: fresh, random */
+	uint64_t seed;
+	unsigned ack_peers;
+	size_t leaders;		     /* how many there are to register with */
+	int64_t session_idle, grace; /* 0: the defaults */
+	uint64_t checkpoint_bytes;   /* of journal between two checkpoints; 0: 64 MiB */
+	int64_t checkpoint_interval; /* at most so long between two, while anything changes; 0: 60 s */
+	bool quiet;		     /* no log lines */
+};
+
+struct leader_link {  /* what this server knows of a leader */
+	bool greeted; /* hello was sent and nothing has shown since that it was lost */
+	int64_t heard;
+	uint64_t incarnation;
+};
+
+struct read_waiting { /* a read that waits for a position */
+	uint64_t client;
+	int64_t until;
+	struct bytes request; /* the encoded count message */
+};
+
+struct watched {
+	char key[LIMIT_KEY + 1];
+	size_t size;
+	int64_t told;
+};
+
+/* A snapshot that this server gives: one reader's place in the newest checkpoint. */
+struct snapshot_out {
+	uint64_t client, id, index;
+	struct store_cursor *cursor;
+	struct bytes part; /* the last one sent, to be sent again when it was lost */
+	int64_t until;
+};
+#define HOST_SNAPSHOTS 4
+
+/* A snapshot that this server takes in. */
+struct snapshot_in {
+	struct node from; /* 0: none */
+	uint64_t id, index;
+	int64_t asked; /* when index was last asked for */
+	unsigned tries;
+	bool begun, committing;
+	struct vector vector; /* its own, retired origins included */
+};
+
+enum checkpoint_phase { CHECKPOINT_NONE, CHECKPOINT_CUTTING, CHECKPOINT_WRITING };
+
+struct checkpointing {
+	enum checkpoint_phase phase;
+	struct vector vector; /* of the newest durable one, retired origins included */
+	struct vector next;   /* of the one being made */
+	bool wanted;	      /* by someone who waits for a snapshot */
+	bool exists;
+	uint64_t journal_then; /* journal bytes when the last one began */
+	uint64_t events_then;  /* events applied by then */
+	int64_t began;
+	size_t chunks[4]; /* of each table in the newest one */
+};
+
+struct host {
+	struct host_config config;
+	struct host_io io;
+	struct store *store; /* owned */
+	struct replica replica;
+	struct connections connections;
+	struct leader_link leaders[HOST_LEADERS];
+	uint64_t sessions_given; /* to clients that were pointed straight here */
+	struct bytes out;	 /* the message being encoded */
+
+	struct read_waiting *reads; /* owned */
+	size_t read_count, read_capacity;
+	struct watched **watched; /* owned */
+	size_t watched_count, watched_capacity;
+	struct map watched_by_key; /* by two hashes of the key */
+	int64_t next_watch, next_heartbeat, next_expiry;
+	uint64_t watch_seen; /* events applied when the watched keys were last looked at */
+
+	struct checkpointing checkpoint;
+	struct snapshot_out snapshots[HOST_SNAPSHOTS];
+	struct snapshot_in snapshot;
+
+	uint64_t rate_events;
+	int64_t rate_since;
+	uint64_t events_per_s;
+	uint64_t malformed; /* messages that were not of the protocol */
+	int64_t complain_after;
+	int forgotten; /* KUDOS_FORGOTTEN once another says that this node was */
+	enum phase told_phase;
+};
+
+/* Takes over the store, recovers from it. On failure the store is closed, too; error (may be NULL) receives a
+ * text. */
+int host_open(struct host **host, const struct host_config *config, struct store *store,
+	      const struct host_io *io, int64_t now, char *error, size_t error_size);
+void host_close(struct host **host);
+
+int host_receive_client(struct host *h, int64_t now, const uint8_t *id, size_t id_size, const void *data,
+			size_t size);
+int host_receive_peer(struct host *h, int64_t now, struct node peer, const void *data, size_t size);
+int host_receive_leader(struct host *h, int64_t now, size_t leader, const void *data, size_t size);
+int host_receive_published(struct host *h, int64_t now, const void *data, size_t size);
+/* A subscription message of the notify port: 1 or 0, then the topic. */
+int host_receive_subscription(struct host *h, const uint8_t *data, size_t size);
+
+/* Whether so much has gathered that host_flush() should come before more is received. */
+bool host_full(const struct host *h);
+int host_flush(struct host *h, int64_t now);
+int host_tick(struct host *h, int64_t now);
+int64_t host_deadline(const struct host *h);
+
+/* Within src/server only. */
+void host_log(struct host *h, char level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void host_answer(struct host *h, uint64_t client, const struct message *m);
+void host_answer_error(struct host *h, uint64_t client, uint64_t id, int code, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+void host_send_peer(struct host *h, struct node peer, const struct message *m);
+void host_send_leader(struct host *h, size_t leader, const struct message *m);
+void host_members_message(const struct host *h, struct message *m);
+void host_load(const struct host *h, struct load *load);
+void host_malformed(struct host *h, int64_t now, const char *from, int error);
+int host_meta(const struct host *h, struct bytes *out);
+int host_recover(struct host *h, int64_t now); /* counts, sessions, V from checkpoint and journal */
+int host_answer_reads(struct host *h, int64_t now);
+int host_checkpoint_step(struct host *h, int64_t now);
+int host_truncate(struct host *h);
+int host_snapshot_start(struct host *h, int64_t now, struct node from);
+int host_snapshot_part(struct host *h, int64_t now, struct node from, const struct message *m);
+int host_snapshot_step(struct host *h, int64_t now);
+int host_snapshot_give(struct host *h, int64_t now, uint64_t client, const struct message *m);
+void host_snapshot_drop(struct host *h, int64_t now); /* readers that fell silent */
+void host_watch(struct host *h, int64_t now);
+void host_heartbeat(struct host *h, int64_t now);
+
+#endif

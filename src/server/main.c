@@ -1,0 +1,29 @@
+/* kudos-server: see server.h for the sockets, host.h for the rest. */
+#include <signal.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "net/socket.h"
+#include "server/options.h"
+#include "server/server.h"
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	options_parse(&options, argc, argv);
+	log_init("server", options.debug);
+	signal(SIGPIPE, SIG_IGN); /* whoever read the log lines may go first */
+	socket_allow_many();
+
+	struct server *server = server_new(&options);
+	if (!server)
+		return EXIT_FAILURE;
+	const struct member *self = server_self(server);
+	log_info("node %016llx: clients at %s, notifications at %s", (unsigned long long)self->node.id,
+		 self->client_endpoint, self->notify_endpoint);
+	int e = server_run(server);
+	if (e == 0)
+		log_info("stopped");
+	server_free(server);
+	return e < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,175 @@
+#include "server/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/flags.h"
+#include "kudos.h"
+#include "net/socket.h"
+
+enum flag {
+	FLAG_DEBUG = 'd',
+	FLAG_LEADER = 256,
+	FLAG_CLIENT_PORT,
+	FLAG_NOTIFY_PORT,
+	FLAG_BIND,
+	FLAG_ADVERTISE,
+	FLAG_DATA,
+	FLAG_NAME,
+	FLAG_ACK_PEERS,
+	FLAG_MEMORY_ONLY,
+	FLAG_INSECURE,
+};
+
+static const struct argp_option flags[] = {
+    {"leader", FLAG_LEADER, "EP[,EP…]", 0,
+     "Leaders to register with (KUDOS_LEADER; " KUDOS_DEFAULT_LEADER ")", 0},
+    {"client-port", FLAG_CLIENT_PORT, "N", 0,
+     "Port for clients and other servers' requests (KUDOS_CLIENT_PORT; the first free one from 5100 up)", 0},
+    {"notify-port", FLAG_NOTIFY_PORT, "N", 0,
+     "Port that records and changes are published on (KUDOS_NOTIFY_PORT; the first free one from 5100 up)",
+     0},
+    {"bind", FLAG_BIND, "ADDR", 0, "IPv4 address to listen on (KUDOS_BIND; 127.0.0.1)", 0},
+    {"advertise", FLAG_ADVERTISE, "ADDR", 0,
+     "Address that others reach this server at (KUDOS_ADVERTISE; as --bind)", 0},
+    {"data", FLAG_DATA, "DIR", 0, "Data folder (KUDOS_DATA; ~/.local/state/kudos/NAME)", 0},
+    {"name", FLAG_NAME, "NAME", 0, "Name in status and logs (KUDOS_NAME; server-PORT)", 0},
+    {"ack-peers", FLAG_ACK_PEERS, "K", 0,
+     "Acknowledge a like when K other servers have it on disk, too (KUDOS_ACK_PEERS; 0)", 0},
+    {"memory-only", FLAG_MEMORY_ONLY, NULL, 0,
+     "Keep nothing on disk, --data or not: what only this server had is lost with it (KUDOS_MEMORY_ONLY)", 0},
+    {"debug", FLAG_DEBUG, NULL, 0, "Log more (KUDOS_DEBUG)", 0},
+    {"insecure", FLAG_INSECURE, NULL, 0,
+     "Allow an address outside 127.0.0.0/8: whoever reaches it may like and forget (KUDOS_INSECURE)", 0},
+    {0},
+};
+
+static void split_leaders(struct argp_state *state, struct options *o)
+{
+	const char *at = o->leaders;
+	for (;;) {
+		size_t size = strcspn(at, ",");
+		if (o->leader_count == HOST_LEADERS)
+			argp_error(state, "--leader: more than %d leaders", HOST_LEADERS);
+		char *endpoint = o->leader[o->leader_count++];
+		if (size <= LIMIT_ENDPOINT)
+			memcpy(endpoint, at, size);
+		if (size > LIMIT_ENDPOINT || !endpoint_valid(endpoint))
+			argp_error(state, "--leader: \"%.*s\" is not an endpoint: it looks like %s",
+				   (int)size, at, KUDOS_DEFAULT_LEADER);
+		if (at[size] == '\0')
+			return;
+		at += size + 1;
+	}
+}
+
+static bool word(const char *text, size_t limit)
+{
+	size_t size = strlen(text);
+	for (size_t i = 0; i < size; i++) {
+		if (text[i] <= ' ' || text[i] > '~')
+			return false;
+	}
+	return size >= 1 && size <= limit;
+}
+
+static void check(struct argp_state *state, struct options *o)
+{
+	flags_check_address(state, o->address, o->insecure);
+	if (!o->advertise && strcmp(o->address, "0.0.0.0") == 0)
+		argp_error(state,
+			   "--bind 0.0.0.0: say with --advertise at which address others reach this server");
+	if (o->advertise && !word(o->advertise, LIMIT_ENDPOINT - 16))
+		argp_error(state, "--advertise: \"%s\" is not a host name or address", o->advertise);
+	if (o->name && !word(o->name, LIMIT_NAME))
+		argp_error(state, "--name: \"%s\" must be 1 to %d printable ASCII characters without spaces",
+			   o->name, LIMIT_NAME);
+	if (o->client_port && o->client_port == o->notify_port)
+		argp_error(state, "--client-port and --notify-port must differ");
+	split_leaders(state, o);
+}
+
+static void complete(struct argp_state *state, struct options *o)
+{
+	const char *ack_peers = NULL;
+	flags_env_string(&o->leaders, "KUDOS_LEADER");
+	flags_env_port(state, &o->client_port, "KUDOS_CLIENT_PORT");
+	flags_env_port(state, &o->notify_port, "KUDOS_NOTIFY_PORT");
+	flags_env_string(&o->address, "KUDOS_BIND");
+	flags_env_string(&o->advertise, "KUDOS_ADVERTISE");
+	flags_env_string(&o->name, "KUDOS_NAME");
+	flags_env_bool(&o->memory_only, "KUDOS_MEMORY_ONLY");
+	flags_env_string(&o->data, "KUDOS_DATA");
+	flags_env_string(&ack_peers, "KUDOS_ACK_PEERS");
+	if (ack_peers && !o->ack_peers_given)
+		o->ack_peers = (unsigned)flags_number(state, "KUDOS_ACK_PEERS", ack_peers, LIMIT_MEMBERS - 1);
+	flags_env_bool(&o->debug, "KUDOS_DEBUG");
+	flags_env_bool(&o->insecure, "KUDOS_INSECURE");
+	o->leaders = o->leaders ? o->leaders : KUDOS_DEFAULT_LEADER;
+	o->address = o->address ? o->address : "127.0.0.1";
+	check(state, o);
+}
+
+static error_t parse_flag(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+	switch (key) {
+	case FLAG_LEADER:
+		o->leaders = arg;
+		return 0;
+	case FLAG_CLIENT_PORT:
+		o->client_port = flags_port(state, "--client-port", arg);
+		return 0;
+	case FLAG_NOTIFY_PORT:
+		o->notify_port = flags_port(state, "--notify-port", arg);
+		return 0;
+	case FLAG_BIND:
+		o->address = arg;
+		return 0;
+	case FLAG_ADVERTISE:
+		o->advertise = arg;
+		return 0;
+	case FLAG_DATA:
+		o->data = arg;
+		return 0;
+	case FLAG_NAME:
+		o->name = arg;
+		return 0;
+	case FLAG_ACK_PEERS:
+		o->ack_peers = (unsigned)flags_number(state, "--ack-peers", arg, LIMIT_MEMBERS - 1);
+		o->ack_peers_given = true;
+		return 0;
+	case FLAG_MEMORY_ONLY:
+		o->memory_only = true;
+		return 0;
+	case FLAG_DEBUG:
+		o->debug = true;
+		return 0;
+	case FLAG_INSECURE:
+		o->insecure = true;
+		return 0;
+	case ARGP_KEY_END:
+		complete(state, o);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+const char *argp_program_version = "kudos-server " KUDOS_VERSION; /* argp wants a global by this name */
+
+void options_parse(struct options *options, int argc, char **argv)
+{
+	static const struct argp argp = {
+	    .options = flags,
+	    .parser = parse_flag,
+	    .doc = "Accepts likes, publishes them to every other server of the cluster, and holds a full "
+		   "replica of "
+		   "every count.\v"
+		   "Each flag has the environment variable named behind it; a flag wins. SIGTERM and SIGINT "
+		   "stop the "
+		   "server after what it has accepted is on disk.",
+	};
+	*options = (struct options){0};
+	flags_parse(&argp, argc, argv, options);
+}

@@ -1,0 +1,26 @@
+/* The server's command line and environment: flag over environment over default. */
+#ifndef SERVER_OPTIONS_H
+#define SERVER_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "server/host.h"
+
+struct options {
+	const char *leaders; /* as given; split below */
+	char leader[HOST_LEADERS][LIMIT_ENDPOINT + 1];
+	size_t leader_count;
+	const char *address;	      /* IPv4, to bind to */
+	const char *advertise;	      /* what others connect to; NULL: address */
+	const char *data;	      /* NULL: in the user's state folder, by name */
+	const char *name;	      /* NULL: server-PORT */
+	int client_port, notify_port; /* 0: the first free one */
+	unsigned ack_peers;
+	bool ack_peers_given;
+	bool memory_only, debug, insecure;
+};
+
+/* Ends the process after --help and --version (0), or with a message on stderr after a usage error (2). */
+void options_parse(struct options *options, int argc, char **argv);
+
+#endif

@@ -1,0 +1,217 @@
+/* Peers and leaders: what peers publish, what they answer, and this server's registration with every leader.
+ */
+#include "server/host.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "kudos.h"
+
+#define HEARTBEAT (500 * MS)
+#define LEADER_SILENT (2 * SECOND) /* then hello is said again: it may be another leader by now */
+
+/* ---- published by peers ---- */
+
+static int on_vector(struct host *h, int64_t now, const struct message *m)
+{
+	struct vector_message v = {.node = m->vector.node,
+				   .origin = m->vector.origin,
+				   .serial = m->vector.serial,
+				   .digest = m->vector.digest,
+				   .retired = m->vector.retired,
+				   .serving = m->vector.established,
+				   .at = m->vector.positions,
+				   .count = m->vector.position_count};
+	return replica_vector(&h->replica, now, &v);
+}
+
+static int take_record(struct host *h, int64_t now, const void *data, size_t size, bool published)
+{
+	struct record *record;
+	int e = message_decode_record(data, size, &record);
+	if (e != 0) {
+		if (e > 0)
+			host_malformed(h, now, "a peer", e);
+		return e < 0 ? e : 0;
+	}
+	e = replica_record(&h->replica, now, record, published);
+	record_unref(record);
+	return e;
+}
+
+int host_receive_published(struct host *h, int64_t now, const void *data, size_t size)
+{
+	enum message_type type;
+	struct message m;
+	int e = message_peek(data, size, &type);
+	if (e == 0 && type == MESSAGE_RECORD)
+		return take_record(h, now, data, size, true);
+	if (e == 0 && type != MESSAGE_VECTOR)
+		e = KUDOS_PROTOCOL;
+	if (e == 0)
+		e = message_decode(data, size, &m);
+	if (e != 0) {
+		if (e > 0)
+			host_malformed(h, now, "a peer's notify port", e);
+		return e < 0 ? e : 0;
+	}
+	e = on_vector(h, now, &m);
+	message_deinit(&m);
+	return e;
+}
+
+/* ---- answers of peers ---- */
+
+static void say_hello_to_peer(struct host *h, struct node peer)
+{
+	struct message m = {
+	    .type = MESSAGE_HELLO,
+	    .hello = {.version = PROTOCOL_VERSION, .is_server = true, .node = h->config.self.node}};
+	host_send_peer(h, peer, &m);
+}
+
+static int on_records(struct host *h, int64_t now, const struct message *m)
+{
+	for (size_t i = 0; i < m->records.record_count; i++) {
+		int e = take_record(h, now, m->records.records[i].data, m->records.records[i].size, false);
+		if (e < 0)
+			return e;
+	}
+	return replica_fetched(&h->replica, now, m->records.origin);
+}
+
+static void on_peer_error(struct host *h, struct node peer, const struct message *m)
+{
+	switch (m->error.code) {
+	case KUDOS_NO_HELLO: /* it restarted, or the connection is new: what was asked is asked again by its
+				timeout */
+		say_hello_to_peer(h, peer);
+		break;
+	case KUDOS_FORGOTTEN:
+		h->forgotten = KUDOS_FORGOTTEN;
+		break;
+	default:
+		host_log(h, 'd', "node %016llx says: %.*s", (unsigned long long)peer.id,
+			 (int)m->error.text.size, m->error.text.data);
+		break;
+	}
+}
+
+int host_receive_peer(struct host *h, int64_t now, struct node peer, const void *data, size_t size)
+{
+	struct message m;
+	if (!replica_peer(&h->replica, peer))
+		return 0; /* forgotten meanwhile: nothing more of it gets in */
+	int e = message_decode(data, size, &m);
+	if (e != 0) {
+		if (e > 0)
+			host_malformed(h, now, "a peer", e);
+		return e < 0 ? e : 0;
+	}
+	switch (m.type) {
+	case MESSAGE_RECORDS:
+		e = on_records(h, now, &m);
+		break;
+	case MESSAGE_GONE:
+		e = replica_gone(&h->replica, now, peer, m.gone.origin);
+		break;
+	case MESSAGE_PART:
+		e = host_snapshot_part(h, now, peer, &m);
+		break;
+	case MESSAGE_ERROR:
+		on_peer_error(h, peer, &m);
+		break;
+	case MESSAGE_WELCOME:
+		break;
+	default:
+		host_malformed(h, now, "a peer", KUDOS_PROTOCOL);
+		break;
+	}
+	message_deinit(&m);
+	return e;
+}
+
+/* ---- leaders ---- */
+
+static void register_with(struct host *h, size_t leader)
+{
+	struct message m;
+	host_members_message(h, &m);
+	host_send_leader(h, leader, &m);
+}
+
+static void greet(struct host *h, size_t leader)
+{
+	struct message m = {
+	    .type = MESSAGE_HELLO,
+	    .hello = {.version = PROTOCOL_VERSION, .is_server = true, .node = h->config.self.node}};
+	host_send_leader(h, leader, &m);
+	register_with(h, leader);
+	h->leaders[leader].greeted = true;
+}
+
+void host_heartbeat(struct host *h, int64_t now)
+{
+	h->next_heartbeat = now + HEARTBEAT;
+	if (!h->replica.meta_durable)
+		return; /* this run's origin is not announced before it is durable (I4) */
+	struct message m = {.type = MESSAGE_HEARTBEAT,
+			    .heartbeat = {.node = h->config.self.node,
+					  .origin = h->config.self.origin,
+					  .digest = h->replica.digest}};
+	host_load(h, &m.heartbeat.load);
+	for (size_t i = 0; i < h->config.leaders; i++) {
+		if (!h->leaders[i].greeted || now - h->leaders[i].heard > LEADER_SILENT)
+			greet(h, i);
+		else
+			host_send_leader(h, i, &m);
+	}
+}
+
+static int on_leader_members(struct host *h, int64_t now, const struct message *m)
+{
+	return replica_members(&h->replica, now, true, m->members.rows, m->members.row_count, NULL, 0);
+}
+
+static void on_leader_error(struct host *h, size_t leader, const struct message *m)
+{
+	if (m->error.code == KUDOS_NO_HELLO)
+		greet(h, leader);
+	else if (m->error.code == KUDOS_FORGOTTEN)
+		h->forgotten = KUDOS_FORGOTTEN;
+	else
+		host_log(h, 'w', "leader %zu says: %.*s", leader + 1, (int)m->error.text.size,
+			 m->error.text.data);
+}
+
+int host_receive_leader(struct host *h, int64_t now, size_t leader, const void *data, size_t size)
+{
+	struct message m;
+	int e = message_decode(data, size, &m);
+	if (e != 0) {
+		if (e > 0)
+			host_malformed(h, now, "a leader", e);
+		return e < 0 ? e : 0;
+	}
+	h->leaders[leader].heard = now;
+	switch (m.type) {
+	case MESSAGE_MEMBERS:
+		e = on_leader_members(h, now, &m);
+		break;
+	case MESSAGE_HEARD:
+		if (!m.heard.known || m.heard.digest != h->replica.digest)
+			register_with(h, leader);
+		h->leaders[leader].incarnation = m.heard.incarnation;
+		break;
+	case MESSAGE_ERROR:
+		on_leader_error(h, leader, &m);
+		break;
+	case MESSAGE_WELCOME:
+		break;
+	default:
+		host_malformed(h, now, "a leader", KUDOS_PROTOCOL);
+		break;
+	}
+	message_deinit(&m);
+	return e;
+}

@@ -1,0 +1,414 @@
+/* The client port: clients' batches, reads and questions; other servers' fetches, snapshots and membership.
+ * One handler a message type; who asks must have said hello. */
+#include "server/host.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "kudos.h"
+
+#define READ_WAIT (2 * SECOND)		    /* how long a read waits for a position */
+#define FETCH_BYTES (LIMIT_MESSAGE - 65536) /* of records in one answer */
+#define FETCH_RECORDS 4096
+
+struct request {
+	struct host *h;
+	int64_t now;
+	struct connection *from;
+	const struct message *m;
+};
+
+static struct text text_of(const char *s)
+{
+	return (struct text){s, strlen(s)};
+}
+
+/* ---- hello ---- */
+
+static int welcome(struct host *h, const struct connection *c, struct session session)
+{
+	struct message m = {.type = MESSAGE_WELCOME,
+			    .welcome = {.version = PROTOCOL_VERSION,
+					.node = h->config.self.node,
+					.origin = h->config.self.origin,
+					.name = text_of(h->config.self.name),
+					.session = session,
+					.serving = h->replica.phase == PHASE_SERVING}};
+	host_answer(h, c->handle, &m);
+	return 0;
+}
+
+/* An error to one who has no connection yet. */
+static void turn_away(struct host *h, const uint8_t *id, size_t id_size, int code, const char *text)
+{
+	struct message m = {.type = MESSAGE_ERROR, .error = {.code = code, .text = text_of(text)}};
+	bytes_clear(&h->out);
+	message_encode(&m, &h->out);
+	if (!bytes_failed(&h->out))
+		h->io.send(h->io.arg, id, id_size, h->out.data, h->out.size);
+}
+
+static bool node_forgotten(const struct host *h, struct node node)
+{
+	const struct member *m = members_find(&h->replica.members, node);
+	return m && m->forgotten;
+}
+
+static int on_hello(struct host *h, int64_t now, const uint8_t *id, size_t id_size, const struct message *m)
+{
+	char text[LIMIT_TEXT];
+	if (m->hello.version != PROTOCOL_VERSION) {
+		snprintf(
+		    text, sizeof text,
+		    "protocol version %llu is not known here: server %s (kudos-server %s) speaks version %d",
+		    (unsigned long long)m->hello.version, h->config.self.name, KUDOS_VERSION,
+		    PROTOCOL_VERSION);
+		turn_away(h, id, id_size, KUDOS_BAD_VERSION, text);
+		return 0;
+	}
+	if (m->hello.is_server && node_forgotten(h, m->hello.node)) {
+		turn_away(h, id, id_size, KUDOS_FORGOTTEN, kudos_error_text(KUDOS_FORGOTTEN));
+		return 0;
+	}
+	struct connection *c = connections_find(&h->connections, id, id_size);
+	if (!c && !m->hello.is_server && h->connections.clients >= LIMIT_CLIENTS) {
+		snprintf(text, sizeof text, "server %s has %d clients, its limit: try another server",
+			 h->config.self.name, LIMIT_CLIENTS);
+		turn_away(h, id, id_size, KUDOS_BUSY, text);
+		return 0;
+	}
+	c = connections_open(&h->connections, now, id, id_size,
+			     m->hello.is_server ? m->hello.node : (struct node){0});
+	if (!c)
+		return -ENOMEM;
+	struct session session = {0};
+	if (m->hello.wants_session && h->replica.meta_durable)
+		session = (struct session){h->config.self.origin.id, ++h->sessions_given};
+	return welcome(h, c, session);
+}
+
+/* ---- clients ---- */
+
+static int on_batch(struct host *h, int64_t now, const struct connection *from, const void *data, size_t size)
+{
+	struct batch_box *box;
+	struct session session;
+	uint64_t seq;
+	int e = message_decode_batch(data, size, &box, &session, &seq);
+	if (e < 0)
+		return e;
+	if (e == 0) {
+		e = replica_batch(&h->replica, now, from->handle, box);
+		batch_box_unref(box);
+		return e;
+	}
+	host_malformed(h, now, "a client", e);
+	if (session.number == 0) {
+		host_answer_error(h, from->handle, 0, e, "batch: %s", kudos_error_text(e));
+		return 0;
+	}
+	struct message m = {
+	    .type = MESSAGE_REFUSED,
+	    .refused = {.session = session, .seq = seq, .code = e, .text = text_of(kudos_error_text(e))}};
+	host_answer(h, from->handle, &m);
+	return 0;
+}
+
+static int on_close(const struct request *rq)
+{
+	struct batch_box *box = message_make_batch(rq->m->close.session, 0, NULL, 0);
+	if (!box)
+		return -ENOMEM;
+	int e = replica_close(&rq->h->replica, rq->now, rq->from->handle, box);
+	batch_box_unref(box);
+	return e;
+}
+
+static int on_ping(const struct request *rq)
+{
+	struct message m = {.type = MESSAGE_PONG, .pong = {rq->m->ping.token}};
+	host_answer(rq->h, rq->from->handle, &m);
+	return 0;
+}
+
+static void answer_count(struct host *h, uint64_t client, const struct message *m)
+{
+	int64_t counts[LIMIT_READ_KEYS];
+	for (size_t i = 0; i < m->count.key_count; i++)
+		counts[i] = counts_get(&h->replica.counts, m->count.keys[i].data, m->count.keys[i].size);
+	struct message answer = {
+	    .type = MESSAGE_COUNTS,
+	    .counts = {.id = m->count.id, .counts = counts, .count = m->count.key_count}};
+	host_answer(h, client, &answer);
+}
+
+static int keep_read(const struct request *rq, const void *data, size_t size)
+{
+	struct host *h = rq->h;
+	if (h->read_count >= LIMIT_READS_WAITING) {
+		host_answer_error(h, rq->from->handle, rq->m->count.id, KUDOS_BUSY,
+				  "too many reads wait here");
+		return 0;
+	}
+	struct read_waiting w = {.client = rq->from->handle, .until = rq->now + READ_WAIT};
+	bytes_append(&w.request, data, size);
+	if (bytes_failed(&w.request) ||
+	    replica_reserve((void **)&h->reads, h->read_count, &h->read_capacity, sizeof w) < 0) {
+		bytes_deinit(&w.request);
+		return -ENOMEM;
+	}
+	h->reads[h->read_count++] = w;
+	return 0;
+}
+
+static int on_count(const struct request *rq, const void *data, size_t size)
+{
+	struct host *h = rq->h;
+	if (h->replica.phase == PHASE_CATCHING_UP) {
+		host_answer_error(h, rq->from->handle, rq->m->count.id, KUDOS_NOT_SERVING,
+				  "server %s is catching up", h->config.self.name);
+		return 0;
+	}
+	if (!replica_reached(&h->replica, rq->m->count.positions, rq->m->count.position_count))
+		return keep_read(rq, data, size);
+	answer_count(h, rq->from->handle, rq->m);
+	return 0;
+}
+
+/* Answers the reads whose position was reached, and tells those that waited long enough. */
+int host_answer_reads(struct host *h, int64_t now)
+{
+	size_t kept = 0;
+	int e = 0;
+	for (size_t i = 0; i < h->read_count; i++) {
+		struct read_waiting *w = &h->reads[i];
+		struct message m;
+		if (e == 0)
+			e = message_decode(w->request.data, w->request.size, &m);
+		bool reached =
+		    e == 0 && replica_reached(&h->replica, m.count.positions, m.count.position_count);
+		bool over = reached || now >= w->until || !connections_at(&h->connections, w->client);
+		if (e == 0 && reached)
+			answer_count(h, w->client, &m);
+		else if (e == 0 && over)
+			host_answer_error(
+			    h, w->client, m.count.id, KUDOS_BEHIND,
+			    "server %s has not yet received what you were acknowledged elsewhere",
+			    h->config.self.name);
+		if (e == 0)
+			message_deinit(&m);
+		if (over)
+			bytes_deinit(&w->request);
+		else
+			h->reads[kept++] = *w;
+	}
+	h->read_count = kept;
+	return e < 0 ? e : 0;
+}
+
+void host_load(const struct host *h, struct load *load)
+{
+	*load = (struct load){
+	    .clients = h->connections.clients,
+	    .keys = h->replica.counts.keys,
+	    .likes_total = h->replica.counts.total,
+	    .events_per_s = h->events_per_s,
+	    .lag_records = replica_lag(&h->replica),
+	    .journal_bytes = h->store->ops->journal_bytes(h->store),
+	    .serving = h->replica.phase == PHASE_SERVING,
+	};
+}
+
+/* What this server can say: all of itself; of the others, where they are and whether it hears them. */
+static int on_status(const struct request *rq)
+{
+	struct host *h = rq->h;
+	const struct members *members = &h->replica.members;
+	struct status_row *rows = calloc(members->count + 1, sizeof *rows);
+	if (!rows)
+		return -ENOMEM;
+	size_t count = 0;
+	for (size_t i = 0; i < members->count; i++) {
+		const struct member *member = &members->list[i];
+		if (member->forgotten)
+			continue;
+		struct status_row *row = &rows[count++];
+		row->server =
+		    (struct server_row){member->node, text_of(member->name), text_of(member->client_endpoint),
+					text_of(member->notify_endpoint)};
+		const struct peer *p = replica_peer(&h->replica, member->node);
+		if (p) {
+			row->state = !replica_reachable(p, rq->now) ? SERVER_DOWN
+				     : p->serving		    ? SERVER_UP
+								    : SERVER_CATCHING_UP;
+		} else {
+			host_load(h, &row->load);
+			row->state = row->load.serving ? SERVER_UP : SERVER_CATCHING_UP;
+		}
+	}
+	struct message m = {
+	    .type = MESSAGE_STATE,
+	    .state = {.id = rq->m->status.id, .members = count, .rows = rows, .row_count = count}};
+	host_answer(h, rq->from->handle, &m);
+	free(rows);
+	return 0;
+}
+
+static bool is_named(const struct member *m, struct text target)
+{
+	char hex[17];
+	snprintf(hex, sizeof hex, "%016llx", (unsigned long long)m->node.id);
+	return !m->forgotten &&
+	       ((target.size == strlen(m->name) && memcmp(target.data, m->name, target.size) == 0) ||
+		(target.size == 16 && memcmp(target.data, hex, 16) == 0));
+}
+
+static int on_forget(const struct request *rq)
+{
+	struct host *h = rq->h;
+	const struct members *members = &h->replica.members;
+	struct text target = rq->m->forget.target;
+	const struct member *found = NULL;
+	for (size_t i = 0; i < members->count; i++) {
+		if (!is_named(&members->list[i], target))
+			continue;
+		if (found) {
+			host_answer_error(h, rq->from->handle, rq->m->forget.id, KUDOS_UNKNOWN_NODE,
+					  "two members have that name: give the node id that status shows");
+			return 0;
+		}
+		found = &members->list[i];
+	}
+	if (!found) {
+		host_answer_error(h, rq->from->handle, rq->m->forget.id, KUDOS_UNKNOWN_NODE,
+				  "no member is named \"%.*s\": see status", (int)target.size, target.data);
+		return 0;
+	}
+	host_log(h, 'i', "forgetting %s (%016llx), as told by an operator", found->name,
+		 (unsigned long long)found->node.id);
+	int e = replica_forget(&h->replica, rq->now, found->node);
+	if (e == 0)
+		host_answer(h, rq->from->handle,
+			    &(struct message){.type = MESSAGE_DONE, .done = {rq->m->forget.id}});
+	return e;
+}
+
+/* ---- other servers ---- */
+
+/* Records from..to as far as they are held without gap and fit in one message; `gone` when not even the first
+ * is. */
+static int on_fetch(const struct request *rq)
+{
+	struct host *h = rq->h;
+	struct bytes records = {0};
+	struct blob blobs[FETCH_RECORDS];
+	size_t ends[FETCH_RECORDS + 1] = {0};
+	size_t count = 0;
+	int e = 0;
+	uint64_t to = rq->m->fetch.to, applied = vector_get(&h->replica.v, rq->m->fetch.origin);
+	if (to > applied)
+		to = applied; /* only what is applied here: what is not durable may still be lost (I3) */
+	for (uint64_t lsn = rq->m->fetch.from; lsn <= to && count < FETCH_RECORDS; lsn++) {
+		e = h->store->ops->journal_read(h->store, (struct position){rq->m->fetch.origin, lsn},
+						&records);
+		if (e != 0 || (count > 0 && records.size + 8 * (count + 1) > FETCH_BYTES))
+			break;
+		ends[++count] = records.size;
+	}
+	if (e == -ENOMEM || bytes_failed(&records)) {
+		bytes_deinit(&records);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < count; i++)
+		blobs[i] = (struct blob){records.data + ends[i], ends[i + 1] - ends[i]};
+	struct message m = {.type = MESSAGE_RECORDS,
+			    .records = {.origin = rq->m->fetch.origin,
+					.from = rq->m->fetch.from,
+					.records = blobs,
+					.record_count = count}};
+	if (count == 0)
+		m = (struct message){.type = MESSAGE_GONE, .gone = {rq->m->fetch.origin, rq->m->fetch.from}};
+	host_answer(h, rq->from->handle, &m);
+	bytes_deinit(&records);
+	return 0;
+}
+
+static int on_snapshot(const struct request *rq)
+{
+	if (rq->h->replica.phase == PHASE_CATCHING_UP) {
+		host_answer_error(rq->h, rq->from->handle, rq->m->snapshot.id, KUDOS_NOT_SERVING,
+				  "still catching up itself");
+		return 0;
+	}
+	return host_snapshot_give(rq->h, rq->now, rq->from->handle, rq->m);
+}
+
+static int on_members(const struct request *rq)
+{
+	const struct message *m = rq->m;
+	return replica_members(&rq->h->replica, rq->now, false, m->members.rows, m->members.row_count,
+			       m->members.retired, m->members.retired_count);
+}
+
+static const struct {
+	int (*handle)(const struct request *rq);
+	bool of_servers;
+} handlers[MESSAGE_TYPE_COUNT] = {
+    [MESSAGE_CLOSE] = {on_close, false},    [MESSAGE_PING] = {on_ping, false},
+    [MESSAGE_STATUS] = {on_status, false},  [MESSAGE_FORGET] = {on_forget, false},
+    [MESSAGE_FETCH] = {on_fetch, true},	    [MESSAGE_SNAPSHOT] = {on_snapshot, true},
+    [MESSAGE_MEMBERS] = {on_members, true},
+};
+
+static int dispatch(struct host *h, int64_t now, struct connection *from, const struct message *m,
+		    const void *data, size_t size)
+{
+	struct request rq = {h, now, from, m};
+	if (m->type == MESSAGE_COUNT)
+		return on_count(&rq, data, size);
+	if (!handlers[m->type].handle || (handlers[m->type].of_servers && from->node.id == 0)) {
+		host_malformed(h, now, "a client", KUDOS_PROTOCOL);
+		host_answer_error(h, from->handle, 0, KUDOS_PROTOCOL, "a server takes no \"%s\" from you",
+				  message_type_name(m->type));
+		return 0;
+	}
+	if (from->node.id != 0 && node_forgotten(h, from->node)) {
+		host_answer_error(h, from->handle, 0, KUDOS_FORGOTTEN, "%s",
+				  kudos_error_text(KUDOS_FORGOTTEN));
+		return 0;
+	}
+	return handlers[m->type].handle(&rq);
+}
+
+int host_receive_client(struct host *h, int64_t now, const uint8_t *id, size_t id_size, const void *data,
+			size_t size)
+{
+	enum message_type type;
+	struct connection *from = connections_find(&h->connections, id, id_size);
+	if (from)
+		connections_touch(&h->connections, from, now);
+	int e = message_peek(data, size, &type);
+	if (e == 0 && !from && type != MESSAGE_HELLO) {
+		turn_away(h, id, id_size, KUDOS_NO_HELLO, kudos_error_text(KUDOS_NO_HELLO));
+		return 0;
+	}
+	if (e == 0 && type == MESSAGE_BATCH)
+		return on_batch(h, now, from, data, size);
+	struct message m;
+	if (e == 0)
+		e = message_decode(data, size, &m);
+	if (e < 0)
+		return e;
+	if (e > 0) {
+		host_malformed(h, now, "a client", e);
+		turn_away(h, id, id_size, e, kudos_error_text(e));
+		return 0;
+	}
+	e = m.type == MESSAGE_HELLO ? on_hello(h, now, id, id_size, &m)
+				    : dispatch(h, now, from, &m, data, size);
+	message_deinit(&m);
+	return e;
+}

@@ -1,0 +1,419 @@
+#include "server/server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <zmq.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "kudos.h"
+#include "net/reactor.h"
+#include "net/socket.h"
+
+#define FIRST_PORT 5100
+
+/* Connections to another member. */
+struct link {
+	struct server *server;
+	struct node node;
+	void *dealer;
+	char client_endpoint[LIMIT_ENDPOINT + 1];
+	char notify_endpoint[LIMIT_ENDPOINT + 1];
+};
+
+struct leader {
+	struct server *server;
+	size_t index;
+	void *dealer;
+};
+
+struct server {
+	void *context;
+	struct reactor *reactor;
+	void *router, *xpub, *sub;
+	struct link **links; /* owned */
+	size_t link_count;
+	struct leader leaders[HOST_LEADERS];
+	size_t leader_count;
+	struct host *host;
+	char name[LIMIT_NAME + 1];
+	char data[4096];
+	int error; /* the first failure of the host: the server stops */
+};
+
+/* ---- out ---- */
+
+static void send_to_client(void *arg, const uint8_t *id, size_t id_size, const void *data, size_t size)
+{
+	struct server *s = arg;
+	socket_send(s->router, id, id_size, data, size);
+}
+
+static struct link *link_to(struct server *s, struct node node)
+{
+	for (size_t i = 0; i < s->link_count; i++) {
+		if (node_equal(s->links[i]->node, node))
+			return s->links[i];
+	}
+	return NULL;
+}
+
+static void send_to_peer(void *arg, struct node peer, const void *data, size_t size)
+{
+	struct link *link = link_to(arg, peer);
+	if (link)
+		socket_send(link->dealer, NULL, 0, data, size);
+}
+
+static void send_to_leader(void *arg, size_t leader, const void *data, size_t size)
+{
+	struct server *s = arg;
+	socket_send(s->leaders[leader].dealer, NULL, 0, data, size);
+}
+
+static void publish(void *arg, const void *topic, size_t topic_size, const void *data, size_t size)
+{
+	struct server *s = arg;
+	socket_send(s->xpub, topic, topic_size, data, size);
+}
+
+/* ---- in ---- */
+
+/* Reads what is there, to a cap; handle() gets each message. */
+static bool drain(struct server *s, void *socket, enum socket_kind kind,
+		  int (*handle)(struct server *s, void *arg, int64_t now, const struct packet *p), void *arg)
+{
+	int64_t now = clock_now();
+	for (int i = 0; i < REACTOR_BURST && s->error == 0 && !host_full(s->host); i++) {
+		struct packet p;
+		int r = socket_receive(socket, kind, &p);
+		if (r == 0)
+			return false;
+		if (r < 0)
+			continue;
+		s->error = handle(s, arg, now, &p);
+		packet_deinit(&p);
+	}
+	return true;
+}
+
+static int from_client(struct server *s, void *arg, int64_t now, const struct packet *p)
+{
+	(void)arg;
+	return host_receive_client(s->host, now, p->head, p->head_size, p->body, p->body_size);
+}
+
+static bool on_router(void *arg)
+{
+	struct server *s = arg;
+	return drain(s, s->router, SOCKET_ROUTER, from_client, NULL);
+}
+
+static int from_publisher(struct server *s, void *arg, int64_t now, const struct packet *p)
+{
+	(void)arg;
+	return host_receive_published(s->host, now, p->body, p->body_size);
+}
+
+static bool on_sub(void *arg)
+{
+	struct server *s = arg;
+	return drain(s, s->sub, SOCKET_SUB, from_publisher, NULL);
+}
+
+static int from_subscriber(struct server *s, void *arg, int64_t now, const struct packet *p)
+{
+	(void)arg;
+	(void)now;
+	return host_receive_subscription(s->host, p->body, p->body_size);
+}
+
+static bool on_xpub(void *arg)
+{
+	struct server *s = arg;
+	return drain(s, s->xpub, SOCKET_XPUB, from_subscriber, NULL);
+}
+
+static int from_peer(struct server *s, void *arg, int64_t now, const struct packet *p)
+{
+	const struct link *link = arg;
+	return host_receive_peer(s->host, now, link->node, p->body, p->body_size);
+}
+
+static bool on_link(void *arg)
+{
+	struct link *link = arg;
+	return drain(link->server, link->dealer, SOCKET_DEALER, from_peer, link);
+}
+
+static int from_leader(struct server *s, void *arg, int64_t now, const struct packet *p)
+{
+	const struct leader *leader = arg;
+	return host_receive_leader(s->host, now, leader->index, p->body, p->body_size);
+}
+
+static bool on_leader(void *arg)
+{
+	struct leader *leader = arg;
+	return drain(leader->server, leader->dealer, SOCKET_DEALER, from_leader, leader);
+}
+
+/* ---- peers ---- */
+
+static void link_free(struct server *s, struct link *link)
+{
+	if (link->dealer) {
+		reactor_remove_socket(s->reactor, link->dealer);
+		socket_free(&link->dealer);
+	}
+	socket_disconnect(s->sub, link->notify_endpoint);
+	free(link);
+}
+
+static struct link *link_new(struct server *s, const struct member *m)
+{
+	struct link *link = calloc(1, sizeof *link);
+	if (!link)
+		return NULL;
+	link->server = s;
+	link->node = m->node;
+	memcpy(link->client_endpoint, m->client_endpoint, sizeof link->client_endpoint);
+	memcpy(link->notify_endpoint, m->notify_endpoint, sizeof link->notify_endpoint);
+	link->dealer = socket_new(s->context, SOCKET_DEALER);
+	if (!link->dealer || socket_connect(link->dealer, m->client_endpoint) != 0 ||
+	    socket_connect(s->sub, m->notify_endpoint) != 0 ||
+	    reactor_add_socket(s->reactor, link->dealer, on_link, link) < 0) {
+		log_warn("cannot connect to %s (%s, %s): %s", m->name, m->client_endpoint, m->notify_endpoint,
+			 zmq_strerror(errno));
+		socket_free(&link->dealer);
+		link_free(s, link);
+		return NULL;
+	}
+	return link;
+}
+
+static const struct member *wanted(const struct server *s, const struct members *members,
+				   const struct link *link)
+{
+	const struct member *m = members_find(members, link->node);
+	(void)s;
+	return m && !m->forgotten && strcmp(m->client_endpoint, link->client_endpoint) == 0 &&
+		       strcmp(m->notify_endpoint, link->notify_endpoint) == 0
+		   ? m
+		   : NULL;
+}
+
+static void match_links(void *arg, const struct members *members)
+{
+	struct server *s = arg;
+	size_t kept = 0;
+	for (size_t i = 0; i < s->link_count; i++) {
+		if (wanted(s, members, s->links[i]))
+			s->links[kept++] = s->links[i];
+		else
+			link_free(s, s->links[i]);
+	}
+	s->link_count = kept;
+	struct link **links = realloc(s->links, (members->count + 1) * sizeof *links);
+	if (!links)
+		return; /* the next change of the membership tries again */
+	s->links = links;
+	for (size_t i = 0; i < members->count; i++) {
+		const struct member *m = &members->list[i];
+		if (m->forgotten || node_equal(m->node, server_self(s)->node) || link_to(s, m->node))
+			continue;
+		struct link *link = link_new(s, m);
+		if (link)
+			s->links[s->link_count++] = link;
+	}
+}
+
+/* ---- starting ---- */
+
+const struct member *server_self(const struct server *s)
+{
+	return &s->host->config.self;
+}
+
+static int bind_port(struct server *s, void *socket, const struct options *o, const char *flag, int port,
+		     int first, int *bound)
+{
+	(void)s;
+	int e =
+	    port ? socket_bind(socket, o->address, port) : socket_bind_free(socket, o->address, first, bound);
+	if (port && e == 0)
+		*bound = port;
+	if (e == -EADDRINUSE)
+		log_error("port %d on %s is in use: stop who uses it or choose another %s", port, o->address,
+			  flag);
+	else if (e < 0)
+		log_error("cannot listen on %s (%s): %s", o->address, flag, zmq_strerror(-e));
+	return e;
+}
+
+static int make_folders(char *path)
+{
+	for (char *at = path + 1;; at++) {
+		if (*at != '/' && *at != '\0')
+			continue;
+		char end = *at;
+		*at = '\0';
+		int e = mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
+		*at = end;
+		if (e < 0 || end == '\0')
+			return e;
+	}
+}
+
+static int open_store(struct server *s, const struct options *o, struct store **store)
+{
+	char error[512] = "";
+	if (o->memory_only)
+		return store_open_memory(store);
+	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	if (o->data)
+		snprintf(s->data, sizeof s->data, "%s", o->data);
+	else if (state && *state)
+		snprintf(s->data, sizeof s->data, "%s/kudos/%s", state, s->name);
+	else
+		snprintf(s->data, sizeof s->data, "%s/.local/state/kudos/%s", home ? home : ".", s->name);
+	int e = make_folders(s->data);
+	if (e < 0)
+		log_error("cannot make the data folder %s: %s; choose another --data", s->data, strerror(-e));
+	else if ((e = store_open_disk(store, s->data, error, sizeof error)) < 0)
+		log_error("cannot open the data folder: %s", error);
+	return e;
+}
+
+static int open_host(struct server *s, const struct options *o, int client_port, int notify_port)
+{
+	const char *address = o->advertise ? o->advertise : o->address;
+	struct host_config config = {
+	    .ack_peers = o->ack_peers, .leaders = o->leader_count, .seed = random_id()};
+	struct member *self = &config.self;
+	self->node.id = random_id();
+	self->origin.id = random_id();
+	self->since = clock_wall_ms();
+	self->ephemeral = o->memory_only;
+	memcpy(self->name, s->name, sizeof self->name);
+	snprintf(self->client_endpoint, sizeof self->client_endpoint, "tcp://%s:%d", address, client_port);
+	snprintf(self->notify_endpoint, sizeof self->notify_endpoint, "tcp://%s:%d", address, notify_port);
+	struct host_io io = {s, send_to_client, send_to_peer, send_to_leader, publish, match_links};
+	struct store *store;
+	char error[512];
+	int e = open_store(s, o, &store);
+	if (e < 0)
+		return e;
+	e = host_open(&s->host, &config, store, &io, clock_now(), error, sizeof error);
+	if (e < 0)
+		log_error("cannot recover from %s: %s", s->data, error);
+	return e;
+}
+
+static int open_sockets(struct server *s, const struct options *o)
+{
+	s->reactor =
+	    reactor_new(); /* the reactor first: it blocks the signals, and the context starts threads */
+	s->context = s->reactor ? zmq_ctx_new() : NULL;
+	if (!s->context)
+		return -ENOMEM;
+	zmq_ctx_set(s->context, ZMQ_MAX_SOCKETS, 4096);
+	s->router = socket_new(s->context, SOCKET_ROUTER);
+	s->xpub = socket_new(s->context, SOCKET_XPUB);
+	s->sub = socket_new(s->context, SOCKET_SUB);
+	if (!s->router || !s->xpub || !s->sub || socket_subscribe(s->sub, "r", 1) < 0 ||
+	    socket_subscribe(s->sub, "v", 1) < 0)
+		return -errno;
+	for (size_t i = 0; i < o->leader_count; i++) {
+		struct leader *leader = &s->leaders[i];
+		*leader = (struct leader){s, i, socket_new(s->context, SOCKET_DEALER)};
+		if (!leader->dealer || socket_connect(leader->dealer, o->leader[i]) != 0 ||
+		    reactor_add_socket(s->reactor, leader->dealer, on_leader, leader) < 0)
+			return -errno;
+		s->leader_count++;
+	}
+	int e = reactor_add_socket(s->reactor, s->sub, on_sub, s);
+	if (e == 0)
+		e = reactor_add_socket(s->reactor, s->router, on_router, s);
+	return e == 0 ? reactor_add_socket(s->reactor, s->xpub, on_xpub, s) : e;
+}
+
+struct server *server_new(const struct options *o)
+{
+	int client_port = 0, notify_port = 0;
+	struct server *s = calloc(1, sizeof *s);
+	int e = s ? open_sockets(s, o) : -ENOMEM;
+	if (e < 0)
+		log_error("cannot start: %s", zmq_strerror(-e));
+	if (e == 0)
+		e = bind_port(s, s->router, o, "--client-port", o->client_port, FIRST_PORT, &client_port);
+	if (e == 0)
+		e = bind_port(s, s->xpub, o, "--notify-port", o->notify_port, client_port + 1, &notify_port);
+	if (e == 0) {
+		if (o->name)
+			snprintf(s->name, sizeof s->name, "%s", o->name);
+		else
+			snprintf(s->name, sizeof s->name, "server-%d", client_port);
+		log_init(s->name, o->debug);
+		e = open_host(s, o, client_port, notify_port);
+	}
+	if (e == 0)
+		return s;
+	server_free(s);
+	return NULL;
+}
+
+void server_free(struct server *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; i < s->link_count; i++)
+		link_free(s, s->links[i]);
+	free(s->links);
+	for (size_t i = 0; i < s->leader_count; i++)
+		socket_free(&s->leaders[i].dealer);
+	socket_free(&s->router);
+	socket_free(&s->xpub);
+	socket_free(&s->sub);
+	if (s->context)
+		zmq_ctx_term(s->context);
+	reactor_free(s->reactor);
+	host_close(&s->host);
+	free(s);
+}
+
+/* ---- running ---- */
+
+static int step(struct server *s)
+{
+	int64_t now = clock_now();
+	int e = s->error;
+	if (e == 0)
+		e = host_tick(s->host, now);
+	if (e == 0)
+		e = host_flush(s->host, now);
+	if (e < 0)
+		log_error(
+		    "stopping, because the server cannot go on safely: %s%s; what was acknowledged is kept",
+		    strerror(-e), e == -ENOSPC ? ": make room on the disk, then start it again" : "");
+	if (e == 0 && s->host->forgotten) {
+		log_error("stopping: %s (%s)", kudos_error_text(KUDOS_FORGOTTEN),
+			  s->data[0] ? s->data : "in memory");
+		e = -EPERM;
+	}
+	return e;
+}
+
+int server_run(struct server *s)
+{
+	int e = step(s), stop = 0;
+	while (e == 0 && stop == 0) {
+		stop = reactor_pass(s->reactor, host_deadline(s->host));
+		e = stop < 0 ? stop : step(s);
+	}
+	return e;
+}

@@ -1,0 +1,18 @@
+/* The host's sockets: one ROUTER for clients and peers' requests, one XPUB to notify, one SUB to all peers,
+ * one DEALER for each peer and each leader, all in one thread. */
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include "server/host.h"
+#include "server/options.h"
+
+struct server;
+
+/* Binds, opens the data folder and recovers. NULL: it has been logged why. */
+struct server *server_new(const struct options *o);
+void server_free(struct server *s); /* takes NULL */
+const struct member *server_self(const struct server *s);
+/* Until SIGTERM or SIGINT (0), or a failure that has been logged (negative). */
+int server_run(struct server *s);
+
+#endif

@@ -1,0 +1,283 @@
+/* Snapshots: one server's newest checkpoint, carried to another part by part. Adopting one is a recovery from
+ * another's checkpoint (I7): it replaces this server's own atomically, then everything is loaded anew from it
+ * and from this server's journal above it. */
+#include "server/host.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "kudos.h"
+
+#define PART_BYTES (256 * 1024)	    /* of a snapshot in one message */
+#define SNAPSHOT_IDLE (10 * SECOND) /* a reader that asks for nothing more is dropped */
+#define SNAPSHOT_RETRY (500 * MS)   /* a part that did not come is asked for again */
+#define SNAPSHOT_TRIES 8
+
+/* ---- giving ---- */
+
+static void drop(struct host *h, struct snapshot_out *s)
+{
+	if (s->cursor)
+		h->store->ops->cursor_close(s->cursor);
+	bytes_deinit(&s->part);
+	*s = (struct snapshot_out){0};
+}
+
+void host_snapshot_drop(struct host *h, int64_t now)
+{
+	for (size_t i = 0; i < HOST_SNAPSHOTS; i++) {
+		if (h->snapshots[i].client != 0 && now > h->snapshots[i].until)
+			drop(h, &h->snapshots[i]);
+	}
+}
+
+static struct snapshot_out *reader(struct host *h, uint64_t client, uint64_t id)
+{
+	for (size_t i = 0; i < HOST_SNAPSHOTS; i++) {
+		if (h->snapshots[i].client == client && h->snapshots[i].id == id)
+			return &h->snapshots[i];
+	}
+	return NULL;
+}
+
+/* The next part: as many entries as fit in PART_BYTES, encoded into s->part. */
+static int read_part(struct host *h, struct snapshot_out *s)
+{
+	struct bytes entries = {0};
+	struct blob pairs[2 * 4096];
+	size_t offsets[2 * 4096 + 1] = {0};
+	size_t count = 0;
+	int e = 1;
+	while (count < 4096 && entries.size < PART_BYTES) {
+		const uint8_t *key, *value;
+		size_t key_size, value_size;
+		e = h->store->ops->cursor_next(s->cursor, &key, &key_size, &value, &value_size);
+		if (e != 1)
+			break;
+		bytes_append(&entries, key, key_size);
+		offsets[2 * count + 1] = entries.size;
+		bytes_append(&entries, value, value_size);
+		offsets[2 * count + 2] = entries.size;
+		count++;
+	}
+	if (bytes_failed(&entries))
+		e = -ENOMEM;
+	for (size_t i = 0; i < 2 * count; i++)
+		pairs[i] = (struct blob){entries.data + offsets[i], offsets[i + 1] - offsets[i]};
+	if (e >= 0) {
+		struct message m = {
+		    .type = MESSAGE_PART,
+		    .part = {
+			.id = s->id, .index = s->index, .last = e == 0, .pairs = pairs, .pair_count = count}};
+		bytes_clear(&s->part);
+		message_encode(&m, &s->part);
+		e = bytes_failed(&s->part) ? -ENOMEM : 0;
+	}
+	bytes_deinit(&entries);
+	return e;
+}
+
+static struct snapshot_out *new_reader(struct host *h, uint64_t client, uint64_t id)
+{
+	/* One that asks anew has given up what it read before. */
+	for (size_t i = 0; i < HOST_SNAPSHOTS; i++) {
+		if (h->snapshots[i].client == client)
+			drop(h, &h->snapshots[i]);
+	}
+	struct snapshot_out *s = reader(h, 0, 0);
+	if (!s || h->store->ops->cursor_open(h->store, &s->cursor) < 0)
+		return NULL;
+	s->client = client;
+	s->id = id;
+	return s;
+}
+
+int host_snapshot_give(struct host *h, int64_t now, uint64_t client, const struct message *m)
+{
+	uint64_t id = m->snapshot.id, index = m->snapshot.index;
+	if (!h->checkpoint.exists) {
+		h->checkpoint.wanted = true;
+		host_answer_error(h, client, id, KUDOS_BUSY, "no checkpoint yet: one is being made");
+		return 0;
+	}
+	struct snapshot_out *s = reader(h, client, id);
+	if (!s && index == 0)
+		s = new_reader(h, client, id);
+	bool fresh = s && s->part.size == 0;
+	if (!s || (fresh ? index != 0 : index != s->index && index != s->index + 1)) {
+		host_answer_error(h, client, id, s ? KUDOS_PROTOCOL : KUDOS_BUSY,
+				  "that part of the snapshot is not to be had: start anew");
+		return 0;
+	}
+	int e = 0;
+	if (fresh || index == s->index + 1) {
+		s->index = index;
+		e = read_part(h, s);
+		if (e == -ENOMEM)
+			return e;
+	}
+	s->until = now + SNAPSHOT_IDLE;
+	const struct connection *c = connections_at(&h->connections, client);
+	if (e < 0) {
+		host_answer_error(h, client, id, KUDOS_SYSTEM, "the checkpoint cannot be read: %s",
+				  strerror(-e));
+		drop(h, s);
+	} else if (c) {
+		h->io.send(h->io.arg, c->id, c->id_size, s->part.data, s->part.size);
+	}
+	return 0;
+}
+
+/* ---- taking ---- */
+
+static void ask(struct host *h, int64_t now)
+{
+	struct snapshot_in *s = &h->snapshot;
+	struct message m = {.type = MESSAGE_SNAPSHOT, .snapshot = {.id = s->id, .index = s->index}};
+	s->asked = now;
+	host_send_peer(h, s->from, &m);
+}
+
+int host_snapshot_start(struct host *h, int64_t now, struct node from)
+{
+	struct snapshot_in *s = &h->snapshot;
+	uint64_t id = s->id + 1;
+	struct vector vector = s->vector;
+	vector.count = 0;
+	*s = (struct snapshot_in){.from = from, .id = id, .vector = vector};
+	host_log(h, 'i', "fetching a snapshot from node %016llx", (unsigned long long)from.id);
+	ask(h, now);
+	return 0;
+}
+
+static void give_up(struct host *h, int64_t now, const char *why)
+{
+	host_log(h, 'w', "the snapshot was given up: %s; trying again", why);
+	if (h->snapshot.begun)
+		h->store->ops->checkpoint_abandon(h->store);
+	h->snapshot.from = (struct node){0};
+	replica_snapshot_ended(&h->replica, now);
+}
+
+/* This server's own half-made checkpoint makes room. */
+static int begin(struct host *h)
+{
+	if (h->checkpoint.phase == CHECKPOINT_WRITING)
+		return 1; /* the worker has it: wait */
+	if (h->checkpoint.phase == CHECKPOINT_CUTTING) {
+		h->store->ops->checkpoint_abandon(h->store);
+		h->checkpoint.phase = CHECKPOINT_NONE;
+		if (counts_cut_abandon(&h->replica.counts) < 0)
+			return -ENOMEM;
+	}
+	h->snapshot.begun = true;
+	return h->store->ops->checkpoint_begin(h->store, true);
+}
+
+/* Keeps the snapshot's own vector as it passes by. */
+static int note_vector(struct vector *v, const struct blob *key, const struct blob *value)
+{
+	if (key->size != 5 || (key->data[0] != 'v' && key->data[0] != 'r'))
+		return 0;
+	for (size_t i = 0; i + 16 <= value->size; i += 16) {
+		uint64_t pair[2];
+		memcpy(pair, value->data + i, sizeof pair);
+		if (vector_set(v, (struct origin){le64toh(pair[0])}, le64toh(pair[1])) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Counts must not go backwards: all that is applied here must be in the snapshot, or in this server's journal
+ * without a gap above it. */
+static bool loses_nothing(const struct host *h)
+{
+	const struct vector *v = &h->replica.v;
+	for (size_t i = 0; i < v->count; i++) {
+		uint64_t there = vector_get(&h->snapshot.vector, v->at[i].origin);
+		if (there >= v->at[i].lsn)
+			continue;
+		uint64_t lowest = h->store->ops->journal_lowest(h->store, v->at[i].origin);
+		if (lowest == 0 || lowest > there + 1)
+			return false;
+	}
+	return true;
+}
+
+int host_snapshot_part(struct host *h, int64_t now, struct node from, const struct message *m)
+{
+	struct snapshot_in *s = &h->snapshot;
+	if (!node_equal(s->from, from) || s->committing || m->part.id != s->id || m->part.index != s->index)
+		return 0;
+	int e = s->begun ? 0 : begin(h);
+	if (e != 0)
+		return e == 1 ? 0 : e; /* asked for again later */
+	for (size_t i = 0; i < m->part.pair_count && e == 0; i++) {
+		const struct blob *key = &m->part.pairs[2 * i], *value = &m->part.pairs[2 * i + 1];
+		e = note_vector(&s->vector, key, value);
+		if (e == 0)
+			e = h->store->ops->checkpoint_put(h->store, key->data, key->size, value->data,
+							  value->size);
+	}
+	if (e == -ENOMEM)
+		return e;
+	if (e < 0) {
+		give_up(h, now, strerror(-e));
+		return 0;
+	}
+	s->tries = 0;
+	s->index++;
+	if (!m->part.last) {
+		ask(h, now);
+		return 0;
+	}
+	if (!loses_nothing(h)) {
+		give_up(h, now, "it lacks what is applied here and no longer in the journal");
+		return 0;
+	}
+	e = h->store->ops->checkpoint_commit(h->store);
+	if (e < 0)
+		give_up(h, now, strerror(-e));
+	else
+		s->committing = true;
+	return 0;
+}
+
+static int adopt(struct host *h, int64_t now)
+{
+	replica_unload(&h->replica);
+	int e = host_recover(h, now);
+	if (e < 0)
+		return e;
+	host_log(h, 'i', "snapshot adopted: %llu keys, %lld likes",
+		 (unsigned long long)h->replica.counts.keys, (long long)h->replica.counts.total);
+	h->snapshot.from = (struct node){0};
+	replica_snapshot_ended(&h->replica, now);
+	return 0;
+}
+
+/* Asks again for what did not come, and adopts what is durable. Nothing may be gathered for a commit. */
+int host_snapshot_step(struct host *h, int64_t now)
+{
+	struct snapshot_in *s = &h->snapshot;
+	if (s->from.id == 0)
+		return 0;
+	if (s->committing) {
+		int e = h->store->ops->checkpoint_poll(h->store);
+		if (e == 0)
+			return adopt(h, now);
+		if (e < 0)
+			give_up(h, now, strerror(-e));
+		return 0;
+	}
+	if (now - s->asked < SNAPSHOT_RETRY)
+		return 0;
+	if (++s->tries > SNAPSHOT_TRIES)
+		give_up(h, now, "no answer");
+	else
+		ask(h, now);
+	return 0;
+}

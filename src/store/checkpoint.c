@@ -1,0 +1,292 @@
+#include "store/checkpoint.h"
+
+#include <errno.h>
+#include <lmdb.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "store/puts.h"
+
+#define MAX_READERS 512 /* cursors open at a time */
+#define MAX_KEY 511	/* LMDB's */
+
+struct checkpoint {
+	MDB_env *env;
+	MDB_dbi dbi;
+	char *path;
+	bool begun;
+
+	pthread_t worker;
+	bool worker_runs;
+	pthread_mutex_t mutex; /* guards busy, stop and result */
+	pthread_cond_t wake;
+	bool busy; /* the worker owns puts and wipe */
+	bool stop;
+	int result; /* of the last commit */
+
+	struct puts puts;
+	bool wipe;
+};
+
+struct store_cursor {
+	MDB_txn *txn;
+	MDB_cursor *cursor;
+};
+
+static int to_errno(int rc)
+{
+	switch (rc) {
+	case MDB_MAP_FULL:
+		return -ENOSPC;
+	case MDB_READERS_FULL:
+		return -EBUSY;
+	case MDB_BAD_VALSIZE:
+		return -EINVAL;
+	case MDB_CORRUPTED:
+	case MDB_PAGE_NOTFOUND:
+	case MDB_INVALID:
+	case MDB_VERSION_MISMATCH:
+		return -EBADMSG;
+	default:
+		return rc > 0 ? -rc : rc == 0 ? 0 : -EIO;
+	}
+}
+
+static int apply_put(struct checkpoint *c, MDB_txn *txn, const struct put *put)
+{
+	/* LMDB takes what it only reads as void pointers. */
+	MDB_val key = {put->key_size, (void *)(uintptr_t)put->bytes};
+	MDB_val value = {put->value_size, (void *)(uintptr_t)(put->bytes + put->key_size)};
+	if (put->value_size > 0)
+		return mdb_put(txn, c->dbi, &key, &value, c->wipe ? MDB_APPEND : 0);
+	if (c->wipe)
+		return 0;
+	int rc = mdb_del(txn, c->dbi, &key, NULL);
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static int apply_all(struct checkpoint *c, const struct put *const *list, size_t count)
+{
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(c->env, NULL, 0, &txn);
+	if (rc != 0)
+		return rc;
+	if (c->wipe)
+		rc = mdb_drop(txn, c->dbi, 0);
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		rc = apply_put(c, txn, list[i]);
+	if (rc == 0)
+		return mdb_txn_commit(txn);
+	mdb_txn_abort(txn);
+	return rc;
+}
+
+static int write_checkpoint(struct checkpoint *c)
+{
+	const struct put **list;
+	size_t count;
+	int r =
+	    puts_sorted(&c->puts, &list, &count); /* neighbours share pages: in order, each is touched once */
+	if (r == 0) {
+		int rc = apply_all(c, list, count);
+		if (rc != 0)
+			log_error("%s: checkpoint not written: %s", c->path, mdb_strerror(rc));
+		r = to_errno(rc);
+		free(list);
+	}
+	puts_deinit(&c->puts);
+	return r;
+}
+
+static void *work(void *arg)
+{
+	struct checkpoint *c = arg;
+	pthread_mutex_lock(&c->mutex);
+	for (;;) {
+		while (!c->busy && !c->stop)
+			pthread_cond_wait(&c->wake, &c->mutex);
+		if (!c->busy)
+			break;
+		pthread_mutex_unlock(&c->mutex);
+		int r = write_checkpoint(c);
+		pthread_mutex_lock(&c->mutex);
+		c->result = r;
+		c->busy = false;
+	}
+	pthread_mutex_unlock(&c->mutex);
+	return NULL;
+}
+
+static int start_worker(struct checkpoint *c)
+{
+	/* Signals are for the thread that runs the reactor. */
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int r = pthread_create(&c->worker, NULL, work, c);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	c->worker_runs = r == 0;
+	return -r;
+}
+
+static int open_env(struct checkpoint *c, const char *path, size_t map_size)
+{
+	int rc = mdb_env_create(&c->env);
+	if (rc == 0)
+		rc = mdb_env_set_mapsize(c->env, map_size);
+	if (rc == 0)
+		rc = mdb_env_set_maxreaders(c->env, MAX_READERS);
+	if (rc == 0) /* NOTLS: several cursors on one thread */
+		rc = mdb_env_open(c->env, path, MDB_NOSUBDIR | MDB_NOTLS, 0640);
+	MDB_txn *txn = NULL;
+	if (rc == 0)
+		rc = mdb_txn_begin(c->env, NULL, 0, &txn);
+	if (rc == 0)
+		rc = mdb_dbi_open(txn, NULL, 0, &c->dbi);
+	if (rc == 0)
+		return mdb_txn_commit(txn);
+	if (txn)
+		mdb_txn_abort(txn);
+	return rc;
+}
+
+int checkpoint_open(struct checkpoint **checkpoint, const char *path, size_t map_size, char *error,
+		    size_t error_size)
+{
+	struct checkpoint *c = calloc(1, sizeof *c);
+	if (!c)
+		return -ENOMEM;
+	pthread_mutex_init(&c->mutex, NULL); /* neither fails with default attributes on Linux */
+	pthread_cond_init(&c->wake, NULL);
+	c->path = strdup(path);
+	int rc = c->path ? open_env(c, path, map_size) : ENOMEM;
+	int r = to_errno(rc);
+	if (r == 0)
+		r = start_worker(c);
+	if (r < 0) {
+		snprintf(error, error_size, "%s: %s", path, rc ? mdb_strerror(rc) : strerror(-r));
+		checkpoint_close(c);
+		return r;
+	}
+	*checkpoint = c;
+	return 0;
+}
+
+void checkpoint_close(struct checkpoint *c)
+{
+	if (!c)
+		return;
+	if (c->worker_runs) {
+		pthread_mutex_lock(&c->mutex);
+		c->stop = true;
+		pthread_cond_signal(&c->wake);
+		pthread_mutex_unlock(&c->mutex);
+		pthread_join(c->worker, NULL);
+	}
+	if (c->env)
+		mdb_env_close(c->env);
+	pthread_cond_destroy(&c->wake);
+	pthread_mutex_destroy(&c->mutex);
+	puts_deinit(&c->puts);
+	free(c->path);
+	free(c);
+}
+
+static bool is_busy(struct checkpoint *c)
+{
+	pthread_mutex_lock(&c->mutex);
+	bool busy = c->busy;
+	pthread_mutex_unlock(&c->mutex);
+	return busy;
+}
+
+int checkpoint_begin(struct checkpoint *c, bool wipe)
+{
+	if (c->begun || is_busy(c))
+		return -EBUSY;
+	c->begun = true;
+	c->wipe = wipe;
+	return 0;
+}
+
+int checkpoint_put(struct checkpoint *c, const void *key, size_t key_size, const void *value,
+		   size_t value_size)
+{
+	if (!c->begun || key_size == 0 || key_size > MAX_KEY)
+		return -EINVAL;
+	return puts_add(&c->puts, key, key_size, value, value_size);
+}
+
+int checkpoint_commit(struct checkpoint *c)
+{
+	if (!c->begun)
+		return -EINVAL;
+	c->begun = false;
+	pthread_mutex_lock(&c->mutex);
+	c->busy = true;
+	c->result = 0;
+	pthread_cond_signal(&c->wake);
+	pthread_mutex_unlock(&c->mutex);
+	return 0;
+}
+
+int checkpoint_poll(struct checkpoint *c)
+{
+	pthread_mutex_lock(&c->mutex);
+	int r = c->busy ? 1 : c->result;
+	pthread_mutex_unlock(&c->mutex);
+	return r;
+}
+
+void checkpoint_abandon(struct checkpoint *c)
+{
+	if (!c->begun)
+		return;
+	puts_deinit(&c->puts);
+	c->begun = false;
+}
+
+int checkpoint_cursor_open(struct checkpoint *c, struct store_cursor **cursor)
+{
+	struct store_cursor *made = calloc(1, sizeof *made);
+	if (!made)
+		return -ENOMEM;
+	int rc = mdb_txn_begin(c->env, NULL, MDB_RDONLY, &made->txn);
+	if (rc == 0)
+		rc = mdb_cursor_open(made->txn, c->dbi, &made->cursor);
+	if (rc != 0) {
+		checkpoint_cursor_close(made);
+		return to_errno(rc);
+	}
+	*cursor = made;
+	return 0;
+}
+
+int checkpoint_cursor_next(struct store_cursor *cursor, const uint8_t **key, size_t *key_size,
+			   const uint8_t **value, size_t *value_size)
+{
+	MDB_val k, v;
+	int rc = mdb_cursor_get(cursor->cursor, &k, &v, MDB_NEXT);
+	if (rc != 0)
+		return rc == MDB_NOTFOUND ? 0 : to_errno(rc);
+	*key = k.mv_data;
+	*key_size = k.mv_size;
+	*value = v.mv_data;
+	*value_size = v.mv_size;
+	return 1;
+}
+
+void checkpoint_cursor_close(struct store_cursor *cursor)
+{
+	if (!cursor)
+		return;
+	if (cursor->cursor)
+		mdb_cursor_close(cursor->cursor);
+	if (cursor->txn)
+		mdb_txn_abort(cursor->txn);
+	free(cursor);
+}

@@ -1,0 +1,19 @@
+/* The store in a folder, with its sizes open to tests:
+ *
+ *   lock              held while the folder is in use
+ *   journal-*.log     store/journal.h
+ *   checkpoint.mdb    store/checkpoint.h (and LMDB's own checkpoint.mdb-lock) */
+#ifndef STORE_DISK_H
+#define STORE_DISK_H
+
+#include "store/store.h"
+
+struct disk_sizes {
+	size_t segment; /* of a journal file, unless one commit is larger */
+	size_t map;	/* the most that the checkpoint can be */
+};
+
+int disk_open(struct store **store, const char *dir, const struct disk_sizes *sizes, char *error,
+	      size_t error_size);
+
+#endif

@@ -1,0 +1,116 @@
+#include "store/files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int files_read_exactly(int fd, void *data, size_t size, uint64_t offset)
+{
+	uint8_t *to = data;
+	while (size > 0) {
+		ssize_t n = pread(fd, to, size, (off_t)offset);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		to += n;
+		size -= (size_t)n;
+		offset += (uint64_t)n;
+	}
+	return 0;
+}
+
+int files_read_all(int fd, struct bytes *out, size_t most)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	size_t size = (size_t)st.st_size;
+	if (size > most)
+		return -EFBIG;
+	if (size == 0)
+		return 0;
+	uint8_t *room = bytes_extend(out, size);
+	return room ? files_read_exactly(fd, room, size, 0) : -ENOMEM;
+}
+
+int files_write_all(int fd, const void *data, size_t size, uint64_t offset)
+{
+	const uint8_t *from = data;
+	while (size > 0) {
+		ssize_t n = pwrite(fd, from, size, (off_t)offset);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		from += n;
+		size -= (size_t)n;
+		offset += (uint64_t)n;
+	}
+	return 0;
+}
+
+int files_sync(int fd)
+{
+	return fsync(fd) < 0 ? -errno : 0;
+}
+
+int files_list(int dir, int (*fn)(void *arg, const char *name), void *arg)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* with a position of its own */
+	if (fd < 0)
+		return -errno;
+	DIR *stream = fdopendir(fd);
+	if (!stream) {
+		int r = -errno;
+		close(fd);
+		return r;
+	}
+	int r = 0;
+	struct dirent *entry;
+	errno = 0;
+	while (r == 0 && (entry = readdir(stream))) {
+		r = fn(arg, entry->d_name);
+		errno = 0;
+	}
+	if (r == 0 && errno)
+		r = -errno;
+	closedir(stream);
+	return r;
+}
+
+static int sync_parent(const char *path)
+{
+	char *copy = strdup(path);
+	if (!copy)
+		return -ENOMEM;
+	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = fd < 0 ? -errno : files_sync(fd);
+	if (fd >= 0)
+		close(fd);
+	free(copy);
+	return r;
+}
+
+int files_open_dir(const char *path, int *dir)
+{
+	if (mkdir(path, 0750) == 0) {
+		int r = sync_parent(path);
+		if (r < 0)
+			return r;
+	} else if (errno != EEXIST) {
+		return -errno;
+	}
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	*dir = fd;
+	return 0;
+}

@@ -1,0 +1,22 @@
+/* Files and folders: whole reads and writes, errors as negative errno. */
+#ifndef STORE_FILES_H
+#define STORE_FILES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+/* Appends the whole file to out. -EFBIG when it is longer than `most`, -ENOMEM. */
+int files_read_all(int fd, struct bytes *out, size_t most);
+int files_read_exactly(int fd, void *data, size_t size, uint64_t offset); /* -EIO when the file ends before */
+int files_write_all(int fd, const void *data, size_t size, uint64_t offset);
+int files_sync(int fd); /* fsync, of a file or a folder */
+
+/* Calls fn for each name in the folder, in no order, until it answers other than 0, which is returned. */
+int files_list(int dir, int (*fn)(void *arg, const char *name), void *arg);
+
+/* Opens the folder, making it when it is missing (not its parents); what was made is durable. */
+int files_open_dir(const char *path, int *dir);
+
+#endif

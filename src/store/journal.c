@@ -1,0 +1,546 @@
+#include "store/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/random.h"
+#include "store/files.h"
+#include "store/index.h"
+#include "store/segment.h"
+
+#define NAME_FORMAT "journal-%016" PRIx64 ".log"
+#define NAME_SIZE sizeof "journal-0123456789abcdef.log"
+
+struct segment {
+	uint64_t number;       /* below 2^32 */
+	uint64_t size;	       /* up to the end of its last entry */
+	struct vector highest; /* of the records in it */
+};
+
+struct journal {
+	int dir;
+	char *name;
+	size_t segment_size;
+	struct store_report *report;
+
+	struct segment *segments; /* oldest first, owned */
+	size_t count;
+	size_t capacity;
+	uint64_t next_number;
+	int fd;		   /* of the newest segment while that is active, or -1 */
+	uint64_t reserved; /* its preallocated size */
+
+	struct bytes group;    /* appended, not committed */
+	struct bytes front;    /* what a new segment begins with */
+	struct bytes meta;     /* the newest one's data */
+	uint64_t meta_segment; /* where it lies; 0: there is none */
+
+	struct index index; /* place: segment number << 32 | offset */
+	int read_fd;	    /* of the segment last read from, or -1 */
+	uint64_t read_segment;
+	int failed;
+};
+
+/* An index place and back. */
+static uint64_t place_of(uint64_t segment, uint64_t offset)
+{
+	return segment << 32 | offset;
+}
+
+static void segment_name(char name[NAME_SIZE], uint64_t number)
+{
+	snprintf(name, NAME_SIZE, NAME_FORMAT, number);
+}
+
+/* Remembers the failure, for good (I12): what the disk holds is no longer known. */
+static int fail(struct journal *j, int error, const char *what, uint64_t segment)
+{
+	log_error("%s/" NAME_FORMAT ": %s: %s", j->name, segment, what, strerror(-error));
+	return j->failed = error;
+}
+
+static struct segment *newest(struct journal *j)
+{
+	return &j->segments[j->count - 1];
+}
+
+/* ---- Opening ---- */
+
+struct loading {
+	struct journal *j;
+	struct segment *segment;
+	bool newer_format;
+};
+
+static int add_segment(struct journal *j, uint64_t number)
+{
+	if (j->count == j->capacity) {
+		size_t capacity = j->capacity ? j->capacity * 2 : 16;
+		struct segment *segments = realloc(j->segments, capacity * sizeof *segments);
+		if (!segments)
+			return -ENOMEM;
+		j->segments = segments;
+		j->capacity = capacity;
+	}
+	j->segments[j->count++] = (struct segment){.number = number};
+	return 0;
+}
+
+static void remove_segment(struct journal *j, size_t i)
+{
+	vector_deinit(&j->segments[i].highest);
+	j->count--;
+	memmove(&j->segments[i], &j->segments[i + 1], (j->count - i) * sizeof *j->segments);
+}
+
+static int set_meta(struct journal *j, const uint8_t *data, size_t size, uint64_t segment)
+{
+	bytes_clear(&j->meta);
+	bytes_append(&j->meta, data, size);
+	if (bytes_failed(&j->meta))
+		return -ENOMEM;
+	j->meta_segment = segment;
+	return 0;
+}
+
+/* Takes note of an entry that is on disk. */
+static int note_entry(struct journal *j, struct segment *segment, const struct segment_head *head,
+		      size_t offset, const uint8_t *data)
+{
+	if (head->kind == ENTRY_META)
+		return set_meta(j, data, head->size, segment->number);
+	if (vector_get(&segment->highest, head->at.origin) < head->at.lsn) {
+		int r = vector_set(&segment->highest, head->at.origin, head->at.lsn);
+		if (r < 0)
+			return r;
+	}
+	int r = index_add(&j->index, head->at, place_of(segment->number, offset));
+	return r < 0 ? r : 0; /* 1: fetched again from a peer once; the first copy serves */
+}
+
+static int load_entry(void *arg, const struct segment_head *head, size_t offset, const uint8_t *data)
+{
+	struct loading *loading = arg;
+	if (head->kind == SEGMENT_MARK) {
+		if (head->at.origin.id == SEGMENT_FORMAT)
+			return 0;
+		loading->newer_format = true;
+		return -EPROTONOSUPPORT;
+	}
+	loading->j->report->entries++;
+	return note_entry(loading->j, loading->segment, head, offset, data);
+}
+
+static int load_damage(void *arg, size_t offset, size_t size)
+{
+	struct loading *loading = arg;
+	struct journal *j = loading->j;
+	log_warn("%s/" NAME_FORMAT ": %zu bytes from %zu on are damaged; their records are missing here",
+		 j->name, loading->segment->number, size, offset);
+	j->report->damaged_bytes += size;
+	return 0;
+}
+
+/* The whole file, into out. */
+static int read_segment(const struct journal *j, uint64_t number, struct bytes *out)
+{
+	char name[NAME_SIZE];
+	segment_name(name, number);
+	int fd = openat(j->dir, name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	bytes_clear(out);
+	int r = files_read_all(fd, out, SEGMENT_MOST);
+	close(fd);
+	return r;
+}
+
+/* Appends a mark, the proof that all before it was once on disk: what goes bad there from now on is told
+ * apart from a torn commit. A full disk is no reason to do without the rest of the journal. */
+static int mark_end(int fd, uint64_t number, size_t end)
+{
+	struct bytes mark = {0};
+	segment_encode(&mark, SEGMENT_MARK, (struct position){{SEGMENT_FORMAT}, number}, NULL, 0);
+	if (bytes_failed(&mark))
+		return -ENOMEM;
+	segment_seal(&mark, number, end, end);
+	int r = files_write_all(fd, mark.data, mark.size, end);
+	bytes_deinit(&mark);
+	return r == -ENOSPC || r == -EDQUOT ? ftruncate(fd, (off_t)end) < 0 ? -errno : 0 : r;
+}
+
+/* Makes the newest segment what the scan made of it, for good: what is behind its last entry can never come
+ * back to life, and what is in it is on disk. The last commit may have got no further than the page
+ * cache, or fdatasync may have failed and left it there as if written; so it is written again. */
+static int settle(struct journal *j, const struct segment_scan *scan)
+{
+	char name[NAME_SIZE];
+	segment_name(name, scan->segment);
+	int fd = openat(j->dir, name, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	int r = ftruncate(fd, (off_t)scan->end) < 0 ? -errno : 0;
+	size_t have = scan->end < scan->size ? scan->end : scan->size; /* some padding may be missing */
+	if (r == 0 && have > scan->group)
+		r = files_write_all(fd, scan->bytes + scan->group, have - scan->group, scan->group);
+	if (r == 0 && !scan->marked)
+		r = mark_end(fd, scan->segment, scan->end);
+	if (r == 0)
+		r = files_sync(fd);
+	close(fd);
+	return r < 0 ? r : files_sync(j->dir);
+}
+
+static int load_segment(struct journal *j, size_t i, bool last, struct bytes *content)
+{
+	struct loading loading = {.j = j, .segment = &j->segments[i]};
+	struct segment_scan scan = {
+	    .bytes = content->data,
+	    .size = content->size,
+	    .segment = j->segments[i].number,
+	    .last = last,
+	    .found = load_entry,
+	    .damaged = load_damage,
+	    .arg = &loading,
+	};
+	int r = segment_scan(&scan);
+	if (r < 0)
+		return r;
+	j->segments[i].size = scan.end;
+	if (scan.torn) {
+		log_info("%s/" NAME_FORMAT ": cut %zu bytes of an unfinished commit", j->name,
+			 j->segments[i].number, scan.torn);
+		j->report->torn_bytes += scan.torn;
+	}
+	return last ? settle(j, &scan) : 0;
+}
+
+static int load(struct journal *j, uint64_t *at)
+{
+	struct bytes content = {0};
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < j->count; i++) {
+		*at = j->segments[i].number;
+		r = read_segment(j, *at, &content);
+		if (r == 0)
+			r = load_segment(j, i, i + 1 == j->count, &content);
+	}
+	bytes_deinit(&content);
+	return r;
+}
+
+static int found_file(void *arg, const char *name)
+{
+	struct journal *j = arg;
+	uint64_t number;
+	char same[NAME_SIZE];
+	if (sscanf(name, "journal-%16" SCNx64 ".log", &number) != 1)
+		return 0;
+	segment_name(same, number);
+	if (strcmp(name, same) != 0) /* somebody's copy */
+		return 0;
+	return number == 0 || number >= UINT32_MAX ? -EOVERFLOW : add_segment(j, number);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const struct segment *x = a, *y = b;
+	return (x->number > y->number) - (x->number < y->number);
+}
+
+int journal_open(struct journal **journal, int dir, const char *name, size_t segment_size,
+		 struct store_report *report, char *error, size_t error_size)
+{
+	struct journal *j = malloc(sizeof *j);
+	if (!j)
+		return -ENOMEM;
+	*j = (struct journal){
+	    .dir = dir,
+	    .name = strdup(name),
+	    .segment_size = segment_size,
+	    .report = report,
+	    .fd = -1,
+	    .read_fd = -1,
+	};
+	index_init(&j->index, random_id());
+	uint64_t at = 0;
+	int r = j->name ? files_list(dir, found_file, j) : -ENOMEM;
+	if (r == 0) {
+		if (j->count)
+			qsort(j->segments, j->count, sizeof *j->segments, by_number);
+		j->next_number = j->count ? newest(j)->number + 1 : 1;
+		r = load(j, &at);
+	}
+	if (r < 0) {
+		char file[NAME_SIZE] = "journal";
+		if (at)
+			segment_name(file, at);
+		snprintf(error, error_size, "%s/%s: %s", name, file,
+			 r == -EPROTONOSUPPORT ? "written by a later version of kudos" : strerror(-r));
+		journal_close(j);
+		return r;
+	}
+	*journal = j;
+	return 0;
+}
+
+void journal_close(struct journal *j)
+{
+	if (!j)
+		return;
+	/* Gives back what was preallocated. Not when something failed: then opening shall find it as it is.
+	 */
+	if (j->fd >= 0 && !j->failed && ftruncate(j->fd, (off_t)newest(j)->size) < 0)
+		log_warn("%s: cutting the newest segment: %s", j->name, strerror(errno));
+	if (j->fd >= 0)
+		close(j->fd);
+	if (j->read_fd >= 0)
+		close(j->read_fd);
+	while (j->count > 0)
+		remove_segment(j, j->count - 1);
+	free(j->segments);
+	bytes_deinit(&j->group);
+	bytes_deinit(&j->front);
+	bytes_deinit(&j->meta);
+	index_deinit(&j->index);
+	free(j->name);
+	free(j);
+}
+
+/* ---- Writing ---- */
+
+int journal_append(struct journal *j, enum entry_kind kind, struct position at, const void *data, size_t size)
+{
+	if (j->failed)
+		return j->failed;
+	/* Half of what a file can be long at most, so that the group fits behind the meta. */
+	if (size > SEGMENT_MOST / 4 || j->group.size + segment_entry_size(size) > SEGMENT_MOST / 2)
+		return j->failed = -E2BIG;
+	segment_encode(&j->group, kind, at, data, size);
+	return bytes_failed(&j->group) ? (j->failed = -ENOMEM) : 0;
+}
+
+static int create_file(struct journal *j, uint64_t number, uint64_t size)
+{
+	char name[NAME_SIZE];
+	segment_name(name, number);
+	int fd = openat(j->dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	if (fd < 0)
+		return -errno;
+	/* Preallocated, so that a commit need not wait for the file system's own journal, and a full disk
+	 * shows here, where nothing is half written. */
+	int r = fallocate(fd, 0, 0, (off_t)size) < 0 && errno != EOPNOTSUPP ? -errno : files_sync(j->dir);
+	if (r < 0) {
+		close(fd);
+		unlinkat(j->dir, name, 0);
+		return r;
+	}
+	return fd;
+}
+
+/* Begins a new segment that has room for the group; what it starts with is left in front. */
+static int rotate(struct journal *j)
+{
+	uint64_t number = j->next_number;
+	if (number >= UINT32_MAX)
+		return fail(j, -EOVERFLOW, "no numbers left", number);
+	bytes_clear(&j->front);
+	segment_encode(&j->front, SEGMENT_MARK, (struct position){{SEGMENT_FORMAT}, number}, NULL, 0);
+	if (j->meta_segment)
+		segment_encode(&j->front, ENTRY_META, (struct position){0}, j->meta.data, j->meta.size);
+	if (bytes_failed(&j->front))
+		return j->failed = -ENOMEM;
+	uint64_t need = j->front.size + j->group.size;
+	uint64_t size = need > j->segment_size ? need : j->segment_size;
+	int r = add_segment(j, number);
+	if (r < 0)
+		return j->failed = r;
+	int fd = create_file(j, number, size);
+	if (fd < 0) {
+		remove_segment(j, j->count - 1);
+		return fail(j, fd, "making it", number);
+	}
+	if (j->fd >= 0)
+		close(j->fd);
+	j->fd = fd;
+	j->reserved = size;
+	j->next_number++;
+	return 0;
+}
+
+/* Takes note of entries that have just become durable. */
+static int note_all(struct journal *j, const struct bytes *entries, uint64_t offset)
+{
+	struct segment *segment = newest(j);
+	for (size_t at = 0; at < entries->size;) {
+		struct segment_head head;
+		segment_read_head(entries->data + at, segment->number, offset + at, &head);
+		int r = head.kind == SEGMENT_MARK
+			    ? 0
+			    : note_entry(j, segment, &head, offset + at, entries->data + at + SEGMENT_HEADER);
+		if (r < 0)
+			return j->failed = r;
+		at += segment_entry_size(head.size);
+	}
+	return 0;
+}
+
+int journal_commit(struct journal *j)
+{
+	if (j->failed || j->group.size == 0)
+		return j->failed;
+	bytes_clear(&j->front);
+	if (j->fd < 0 || newest(j)->size + j->group.size > j->reserved) {
+		int r = rotate(j);
+		if (r < 0)
+			return r;
+	}
+	struct segment *segment = newest(j);
+	uint64_t group = segment->size, behind = group + j->front.size;
+	segment_seal(&j->front, segment->number, group, group);
+	segment_seal(&j->group, segment->number, behind, group);
+	int r = files_write_all(j->fd, j->front.data, j->front.size, group);
+	if (r == 0)
+		r = files_write_all(j->fd, j->group.data, j->group.size, behind);
+	if (r < 0)
+		return fail(j, r, "writing", segment->number);
+	if (fdatasync(j->fd) < 0)
+		return fail(j, -errno, "fdatasync", segment->number);
+	if (j->meta_segment && j->front.size)
+		j->meta_segment = segment->number;
+	r = note_all(j, &j->group, behind);
+	if (r < 0)
+		return r;
+	segment->size = behind + j->group.size;
+	bytes_clear(&j->group);
+	return 0;
+}
+
+/* ---- Reading ---- */
+
+struct replaying {
+	entry_fn fn;
+	void *arg;
+};
+
+static int replay_entry(void *arg, const struct segment_head *head, size_t offset, const uint8_t *data)
+{
+	const struct replaying *replaying = arg;
+	(void)offset;
+	if (head->kind == SEGMENT_MARK)
+		return 0;
+	struct entry entry = {.kind = head->kind, .at = head->at, .data = data, .size = head->size};
+	return replaying->fn(replaying->arg, &entry);
+}
+
+int journal_replay(struct journal *j, entry_fn fn, void *arg)
+{
+	struct replaying replaying = {fn, arg};
+	struct bytes content = {0};
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < j->count; i++) {
+		r = read_segment(j, j->segments[i].number, &content);
+		struct segment_scan scan = {
+		    .bytes = content.data,
+		    .size = content.size < j->segments[i].size ? content.size : j->segments[i].size,
+		    .segment = j->segments[i].number,
+		    .found = replay_entry,
+		    .arg = &replaying,
+		};
+		if (r == 0)
+			r = segment_scan(&scan);
+	}
+	bytes_deinit(&content);
+	return r;
+}
+
+/* Opens the segment for reading, unless it was the last one read from. */
+static int reading(struct journal *j, uint64_t number)
+{
+	if (j->read_fd >= 0 && j->read_segment == number)
+		return j->read_fd;
+	char name[NAME_SIZE];
+	segment_name(name, number);
+	int fd = openat(j->dir, name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (j->read_fd >= 0)
+		close(j->read_fd);
+	j->read_fd = fd;
+	j->read_segment = number;
+	return fd;
+}
+
+int journal_read(struct journal *j, struct position at, struct bytes *out)
+{
+	uint64_t place;
+	if (!index_get(&j->index, at, &place))
+		return 1;
+	uint64_t number = place >> 32, offset = place & UINT32_MAX;
+	int fd = reading(j, number);
+	if (fd < 0)
+		return fd;
+	uint8_t header[SEGMENT_HEADER];
+	struct segment_head head;
+	size_t before = out->size;
+	int r = files_read_exactly(fd, header, sizeof header, offset);
+	if (r == 0 && segment_read_head(header, number, offset, &head)) {
+		uint8_t *data = head.size ? bytes_extend(out, head.size) : header;
+		if (!data)
+			return -ENOMEM;
+		r = files_read_exactly(fd, data, head.size, offset + SEGMENT_HEADER);
+		if (r == 0 && segment_check_data(&head, data))
+			return 0;
+		out->size = before;
+	}
+	/* Damaged since it was indexed: as good as not held, and the caller knows where else to ask. */
+	log_warn("%s/" NAME_FORMAT ": the record at %" PRIu64 " is damaged", j->name, number, offset);
+	return r < 0 ? r : 1;
+}
+
+uint64_t journal_lowest(const struct journal *j, struct origin o)
+{
+	return index_lowest(&j->index, o);
+}
+
+int journal_truncate(struct journal *j, const struct vector *floor)
+{
+	if (j->failed)
+		return j->failed;
+	bool any = false;
+	/* One stays always: it may be active, and it holds the newest meta if any does. */
+	while (j->count > 1 && j->segments[0].number != j->meta_segment &&
+	       vector_covers(floor, &j->segments[0].highest)) {
+		uint64_t number = j->segments[0].number;
+		char name[NAME_SIZE];
+		segment_name(name, number);
+		int r = index_drop(&j->index, &j->segments[0].highest, place_of(number, 0),
+				   place_of(number + 1, 0));
+		if (r < 0)
+			return j->failed = r;
+		if (unlinkat(j->dir, name, 0) < 0)
+			return fail(j, -errno, "removing it", number);
+		if (j->read_fd >= 0 && j->read_segment == number) {
+			close(j->read_fd);
+			j->read_fd = -1;
+		}
+		remove_segment(j, 0);
+		any = true;
+	}
+	int r = any ? files_sync(j->dir) : 0;
+	return r < 0 ? fail(j, r, "removing older ones", j->segments[0].number) : 0;
+}
+
+uint64_t journal_bytes(const struct journal *j)
+{
+	uint64_t total = 0;
+	for (size_t i = 0; i < j->count; i++)
+		total += j->segments[i].size;
+	return total;
+}

@@ -1,0 +1,330 @@
+/* The leader's conversations, over a network of one array. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kudos.h"
+#include "leader/desk.h"
+#include "wire/message.h"
+
+enum { SENT_MAX = 64 };
+
+struct fixture {
+	struct desk desk;
+	struct {
+		char to[8];
+		struct bytes bytes;
+	} sent[SENT_MAX];
+	size_t sent_count;
+	int refuse; /* what the next sends answer, when not 0 */
+};
+
+static int keep(void *arg, const uint8_t *id, size_t id_size, const void *data, size_t size)
+{
+	struct fixture *f = arg;
+	if (f->refuse)
+		return f->refuse;
+	cr_assert(f->sent_count < SENT_MAX && id_size < sizeof f->sent[0].to);
+	memset(f->sent[f->sent_count].to, 0, sizeof f->sent[0].to);
+	memcpy(f->sent[f->sent_count].to, id, id_size);
+	bytes_append(&f->sent[f->sent_count++].bytes, data, size);
+	return 0;
+}
+
+static void forget_sent(struct fixture *f)
+{
+	while (f->sent_count > 0)
+		bytes_deinit(&f->sent[--f->sent_count].bytes);
+}
+
+static void setup(struct fixture *f)
+{
+	memset(f, 0, sizeof *f);
+	cr_assert(desk_init(&f->desk, 0xfeed, "tcp://127.0.0.1:5001", keep, f) == 0);
+	f->desk.quiet = true;
+}
+
+static void teardown(struct fixture *f)
+{
+	forget_sent(f);
+	desk_deinit(&f->desk);
+}
+
+static int receive_bytes(struct fixture *f, int64_t now, const char *from, const void *data, size_t size)
+{
+	return desk_receive(&f->desk, now, (const uint8_t *)from, strlen(from), data, size);
+}
+
+static void receive(struct fixture *f, int64_t now, const char *from, const struct message *m)
+{
+	struct bytes b = {0};
+	message_encode(m, &b);
+	cr_assert(receive_bytes(f, now, from, b.data, b.size) == 0);
+	bytes_deinit(&b);
+}
+
+/* What was sent at place i, in short: "c1 error no-hello"; "" when nothing. */
+static const char *sent(const struct fixture *f, size_t i, char text[128])
+{
+	struct message m;
+	text[0] = '\0';
+	if (i >= f->sent_count)
+		return text;
+	cr_assert(message_decode(f->sent[i].bytes.data, f->sent[i].bytes.size, &m) == 0);
+	const char *more = "";
+	if (m.type == MESSAGE_ERROR)
+		more = kudos_error_code(m.error.code);
+	if (m.type == MESSAGE_HEARD)
+		more = m.heard.known ? "known" : "unknown";
+	char count[32] = "";
+	if (m.type == MESSAGE_MEMBERS)
+		snprintf(count, sizeof count, "%zu", m.members.row_count);
+	snprintf(text, 128, "%s %s%s%s%s", f->sent[i].to, message_type_name(m.type),
+		 *more || *count ? " " : "", more, count);
+	message_deinit(&m);
+	return text;
+}
+
+static void expect(struct fixture *f, const char *const *lines)
+{
+	char text[128];
+	size_t i = 0;
+	for (; lines[i]; i++)
+		cr_assert_str_eq(sent(f, i, text), lines[i]);
+	cr_assert_str_eq(sent(f, i, text), "");
+	forget_sent(f);
+}
+#define EXPECT(f, ...) expect(f, (const char *const[]){__VA_ARGS__, NULL})
+
+static void hello(struct fixture *f, int64_t now, const char *from, uint64_t node)
+{
+	struct message m = {.type = MESSAGE_HELLO,
+			    .hello = {.version = PROTOCOL_VERSION, .is_server = node != 0, .node = {node}}};
+	receive(f, now, from, &m);
+}
+
+static void register_node(struct fixture *f, int64_t now, const char *from, uint64_t node)
+{
+	struct member row = {.node = {node}, .origin = {node * 100}, .since = 1};
+	snprintf(row.name, sizeof row.name, "s%u", (unsigned)node);
+	struct message m = {.type = MESSAGE_MEMBERS,
+			    .members = {.from = {node}, .rows = &row, .row_count = 1}};
+	receive(f, now, from, &m);
+}
+
+static void beat(struct fixture *f, int64_t now, const char *from, uint64_t node)
+{
+	struct message m = {.type = MESSAGE_HEARTBEAT,
+			    .heartbeat = {.node = {node}, .origin = {node * 100}, .load = {.serving = true}}};
+	receive(f, now, from, &m);
+}
+
+static void send_simple(struct fixture *f, int64_t now, const char *from, enum message_type type)
+{
+	struct message m = {.type = type};
+	receive(f, now, from, &m);
+}
+
+static void start_two(struct fixture *f)
+{
+	setup(f);
+	hello(f, 0, "a", 1);
+	register_node(f, 0, "a", 1);
+	hello(f, 0, "b", 2);
+	register_node(f, 0, "b", 2);
+	desk_tick(&f->desk, 0);
+	forget_sent(f);
+}
+
+Test(desk, wants_hello_with_its_version_first)
+{
+	struct fixture f;
+	setup(&f);
+	send_simple(&f, 0, "c", MESSAGE_STATUS);
+	EXPECT(&f, "c error no-hello");
+	struct message m = {.type = MESSAGE_HELLO, .hello = {.version = 7}};
+	receive(&f, 0, "c", &m);
+	cr_assert(message_decode(f.sent[0].bytes.data, f.sent[0].bytes.size, &m) == 0);
+	char text[LIMIT_TEXT + 1] = "";
+	memcpy(text, m.error.text.data, m.error.text.size);
+	cr_assert(strstr(text, "version 7") && strstr(text, "version 1"), "%s", text);
+	message_deinit(&m);
+	EXPECT(&f, "c error version");
+	hello(&f, 0, "c", 0);
+	send_simple(&f, 0, "c", MESSAGE_STATUS);
+	send_simple(&f, 0, "c", MESSAGE_PING);
+	EXPECT(&f, "c welcome", "c state", "c pong");
+	teardown(&f);
+}
+
+Test(desk, answers_what_is_not_of_the_protocol)
+{
+	struct fixture f;
+	setup(&f);
+	cr_assert(receive_bytes(&f, 0, "x", "garbage", 7) == 0);
+	cr_assert(receive_bytes(&f, 0, "x", "", 0) == 0);
+	cr_assert(receive_bytes(&f, 0, "x", "\xdd\xff\xff\xff\xff", 5) == 0);
+	EXPECT(&f, "x error protocol", "x error protocol", "x error protocol");
+	hello(&f, 0, "c", 0);
+	send_simple(&f, 0, "c", MESSAGE_PONG);
+	register_node(&f, 0, "c", 1);
+	beat(&f, 0, "c", 1);
+	EXPECT(&f, "c welcome", "c error protocol", "c error protocol", "c error protocol");
+	cr_assert(f.desk.malformed == 6);
+
+	hello(&f, 0, "s", 1);
+	register_node(&f, 0, "s", 2);
+	beat(&f, 0, "s", 2);
+	EXPECT(&f, "s welcome", "s error protocol", "s error protocol");
+	teardown(&f);
+}
+
+Test(desk, answers_a_registration_and_pushes_to_the_others_once)
+{
+	struct fixture f;
+	setup(&f);
+	hello(&f, 0, "a", 1);
+	register_node(&f, 0, "a", 1);
+	EXPECT(&f, "a welcome", "a members 1");
+	desk_tick(&f.desk, 0);
+	cr_assert(f.sent_count == 0);
+	for (uint64_t i = 2; i <= 3; i++) {
+		char name[2] = {(char)('a' + i - 1), '\0'};
+		hello(&f, 0, name, i);
+		register_node(&f, 0, name, i);
+	}
+	EXPECT(&f, "b welcome", "b members 2", "c welcome", "c members 3");
+	cr_assert(desk_deadline(&f.desk) == 0);
+	desk_tick(&f.desk, 0);
+	EXPECT(&f, "a members 3", "b members 3");
+	cr_assert(desk_deadline(&f.desk) > 0);
+	register_node(&f, 0, "a", 1);
+	EXPECT(&f, "a members 3");
+	desk_tick(&f.desk, 0);
+	cr_assert(f.sent_count == 0, "nothing new, no push");
+	teardown(&f);
+}
+
+Test(desk, repeats_a_push_that_did_not_go_out)
+{
+	struct fixture f;
+	start_two(&f);
+	hello(&f, 0, "c", 3);
+	register_node(&f, 0, "c", 3);
+	forget_sent(&f);
+	f.refuse = KUDOS_BUSY;
+	desk_tick(&f.desk, 0);
+	cr_assert(desk_deadline(&f.desk) > 0, "no spinning");
+	f.refuse = 0;
+	desk_tick(&f.desk, 0);
+	cr_assert(f.sent_count == 0);
+	beat(&f, 0, "a", 1);
+	beat(&f, 0, "a", 1);
+	EXPECT(&f, "a heard known", "a members 3", "a heard known");
+	teardown(&f);
+}
+
+Test(desk, a_server_that_connects_anew_registers_anew)
+{
+	struct fixture f;
+	start_two(&f);
+	beat(&f, 0, "a", 1);
+	beat(&f, 0, "a2", 1);
+	hello(&f, 0, "a2", 1);
+	beat(&f, 0, "a2", 1);
+	EXPECT(&f, "a heard known", "a2 error no-hello", "a2 welcome", "a2 heard unknown");
+	register_node(&f, 0, "a2", 1);
+	beat(&f, 0, "a2", 1);
+	beat(&f, 0, "a", 1);
+	EXPECT(&f, "a2 members 2", "a2 heard known", "a heard unknown");
+	teardown(&f);
+}
+
+Test(desk, assigns_only_servers_that_are_up)
+{
+	struct fixture f;
+	start_two(&f);
+	hello(&f, 0, "x", 0);
+	struct message m = {.type = MESSAGE_ASSIGN, .assign = {.wants_session = true}};
+	receive(&f, 0, "x", &m);
+	EXPECT(&f, "x welcome", "x error no-server");
+	beat(&f, 0, "b", 2);
+	forget_sent(&f);
+	receive(&f, 0, "x", &m);
+	cr_assert(message_decode(f.sent[0].bytes.data, f.sent[0].bytes.size, &m) == 0);
+	cr_assert(m.type == MESSAGE_ASSIGNED && m.assigned.server_count == 1);
+	cr_assert(m.assigned.servers[0].node.id == 2);
+	cr_assert(m.assigned.session.issuer == 0xfeed && m.assigned.session.number == 1);
+	message_deinit(&m);
+	teardown(&f);
+}
+
+Test(desk, tells_everyone_of_the_forgotten_before_done)
+{
+	struct fixture f;
+	start_two(&f);
+	hello(&f, 0, "x", 0);
+	struct message m = {.type = MESSAGE_FORGET, .forget = {.id = 5, .target = {"s2", 2}}};
+	receive(&f, 0, "x", &m);
+	beat(&f, 0, "b", 2);
+	register_node(&f, 0, "b", 2);
+	EXPECT(&f, "x welcome", "a members 2", "b members 2", "x done", "b error forgotten",
+	       "b error forgotten");
+	receive(&f, 0, "x", &m);
+	EXPECT(&f, "x error unknown-node");
+	teardown(&f);
+}
+
+Test(desk, forgets_idle_connections)
+{
+	struct fixture f;
+	setup(&f);
+	hello(&f, 0, "x", 0);
+	hello(&f, 1 * SECOND, "y", 0);
+	send_simple(&f, 2 * SECOND, "x", MESSAGE_PING);
+	forget_sent(&f);
+	cr_assert(desk_deadline(&f.desk) == 61 * SECOND + 1);
+	desk_tick(&f.desk, 61 * SECOND + 1);
+	send_simple(&f, 61 * SECOND + 1, "y", MESSAGE_PING);
+	send_simple(&f, 61 * SECOND + 1, "x", MESSAGE_PING);
+	EXPECT(&f, "y error no-hello", "x pong");
+	cr_assert(f.desk.connections.by_id.count == 1);
+	teardown(&f);
+}
+
+Test(desk, bounds_its_connections)
+{
+	struct fixture f;
+	setup(&f);
+	for (int i = 0; i < DESK_CONNECTIONS + 10; i++) {
+		char name[8];
+		snprintf(name, sizeof name, "%d", i);
+		hello(&f, i, name, 0);
+		forget_sent(&f);
+	}
+	cr_assert(f.desk.connections.by_id.count == DESK_CONNECTIONS);
+	send_simple(&f, DESK_CONNECTIONS + 10, "9", MESSAGE_PING);
+	send_simple(&f, DESK_CONNECTIONS + 10, "10", MESSAGE_PING);
+	EXPECT(&f, "9 error no-hello", "10 pong");
+	teardown(&f);
+}
+
+Test(desk, forwards_a_failed_send_and_stays_whole)
+{
+	struct fixture f;
+	setup(&f);
+	hello(&f, 0, "x", 0);
+	forget_sent(&f);
+	struct bytes b = {0};
+	message_encode(&(struct message){.type = MESSAGE_PING}, &b);
+	f.refuse = -EIO;
+	cr_assert(receive_bytes(&f, 0, "x", b.data, b.size) == -EIO);
+	f.refuse = KUDOS_NO_SERVER;
+	cr_assert(receive_bytes(&f, 0, "x", b.data, b.size) == 0);
+	f.refuse = 0;
+	cr_assert(receive_bytes(&f, 0, "x", b.data, b.size) == 0);
+	EXPECT(&f, "x pong");
+	bytes_deinit(&b);
+	teardown(&f);
+}

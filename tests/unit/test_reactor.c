@@ -1,0 +1,169 @@
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "net/reactor.h"
+#include "net/socket.h"
+
+struct pipe_end {
+	struct reactor *reactor;
+	int fd;
+	int calls;
+	bool more;
+	bool remove_self;
+	struct pipe_end *remove;
+};
+
+static bool on_byte(void *arg)
+{
+	struct pipe_end *p = arg;
+	char byte;
+	p->calls++;
+	if (!p->more)
+		cr_assert(read(p->fd, &byte, 1) == 1);
+	if (p->remove_self)
+		reactor_remove_fd(p->reactor, p->fd);
+	if (p->remove)
+		reactor_remove_fd(p->reactor, p->remove->fd);
+	return p->more;
+}
+
+/* A pipe whose reading end is in the reactor; *in is the writing end. */
+static struct pipe_end add_pipe(struct reactor *r, int *in)
+{
+	int fds[2];
+	cr_assert(pipe(fds) == 0);
+	*in = fds[1];
+	return (struct pipe_end){.reactor = r, .fd = fds[0]};
+}
+
+static void put(int fd)
+{
+	cr_assert(write(fd, "x", 1) == 1);
+}
+
+Test(reactor, waits_until_the_deadline_and_not_less)
+{
+	struct reactor *r = reactor_new();
+	int64_t deadline = clock_now() + 5 * MS;
+	cr_assert(reactor_pass(r, deadline) == 0);
+	cr_assert(clock_now() >= deadline);
+	cr_assert(reactor_pass(r, 0) == 0, "a deadline in the past does not wait");
+	reactor_free(r);
+	reactor_free(NULL);
+}
+
+Test(reactor, calls_who_is_ready_in_the_order_added)
+{
+	struct reactor *r = reactor_new();
+	int in[3];
+	struct pipe_end p[3];
+	for (int i = 0; i < 3; i++) {
+		p[i] = add_pipe(r, &in[i]);
+		cr_assert(reactor_add_fd(r, p[i].fd, on_byte, &p[i]) == 0);
+	}
+	put(in[0]);
+	put(in[2]);
+	cr_assert(reactor_pass(r, NEVER) == 0);
+	cr_assert(p[0].calls == 1 && p[1].calls == 0 && p[2].calls == 1);
+	reactor_free(r);
+}
+
+Test(reactor, handlers_may_remove_themselves_and_others)
+{
+	struct reactor *r = reactor_new();
+	int in[3];
+	struct pipe_end p[3];
+	for (int i = 0; i < 3; i++) {
+		p[i] = add_pipe(r, &in[i]);
+		cr_assert(reactor_add_fd(r, p[i].fd, on_byte, &p[i]) == 0);
+		put(in[i]);
+		put(in[i]);
+	}
+	p[0].remove_self = true;
+	p[0].remove = &p[1];
+	cr_assert(reactor_pass(r, NEVER) == 0);
+	cr_assert(p[0].calls == 1 && p[1].calls == 0 && p[2].calls == 1, "removed before its turn");
+	cr_assert(reactor_pass(r, NEVER) == 0);
+	cr_assert(p[0].calls == 1 && p[1].calls == 0 && p[2].calls == 2);
+	reactor_free(r);
+}
+
+Test(reactor, whoever_stopped_at_its_cap_is_called_again_without_waiting)
+{
+	struct reactor *r = reactor_new();
+	int in;
+	struct pipe_end p = add_pipe(r, &in);
+	cr_assert(reactor_add_fd(r, p.fd, on_byte, &p) == 0);
+	put(in);
+	p.more = true;
+	cr_assert(reactor_pass(r, NEVER) == 0);
+	p.more = false;
+	cr_assert(reactor_pass(r, NEVER) == 0);
+	cr_assert(p.calls == 2);
+	cr_assert(reactor_pass(r, clock_now() + MS) == 0);
+	cr_assert(p.calls == 2);
+	reactor_free(r);
+}
+
+Test(reactor, signals_ask_to_stop_after_the_handlers)
+{
+	struct reactor *r = reactor_new();
+	int in;
+	struct pipe_end p = add_pipe(r, &in);
+	cr_assert(reactor_add_fd(r, p.fd, on_byte, &p) == 0);
+	put(in);
+	cr_assert(kill(getpid(), SIGTERM) == 0);
+	cr_assert(reactor_pass(r, NEVER) == 1);
+	cr_assert(p.calls == 1);
+	cr_assert(reactor_pass(r, 0) == 0, "one signal, one answer");
+	cr_assert(raise(SIGINT) == 0);
+	cr_assert(reactor_pass(r, NEVER) == 1);
+	reactor_free(r);
+}
+
+struct receiver {
+	void *socket;
+	int got;
+};
+
+static bool on_message(void *arg)
+{
+	struct receiver *receiver = arg;
+	struct packet packet;
+	for (int i = 0; i < REACTOR_BURST; i++) {
+		if (socket_receive(receiver->socket, SOCKET_ROUTER, &packet) != 1)
+			return false;
+		packet_deinit(&packet);
+		receiver->got++;
+	}
+	return true;
+}
+
+Test(reactor, drains_a_socket_over_several_passes)
+{
+	enum { COUNT = 900 };
+	struct reactor *r = reactor_new();
+	void *context = zmq_ctx_new();
+	struct receiver receiver = {.socket = socket_new(context, SOCKET_ROUTER)};
+	void *dealer = socket_new(context, SOCKET_DEALER);
+	cr_assert(socket_bind(receiver.socket, "127.0.0.1", 21731) == 0);
+	cr_assert(socket_connect(dealer, "tcp://127.0.0.1:21731") == 0);
+	cr_assert(reactor_add_socket(r, receiver.socket, on_message, &receiver) == 0);
+
+	int64_t deadline = clock_now() + 10 * SECOND;
+	int sent = 0;
+	while (receiver.got < COUNT && clock_now() < deadline) {
+		while (sent < COUNT && socket_send(dealer, NULL, 0, "x", 1) == 0)
+			sent++;
+		cr_assert(reactor_pass(r, clock_now() + MS) == 0);
+	}
+	cr_assert(receiver.got == COUNT, "%d of %d", receiver.got, sent);
+	reactor_remove_socket(r, receiver.socket);
+	cr_assert(reactor_pass(r, 0) == 0);
+	socket_free(&dealer);
+	socket_free(&receiver.socket);
+	zmq_ctx_term(context);
+	reactor_free(r);
+}

@@ -1,0 +1,148 @@
+/* Every allocation of src/wire and core/record fails once: -ENOMEM comes back (or the bytes' failure),
+ * nothing leaks, outputs stay as they were. Link with -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <limits.h>
+
+#include "unit/wire_help.h"
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+static int allowed = INT_MAX; /* allocations until one fails */
+
+static bool fails(void)
+{
+	return allowed != INT_MAX && allowed-- == 0;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+	return fails() ? NULL : __real_realloc(old, size);
+}
+
+/* Runs fn with the first, second, … allocation failing until it gets by without; returns how many failed.
+ * spare of them fn can do without. */
+static int fail_each(int (*fn)(void *arg), void *arg, int spare)
+{
+	for (int n = 0; n < 100; n++) {
+		allowed = n;
+		int result = fn(arg);
+		bool failed = allowed < 0;
+		allowed = INT_MAX;
+		if (!failed) {
+			cr_assert(result == 0);
+			return n;
+		}
+		cr_assert(result == -ENOMEM || (result == 0 && spare-- > 0), "allocation %d: %d", n, result);
+	}
+	cr_assert_fail("never succeeds");
+	return 0;
+}
+
+static int decode_message(void *arg)
+{
+	struct bytes *b = arg;
+	struct message m = {.type = MESSAGE_TYPE_COUNT};
+	int error = message_decode(b->data, b->size, &m);
+	if (error)
+		cr_assert(m.type == MESSAGE_TYPE_COUNT);
+	else
+		message_deinit(&m);
+	return error;
+}
+
+Test(wire_memory, decoding_a_message)
+{
+	struct range range = {1, 2};
+	struct position at = {{1}, 2};
+	struct message m = {.type = MESSAGE_ACK, .ack = {{1, 1}, &range, 1, &at, 1}};
+	struct bytes out = {0};
+	message_encode(&m, &out);
+	cr_assert(fail_each(decode_message, &out, 0) == 2);
+	bytes_deinit(&out);
+	assert_no_leak();
+}
+
+static int encode_message(void *arg)
+{
+	struct bytes out = {0};
+	message_encode(arg, &out);
+	int error = bytes_failed(&out) ? -ENOMEM : 0;
+	bytes_deinit(&out);
+	return error;
+}
+
+Test(wire_memory, encoding_a_message)
+{
+	static const char text[500];
+	struct message m = {.type = MESSAGE_ERROR, .error = {0, KUDOS_BUSY, {text, sizeof text}}};
+	cr_assert(fail_each(encode_message, &m, 0) >= 2);
+	assert_no_leak();
+}
+
+static int make_record(void *arg)
+{
+	struct event event = {"likes", 1, 5};
+	struct batch_box *box = message_make_batch((struct session){1, 1}, 1, &event, 1);
+	if (!box)
+		return -ENOMEM;
+	struct record *record = record_new((struct position){{1}, 1}, &box, 1);
+	batch_box_unref(box);
+	int error = record ? message_encode_record(record) : -ENOMEM;
+	if (!error)
+		*(struct record **)arg = record;
+	else
+		record_unref(record);
+	return error;
+}
+
+static int decode_record(void *arg)
+{
+	const struct record *record = arg;
+	struct record *back = NULL;
+	int error = message_decode_record(record->raw, record->raw_size, &back);
+	cr_assert(!error || !back);
+	record_unref(back);
+	return error;
+}
+
+static int decode_batch(void *arg)
+{
+	const struct bytes *b = arg;
+	struct batch_box *box = NULL;
+	struct session session = {0};
+	int error = message_decode_batch(b->data, b->size, &box, &session, NULL);
+	cr_assert(session.issuer == 1);
+	cr_assert(!error || !box);
+	batch_box_unref(box);
+	return error;
+}
+
+Test(wire_memory, batches_and_records)
+{
+	struct record *record = NULL;
+	cr_assert(fail_each(make_record, &record, 0) == 6);
+	/* The last one gives slack back. */
+	cr_assert(fail_each(decode_record, record, 1) >= 4);
+	struct bytes out = {0};
+	message_encode_batch(&record->batches[0], &out);
+	cr_assert(fail_each(decode_batch, &out, 0) == 1);
+	bytes_deinit(&out);
+	record_unref(record);
+	assert_no_leak();
+}
