@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/hash.h"
+#include "base/time.h"
 #include "kudos.h"
 
 #define TICK (50 * MS)

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/clock.h"
+#include "base/time.h"
 #include "core/courier_route.h"
 
 #define SESSION_IDLE (60 * SECOND) /* then it is closed: long before a server would close it by itself */

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/clock.h"
+#include "base/time.h"
 
 #define LEADER_PATIENCE (300 * MS) /* then the next one is asked */
 #define PING_AFTER (250 * MS)	   /* of silence, and again as often */

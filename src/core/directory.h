@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/clock.h"
 #include "base/ids.h"
+#include "base/time.h"
 #include "core/load.h"
 #include "core/members.h"
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "base/time.h"
 #include "kudos.h"
 
 #define GAP_GRACE (20 * MS)	 /* a record may still be on its way when a vector already shows it */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "base/time.h"
 #include "kudos.h"
 
 /* How many events ahead the table of counts is asked for: enough to hide one miss of the cache. */

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/time.h"
 #include "kudos.h"
 
 #define META_ESTABLISHED 1 /* in the meta blob's first byte */

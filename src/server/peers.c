@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "base/clock.h"
+#include "base/time.h"
 #include "kudos.h"
 
 #define HEARTBEAT (500 * MS)

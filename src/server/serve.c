@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "base/time.h"
 #include "kudos.h"
 
 #define READ_WAIT (2 * SECOND)		    /* how long a read waits for a position */

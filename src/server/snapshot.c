@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/random.h"
+#include "base/time.h"
 #include "kudos.h"
 
 #define PART_BYTES (256 * 1024)	    /* of a snapshot in one message */

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/hash.h"
 #include "base/limits.h"
+#include "base/time.h"
 
 #define WATCH_INTERVAL (3 * MS)
 

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "base/time.h"
 #include "core/courier.h"
 
 struct fixture {
