@@ -51,6 +51,7 @@ struct memory_store {
 	struct snapshot *now; /* the newest checkpoint; NULL: empty */
 	struct puts puts;
 	bool begun, wipe;
+	int result; /* of the last checkpoint */
 	int failed;
 };
 
@@ -319,11 +320,9 @@ static void merge(struct bytes *items, const struct bytes *old, const struct put
 	}
 }
 
-static int memory_checkpoint_commit(struct store *s)
+/* The newest checkpoint as changed by the puts. */
+static int make_snapshot(const struct memory_store *m, struct snapshot **made)
 {
-	struct memory_store *m = of(s);
-	if (!m->begun)
-		return -EINVAL;
 	const struct put **list;
 	size_t count;
 	int r = puts_sorted(&m->puts, &list, &count);
@@ -339,16 +338,28 @@ static int memory_checkpoint_commit(struct store *s)
 		snapshot_unref(next);
 		return -ENOMEM;
 	}
-	snapshot_unref(m->now);
-	m->now = next;
+	*made = next;
+	return 0;
+}
+
+static int memory_checkpoint_commit(struct store *s)
+{
+	struct memory_store *m = of(s);
+	if (!m->begun)
+		return -EINVAL;
+	struct snapshot *next;
+	m->result = make_snapshot(m, &next);
 	memory_abandon(s);
+	if (m->result == 0) {
+		snapshot_unref(m->now);
+		m->now = next;
+	}
 	return 0;
 }
 
 static int memory_poll(struct store *s)
 {
-	(void)s;
-	return 0;
+	return of(s)->result;
 }
 
 static int memory_cursor_open(struct store *s, struct store_cursor **cursor)

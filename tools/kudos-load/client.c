@@ -17,15 +17,14 @@ static uint64_t oldest_ticket(const struct client *client)
 							: chunk_at(client, client->chunk_head)->first;
 }
 
-static void record_latency(struct histogram *latency, const struct chunk *chunk, uint64_t first, uint64_t n,
-			   int64_t now)
+static void record_latency(const struct chunk *chunk, uint64_t first, uint64_t n, int64_t now)
 {
 	if (chunk->spacing <= 0) {
-		histogram_add(latency, now - chunk->start, n);
+		histogram_add(chunk->latency, now - chunk->start, n);
 		return;
 	}
 	for (uint64_t i = first - chunk->first; i < first - chunk->first + n; i++)
-		histogram_add(latency, now - chunk->start - (int64_t)((double)i * chunk->spacing), 1);
+		histogram_add(chunk->latency, now - chunk->start - (int64_t)((double)i * chunk->spacing), 1);
 }
 
 static void resolve_chunk(struct client *client, struct chunk *chunk, uint64_t first, uint64_t n, int error,
@@ -38,7 +37,7 @@ static void resolve_chunk(struct client *client, struct chunk *chunk, uint64_t f
 	client->unresolved -= n;
 	if (error == KUDOS_OK) {
 		client->tally->acknowledged += n;
-		record_latency(&client->tally->latency, chunk, first, n, now);
+		record_latency(chunk, first, n, now);
 		for (uint64_t t = first; t < first + n; t++)
 			tallies[key_of[t & mask]].acked++;
 	} else if (error == KUDOS_IN_DOUBT) {
@@ -152,8 +151,12 @@ int client_send(struct client *client, uint32_t count, uint32_t window, int64_t 
 	}
 	const uint32_t taken = (uint32_t)(client->next - first);
 	if (taken > 0) {
-		*chunk_at(client, client->chunk_next) = (struct chunk){
-		    .first = first, .count = taken, .left = taken, .start = start, .spacing = spacing};
+		*chunk_at(client, client->chunk_next) = (struct chunk){.latency = &client->tally->latency,
+								       .first = first,
+								       .count = taken,
+								       .left = taken,
+								       .start = start,
+								       .spacing = spacing};
 		client->chunk_next++;
 		client->unresolved += taken;
 	}

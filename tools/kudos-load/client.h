@@ -20,14 +20,17 @@
 #include "keys.h"
 
 struct chunk {
-	uint64_t first; /* ticket */
-	uint32_t count; /* likes in it */
-	uint32_t left;	/* of them, still without a result */
-	int64_t start;	/* when the first was to be sent, nanoseconds */
-	double spacing; /* from each intended time to the next, nanoseconds; 0: all at start */
+	struct histogram *latency; /* of the phase in which it was sent */
+	uint64_t first;		   /* ticket */
+	uint32_t count;		   /* likes in it */
+	uint32_t left;		   /* of them, still without a result */
+	int64_t start;		   /* when the first was to be sent, nanoseconds */
+	double spacing;		   /* from each intended time to the next, nanoseconds; 0: all at start */
 };
 
-/* What became of likes; latencies in nanoseconds, of acknowledged ones. */
+/* What became of likes, by the phase that the answer came in; and the latencies in nanoseconds of the
+ * acknowledged ones, by the phase that they were sent in: else the backlog of a burst would hide how soon the
+ * phase after it was served well again. */
 struct tally {
 	uint64_t acknowledged, in_doubt, refused;
 	struct histogram latency;
@@ -36,14 +39,17 @@ struct tally {
 struct client {
 	kudos *handle; /* owned */
 	struct keys *keys;
-	struct tally *tally;		       /* where results are counted now: the phase's */
+	struct tally *tally;		       /* the phase's */
 	struct chunk *chunks;		       /* owned ring */
 	uint32_t *key_of;		       /* owned ring */
 	uint64_t chunk_head, chunk_next;       /* counted up for ever; modulo chunk_capacity in the ring */
 	uint64_t chunk_capacity, key_capacity; /* powers of two, or 0 */
 	uint64_t next;			       /* the ticket that the next like gets */
 	uint64_t unresolved;		       /* likes taken without a result */
-	int refusal;			       /* the last error other than OK and IN_DOUBT, for the report */
+	bool stirred; /* worked since kudos_wait_ms() was asked: `wake` is no longer true */
+	bool ready;   /* something arrived, or `wake` has come */
+	int64_t wake; /* when the handle wants to work, clock_ns() */
+	int refusal;  /* the last error other than OK and IN_DOUBT, for the report */
 };
 
 /* options: all but on_result and arg. The client must not move in memory afterwards. What kudos_open() says;

@@ -25,6 +25,11 @@ static int fail(struct load *load, int error, const kudos *handle)
 	return error;
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 static int open_signals(void)
 {
 	sigset_t set;
@@ -65,6 +70,7 @@ int load_init(struct load *load, const struct plan *plan, struct keys *keys,
 		if (r != KUDOS_OK)
 			return fail(load, r, client->handle);
 		client->tally = &load->phases[0].tally;
+		client->ready = true;
 	}
 	return KUDOS_OK;
 }
@@ -129,8 +135,22 @@ static int send_run(struct load *load, struct client *client, uint64_t count, ui
 	return KUDOS_OK;
 }
 
-/* Gives every client a turn with its part of what is due, and lets its handle work. *moved: whether anything
- * was sent or answered. */
+/* One client's turn: sends its part, and lets the handle work when there is anything for it to do. */
+static int give_turn(struct load *load, struct client *client, uint64_t count, uint64_t *sent)
+{
+	int r = KUDOS_OK;
+	*sent = 0;
+	if (count > 0)
+		r = send_run(load, client, count, sent);
+	if (r != KUDOS_OK || (*sent == 0 && !client->ready))
+		return r;
+	client->stirred = true;
+	client->ready = false;
+	r = kudos_process(client->handle, 0);
+	return r == KUDOS_OK ? r : fail(load, r, client->handle);
+}
+
+/* Gives every client a turn with its part of what is due. *moved: whether anything was sent or answered. */
 static int give_turns(struct load *load, uint64_t due, bool *moved)
 {
 	const unsigned n = load->opened, first = load->turn;
@@ -140,41 +160,46 @@ static int give_turns(struct load *load, uint64_t due, bool *moved)
 	if (share > RUN_LIKES)
 		share = RUN_LIKES;
 	for (unsigned i = 0; i < n; i++) {
-		struct client *client = &load->clients[(first + i) % n];
-		uint64_t sent = 0;
-		int r = due > 0 ? send_run(load, client, due < share ? due : share, &sent) : KUDOS_OK;
-		if (r == KUDOS_OK && (r = kudos_process(client->handle, 0)) != KUDOS_OK)
-			fail(load, r, client->handle);
+		uint64_t sent;
+		const int r =
+		    give_turn(load, &load->clients[(first + i) % n], due < share ? due : share, &sent);
 		if (r != KUDOS_OK)
 			return r;
 		load->turn = sent > 0 ? (first + i + 1) % n : load->turn;
 		due -= sent;
 		total += sent;
 	}
-	const int64_t now = clock_ns();
 	const uint64_t after = load_unresolved(load);
 	if (after < before + total || after == 0)
-		load->last_result = now;
+		load->last_result = clock_ns();
 	*moved = total > 0 || after < before + total;
 	return KUDOS_OK;
 }
 
-/* Sleeps until something arrives, a handle wants to work, or the time has come. */
+/* Sleeps until something arrives, a handle wants to work, or the time has come, and notes which handles are
+ * ready. A handle at rest is neither asked nor called: with many clients that would be most of the work, and
+ * this program would take from the servers the processor that it measures them on. */
 static void wait_until(struct load *load, int64_t until)
 {
 	int64_t now = clock_ns();
 	load->fds[0] = (struct pollfd){.fd = load->signals, .events = POLLIN};
 	for (unsigned i = 0; i < load->opened; i++) {
-		kudos *handle = load->clients[i].handle;
-		const int ms = kudos_wait_ms(handle);
-		if (ms >= 0 && now + ms * NS_PER_MS < until)
-			until = now + ms * NS_PER_MS;
-		load->fds[i + 1] = (struct pollfd){.fd = kudos_fd(handle), .events = POLLIN};
+		struct client *client = &load->clients[i];
+		if (client->stirred) {
+			const int ms = kudos_wait_ms(client->handle);
+			client->wake = ms < 0 ? INT64_MAX : now + ms * NS_PER_MS;
+			client->stirred = false;
+		}
+		until = earlier(until, client->wake);
+		load->fds[i + 1] = (struct pollfd){.fd = kudos_fd(client->handle), .events = POLLIN};
 	}
 	now = clock_ns();
 	const int64_t rest = until > now ? until - now : 0;
 	const struct timespec timeout = {.tv_sec = rest / NS_PER_S, .tv_nsec = rest % NS_PER_S};
 	ppoll(load->fds, load->opened + 1, &timeout, NULL);
+	now = clock_ns();
+	for (unsigned i = 0; i < load->opened; i++)
+		load->clients[i].ready = load->fds[i + 1].revents != 0 || load->clients[i].wake <= now;
 }
 
 static void read_signals(struct load *load)
@@ -197,11 +222,6 @@ static void keep_house(struct load *load, int64_t now)
 	}
 	if (now - load->last_result > load->settle)
 		load->stalled = true;
-}
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
 }
 
 /* When the phase next needs the loop, apart from what the handles want. */
@@ -259,8 +279,7 @@ static int run_phase(struct load *load)
 		}
 		if (stepping)
 			load->stalled = false;
-		if (!moved)
-			wait_until(load, next_event(load, now));
+		wait_until(load, moved ? now : next_event(load, now));
 	}
 	report->ended = clock_ns();
 	return KUDOS_OK;

@@ -167,6 +167,8 @@ enum outcome command_many(struct session *session)
 
 	if (!interrupt_begin(&many.interrupt, &session->out))
 		return FAILED;
+	if (input_is_terminal(session->input))
+		fprintf(stderr, "sending; Ctrl-C ends it\n");
 	session->tally = (struct tally){.after = kudos_taken(many.handle)};
 	many.resolved = kudos_resolved(many.handle);
 	many.deadline = session_now_ms() + session->timeout_ms;
