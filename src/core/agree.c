@@ -94,11 +94,12 @@ static void forget_predecessor(struct replica *r)
 	}
 }
 
-void replica_retired_changed(struct replica *r)
+uint64_t replica_retired_digest(const struct position *retired, size_t count)
 {
-	r->retired_digest = 0;
-	for (size_t i = 0; i < r->retired.count; i++)
-		r->retired_digest += hash_pair(r->retired.at[i].origin.id, r->retired.at[i].lsn, 0);
+	uint64_t digest = 0;
+	for (size_t i = 0; i < count; i++)
+		digest += hash_pair(retired[i].origin.id, retired[i].lsn, 0);
+	return digest;
 }
 
 static int retire(struct replica *r, struct position at)
@@ -115,13 +116,13 @@ static int retire(struct replica *r, struct position at)
 		free(log->waiting);
 		free(log);
 	}
-	replica_retired_changed(r);
+	r->retired_digest = replica_retired_digest(r->retired.at, r->retired.count);
 	return 0;
 }
 
 /* Others have retired these. Where everything of one is applied here, it may be retired here, too; else it is
  * missing. */
-static int merge_retired(struct replica *r, const struct position *retired, size_t count)
+static int merge_retired(struct replica *r, struct peer *from, const struct position *retired, size_t count)
 {
 	r->lacks_retired = false;
 	for (size_t i = 0; i < count; i++) {
@@ -136,19 +137,20 @@ static int merge_retired(struct replica *r, const struct position *retired, size
 		if (retire(r, at) < 0)
 			return -ENOMEM;
 	}
+	if (!r->lacks_retired)
+		from->retired_merged = replica_retired_digest(retired, count);
 	return 0;
 }
 
-int replica_members(struct replica *r, int64_t now, bool from_leader, const struct member *rows, size_t count,
+int replica_members(struct replica *r, int64_t now, struct node from, const struct member *rows, size_t count,
 		    const struct position *retired, size_t retired_count)
 {
-	if (from_leader)
-		r->met_leader = true;
+	struct peer *peer = replica_peer(r, from);
 	int e = members_merge(&r->staged, rows, count);
 	if (e == -E2BIG)
 		e = 0; /* more nodes than there may be: those that fit are kept */
-	if (e < 0)
-		return e;
+	if (e < 0 || replica_assert_self(r) < 0)
+		return -ENOMEM;
 	if (e == 1)
 		r->meta_dirty = true;
 	/* Where members listen is news at once; it rides with the next commit of the membership, as it is no
@@ -159,7 +161,7 @@ int replica_members(struct replica *r, int64_t now, bool from_leader, const stru
 			return -ENOMEM;
 	}
 	forget_predecessor(r);
-	if (retired_count && merge_retired(r, retired, retired_count) < 0)
+	if (peer && merge_retired(r, peer, retired, retired_count) < 0)
 		return -ENOMEM;
 	return replica_repair(r, now);
 }
@@ -201,8 +203,6 @@ static bool may_serve(const struct replica *r, int64_t now)
 	bool someone = false, missing = false;
 	if (!r->meta_durable || r->committing || r->snapshot_from.id != 0 || r->lacks_retired)
 		return false;
-	if (!r->established && !r->met_leader && !r->config.alone)
-		return false; /* it cannot know yet whether there are others */
 	for (size_t i = 0; i < r->peer_count; i++) {
 		const struct peer *p = &r->peers[i];
 		if (!replica_reachable(p, now)) {
@@ -213,6 +213,8 @@ static bool may_serve(const struct replica *r, int64_t now)
 			return false;
 		someone = someone || p->serving;
 	}
+	if (!r->established && !someone && !r->met_leader && !r->config.alone)
+		return false; /* it cannot know yet whether there are others */
 	if (missing && now - r->started < r->config.grace)
 		return false;
 	/* A new node must not begin with nothing beside members that may hold something. */

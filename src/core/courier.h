@@ -21,7 +21,7 @@
 #include "core/window.h"
 #include "kudos.h"
 
-#define COURIER_SERVERS 64   /* of a leader's list: the best ones */
+#define COURIER_SERVERS 16   /* of a leader's list: the best ones */
 #define COURIER_POSITIONS 64 /* origins remembered for reading one's own writes */
 #define COURIER_ISSUERS 16   /* issuers whose used numbers are remembered */
 #define COURIER_REQUESTS 1024

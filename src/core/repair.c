@@ -272,7 +272,9 @@ static int keep_vector(struct replica *r, struct peer *p, const struct vector_me
 			return -ENOMEM;
 		p->has_sample = true;
 	}
-	if (!p->confirmed && r->phase == PHASE_CATCHING_UP && m->retired == r->retired_digest) {
+	/* What it has retired counts, too: it has told, and all of it is applied here. */
+	bool settled = m->retired == r->retired_digest || m->retired == p->retired_merged;
+	if (!p->confirmed && r->phase == PHASE_CATCHING_UP && settled) {
 		p->confirmed = true;
 		return vector_merge(&r->target, &view);
 	}

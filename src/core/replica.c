@@ -23,6 +23,18 @@ int replica_reserve(void **at, size_t count, size_t *capacity, size_t size)
 	return 0;
 }
 
+/* This run's row is the newest of this node, whatever the wall clocks of its runs said. */
+int replica_assert_self(struct replica *r)
+{
+	struct member *self = &r->config.self;
+	const struct member *held = members_find(&r->staged, self->node);
+	if (held && origin_equal(held->origin, self->origin))
+		return 0;
+	if (held && held->since >= self->since)
+		self->since = held->since + 1;
+	return members_add(&r->staged, self);
+}
+
 int replica_init(struct replica *r, const struct replica_config *config, int64_t now, bool established,
 		 const struct member *rows, size_t row_count)
 {
@@ -42,7 +54,7 @@ int replica_init(struct replica *r, const struct replica_config *config, int64_t
 	map_init(&r->logs, config->seed);
 	int e = members_merge(&r->staged, rows, row_count);
 	if (e >= 0)
-		e = members_add(&r->staged, &config->self);
+		e = replica_assert_self(r);
 	if (e >= 0 && members_find(&r->staged, config->self.node)->forgotten)
 		e = members_copy(&r->members, &r->staged); /* known at once: it must not even start */
 	return e < 0 ? e : 0;
@@ -296,7 +308,7 @@ int replica_load_retired(struct replica *r, const struct position *at, size_t co
 int replica_loaded(struct replica *r)
 {
 	counts_mark_clean(&r->counts);
-	replica_retired_changed(r);
+	r->retired_digest = replica_retired_digest(r->retired.at, r->retired.count);
 	for (size_t i = 0; i < r->v.count; i++) {
 		if (!replica_log(r, r->v.at[i].origin))
 			return -ENOMEM;

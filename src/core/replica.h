@@ -87,9 +87,10 @@ struct peer {
 	struct origin origin;
 	struct origin former[PEER_FORMER]; /* its last runs before */
 	uint64_t serial;
-	int64_t heard;	  /* 0: never */
-	uint64_t digest;  /* of the membership it holds */
-	uint64_t retired; /* digest of its retired origins */
+	int64_t heard;		 /* 0: never */
+	uint64_t digest;	 /* of the membership it holds */
+	uint64_t retired;	 /* digest of its retired origins */
+	uint64_t retired_merged; /* digest of the retired origins it told, all of which are applied here */
 	bool serving;
 	bool confirmed;	       /* its first vector under our membership is part of the target */
 	struct vector vector;  /* its newest */
@@ -121,7 +122,8 @@ struct replica {
 	int64_t started;
 	enum phase phase;
 	bool established;  /* was serving once: what it holds counts as a member's state */
-	bool met_leader;   /* a leader has told it the membership since the start */
+	bool met_leader;   /* a leader that others had time to register with knows of nobody else; the driver
+			      sets it */
 	bool meta_durable; /* this run's origin is on disk (I4) */
 
 	struct counts counts;
@@ -222,8 +224,8 @@ int replica_vector(struct replica *r, int64_t now, const struct vector_message *
 /* This server's; at points into V. Counts the serial up. */
 struct vector_message replica_vector_message(struct replica *r);
 
-/* From a leader or a peer: membership and retired origins, merged by union. */
-int replica_members(struct replica *r, int64_t now, bool from_leader, const struct member *rows, size_t count,
+/* From a peer, or a leader (from is 0 then): membership and retired origins, merged by union. */
+int replica_members(struct replica *r, int64_t now, struct node from, const struct member *rows, size_t count,
 		    const struct position *retired, size_t retired_count);
 /* An operator's word, by node. 0, KUDOS_UNKNOWN_NODE, -ENOMEM. */
 int replica_forget(struct replica *r, int64_t now, struct node node);
@@ -253,7 +255,8 @@ int replica_keep_waiting(struct replica *r, struct log *log, struct record *reco
 void replica_drop_waiting(struct replica *r);
 int replica_acknowledge(struct replica *r);
 int replica_agree(struct replica *r, int64_t now);
-void replica_retired_changed(struct replica *r);
+uint64_t replica_retired_digest(const struct position *retired, size_t count);
+int replica_assert_self(struct replica *r);
 int replica_membership_committed(struct replica *r);
 int replica_judge_phase(struct replica *r, int64_t now);
 int replica_repair(struct replica *r, int64_t now);

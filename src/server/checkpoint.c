@@ -21,7 +21,8 @@
 #include "kudos.h"
 
 #define CHUNK_BYTES 65536
-#define SLICE 4096		      /* counts handed to the store between two commits */
+#define SLICE 4096 /* counts handed to the store between two commits */
+#define FRESH (2 * SECOND)
 #define CHECKPOINT_RETRY (5 * SECOND) /* after one that failed */
 
 static const char tables[4] = {'v', 'r', 's', 'f'};
@@ -185,12 +186,21 @@ int host_truncate(struct host *h)
 	return r;
 }
 
+/* Whether the durable checkpoint is one to give away: it has everything, or nearly. An old one may lack what
+ * the asker has already and no longer keeps in its journal. */
+bool host_checkpoint_fresh(const struct host *h, int64_t now)
+{
+	const struct checkpointing *c = &h->checkpoint;
+	return c->exists && (now - c->made < FRESH || (vector_covers(&c->vector, &h->replica.v) &&
+						       vector_covers(&c->vector, &h->replica.retired)));
+}
+
 static bool checkpoint_due(const struct host *h, int64_t now)
 {
 	const struct checkpointing *c = &h->checkpoint;
 	if (h->snapshot.from.id != 0)
 		return false; /* the store takes in another's meanwhile */
-	if (c->wanted && !c->exists)
+	if (c->wanted && !host_checkpoint_fresh(h, now))
 		return true;
 	if (h->replica.stats.events == c->events_then || now < c->began + CHECKPOINT_RETRY)
 		return false;
@@ -230,6 +240,7 @@ int host_checkpoint_step(struct host *h, int64_t now)
 		return 0;
 	c->phase = CHECKPOINT_NONE;
 	c->exists = true;
+	c->made = c->began;
 	struct vector old = c->vector;
 	c->vector = c->next;
 	c->next = old;

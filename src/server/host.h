@@ -52,6 +52,7 @@ struct leader_link {  /* what this server knows of a leader */
 	bool greeted; /* hello was sent and nothing has shown since that it was lost */
 	int64_t heard;
 	uint64_t incarnation;
+	int64_t since; /* when this incarnation was first heard */
 };
 
 struct read_waiting { /* a read that waits for a position */
@@ -96,6 +97,7 @@ struct checkpointing {
 	uint64_t journal_then; /* journal bytes when the last one began */
 	uint64_t events_then;  /* events applied by then */
 	int64_t began;
+	int64_t made;	  /* when the newest durable one began */
 	size_t chunks[4]; /* of each table in the newest one */
 };
 
@@ -164,6 +166,7 @@ int host_meta(const struct host *h, struct bytes *out);
 int host_recover(struct host *h, int64_t now); /* counts, sessions, V from checkpoint and journal */
 int host_answer_reads(struct host *h, int64_t now);
 int host_checkpoint_step(struct host *h, int64_t now);
+bool host_checkpoint_fresh(const struct host *h, int64_t now);
 int host_truncate(struct host *h);
 int host_snapshot_start(struct host *h, int64_t now, struct node from);
 int host_snapshot_part(struct host *h, int64_t now, struct node from, const struct message *m);

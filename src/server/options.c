@@ -156,8 +156,6 @@ static error_t parse_flag(int key, char *arg, struct argp_state *state)
 	}
 }
 
-const char *argp_program_version = "kudos-server " KUDOS_VERSION; /* argp wants a global by this name */
-
 void options_parse(struct options *options, int argc, char **argv)
 {
 	static const struct argp argp = {
@@ -171,5 +169,5 @@ void options_parse(struct options *options, int argc, char **argv)
 		   "server after what it has accepted is on disk.",
 	};
 	*options = (struct options){0};
-	flags_parse(&argp, argc, argv, options);
+	flags_parse(&argp, "kudos-server " KUDOS_VERSION, argc, argv, options);
 }

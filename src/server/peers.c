@@ -8,6 +8,7 @@
 #include "kudos.h"
 
 #define HEARTBEAT (500 * MS)
+#define LEADER_SETTLED (2 * SECOND)
 #define LEADER_SILENT (2 * SECOND) /* then hello is said again: it may be another leader by now */
 
 /* ---- published by peers ---- */
@@ -170,7 +171,23 @@ void host_heartbeat(struct host *h, int64_t now)
 
 static int on_leader_members(struct host *h, int64_t now, const struct message *m)
 {
-	return replica_members(&h->replica, now, true, m->members.rows, m->members.row_count, NULL, 0);
+	return replica_members(&h->replica, now, (struct node){0}, m->members.rows, m->members.row_count,
+			       NULL, 0);
+}
+
+/* A leader that has just started knows only of those who have registered since: it is believed that there is
+ * nobody else once everyone had the time to. */
+static void on_heard(struct host *h, int64_t now, size_t leader, const struct message *m)
+{
+	struct leader_link *l = &h->leaders[leader];
+	if (l->incarnation != m->heard.incarnation) {
+		l->incarnation = m->heard.incarnation;
+		l->since = now;
+	}
+	if (!m->heard.known || m->heard.digest != h->replica.digest)
+		register_with(h, leader);
+	else if (now - l->since >= LEADER_SETTLED)
+		h->replica.met_leader = true;
 }
 
 static void on_leader_error(struct host *h, size_t leader, const struct message *m)
@@ -199,9 +216,7 @@ int host_receive_leader(struct host *h, int64_t now, size_t leader, const void *
 		e = on_leader_members(h, now, &m);
 		break;
 	case MESSAGE_HEARD:
-		if (!m.heard.known || m.heard.digest != h->replica.digest)
-			register_with(h, leader);
-		h->leaders[leader].incarnation = m.heard.incarnation;
+		on_heard(h, now, leader, &m);
 		break;
 	case MESSAGE_ERROR:
 		on_leader_error(h, leader, &m);

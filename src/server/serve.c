@@ -349,8 +349,8 @@ static int on_snapshot(const struct request *rq)
 static int on_members(const struct request *rq)
 {
 	const struct message *m = rq->m;
-	return replica_members(&rq->h->replica, rq->now, false, m->members.rows, m->members.row_count,
-			       m->members.retired, m->members.retired_count);
+	return replica_members(&rq->h->replica, rq->now, rq->from->node, m->members.rows,
+			       m->members.row_count, m->members.retired, m->members.retired_count);
 }
 
 static const struct {
@@ -404,7 +404,11 @@ int host_receive_client(struct host *h, int64_t now, const uint8_t *id, size_t i
 		return e;
 	if (e > 0) {
 		host_malformed(h, now, "a client", e);
-		turn_away(h, id, id_size, e, kudos_error_text(e));
+		if (from && e != KUDOS_PROTOCOL)
+			host_answer_error(h, from->handle, message_request_id(data, size), e, "%s",
+					  kudos_error_text(e));
+		else
+			turn_away(h, id, id_size, e, kudos_error_text(e));
 		return 0;
 	}
 	e = m.type == MESSAGE_HELLO ? on_hello(h, now, id, id_size, &m)

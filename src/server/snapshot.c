@@ -98,12 +98,12 @@ static struct snapshot_out *new_reader(struct host *h, uint64_t client, uint64_t
 int host_snapshot_give(struct host *h, int64_t now, uint64_t client, const struct message *m)
 {
 	uint64_t id = m->snapshot.id, index = m->snapshot.index;
-	if (!h->checkpoint.exists) {
+	struct snapshot_out *s = reader(h, client, id);
+	if (!s && !host_checkpoint_fresh(h, now)) {
 		h->checkpoint.wanted = true;
-		host_answer_error(h, client, id, KUDOS_BUSY, "no checkpoint yet: one is being made");
+		host_answer_error(h, client, id, KUDOS_BUSY, "a checkpoint is being made first");
 		return 0;
 	}
-	struct snapshot_out *s = reader(h, client, id);
 	if (!s && index == 0)
 		s = new_reader(h, client, id);
 	bool fresh = s && s->part.size == 0;

@@ -1,0 +1,311 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "sim.h"
+
+/* ---- for whoever looks for the cause ---- */
+
+static void dump_vector(const char *name, const struct vector *v)
+{
+	printf("    %s", name);
+	for (size_t i = 0; i < v->count; i++)
+		printf(" %04llx:%llu", (unsigned long long)v->at[i].origin.id >> 48,
+		       (unsigned long long)v->at[i].lsn);
+	printf("\n");
+}
+
+static void dump_server(const struct sim *s, const struct sim_server *v)
+{
+	const struct replica *r = &v->host->replica;
+	printf("  phase %d established %d met_leader %d digest %llx retired %llx lacks_retired %d snapshot "
+	       "from %llx\n",
+	       (int)r->phase, r->established, r->met_leader, (unsigned long long)r->digest,
+	       (unsigned long long)r->retired_digest, r->lacks_retired,
+	       (unsigned long long)r->snapshot_from.id);
+	dump_vector("V", &r->v);
+	dump_vector("retired", &r->retired);
+	dump_vector("target", &r->target);
+	for (size_t i = 0; i < r->members.count; i++)
+		printf("    member %016llx %s%s\n", (unsigned long long)r->members.list[i].node.id,
+		       r->members.list[i].name, r->members.list[i].forgotten ? " forgotten" : "");
+	for (size_t i = 0; i < r->peer_count; i++) {
+		const struct peer *p = &r->peers[i];
+		printf("    peer %016llx heard %.3f ms ago serving %d confirmed %d digest %llx retired %llx "
+		       "sample %d covered %d\n",
+		       (unsigned long long)p->node.id, (double)(s->now - p->heard) / 1000, p->serving,
+		       p->confirmed, (unsigned long long)p->digest, (unsigned long long)p->retired,
+		       p->has_sample, p->has_covered);
+		dump_vector("  vector", &p->vector);
+	}
+	struct map_slot *slot;
+	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
+		const struct log *log = slot->value;
+		printf("    log %04llx owner %llx appended %llu known %llu damaged %llu waiting %zu tries %u "
+		       "gone %u\n",
+		       (unsigned long long)log->origin.id >> 48, (unsigned long long)log->owner.id,
+		       (unsigned long long)log->appended, (unsigned long long)log->known,
+		       (unsigned long long)log->damaged, log->waiting_count, log->tries, log->gone);
+	}
+}
+
+/* ---- after every call ---- */
+
+static uint64_t hash_positions(const struct vector *v)
+{
+	uint64_t hash = 0;
+	for (size_t i = 0; i < v->count; i++)
+		hash += hash_pair(v->at[i].origin.id, v->at[i].lsn, 1);
+	return hash;
+}
+
+/* Equal vectors have equal counts (the digest at each vector is remembered through the whole history). */
+static void check_digest(struct sim *s, int i)
+{
+	const struct replica *r = &s->servers[i].host->replica;
+	uint64_t at = hash_positions(&r->v) + hash_positions(&r->retired);
+	uint64_t digest = counts_digest(&r->counts) | 1;
+	void *known = map_get(&s->digests, at, 0);
+	if (!known)
+		map_put(&s->digests, at, 0, (void *)(uintptr_t)digest);
+	else if ((uintptr_t)known != (uintptr_t)digest)
+		sim_fail(s, "s%d counts otherwise than another server did at the same vector", i + 1);
+}
+
+/* No like is counted twice, and none that was never sent, at any moment. */
+static void check_counts(struct sim *s, int i)
+{
+	struct counted c;
+	uint64_t own = 0, shared = 0;
+	for (uint64_t at = 0; counts_next(&s->servers[i].host->replica.counts, &at, &c);) {
+		if (c.key[0] == 'k') {
+			shared += (uint64_t)c.count;
+			continue;
+		}
+		if (c.count != 1) {
+			sim_fail(s, "s%d counts %lld of %.*s, which was liked once", i + 1,
+				 (long long)c.count, (int)c.size, c.key);
+			return;
+		}
+		own++;
+	}
+	if (own > s->like_count || shared > s->like_count)
+		sim_fail(s, "s%d counts %llu own and %llu shared likes of %zu that were sent", i + 1,
+			 (unsigned long long)own, (unsigned long long)shared, s->like_count);
+}
+
+void check_server(struct sim *s, int i)
+{
+	struct sim_server *v = &s->servers[i];
+	if (v->phase != v->host->replica.phase) {
+		v->phase = v->host->replica.phase;
+		v->established = v->established || v->phase == PHASE_SERVING;
+		sim_log(s, "s%d is in phase %d", i + 1, (int)v->phase);
+		if (s->verbose)
+			dump_server(s, v);
+	}
+	if (sim_chance(s, 30)) { /* whole walks: now and then */
+		check_digest(s, i);
+		check_counts(s, i);
+	}
+}
+
+/* What was applied was durable: it must be there again (I2, promise 2). */
+void check_recovered(struct sim *s, int i)
+{
+	struct sim_server *v = &s->servers[i];
+	const struct replica *r = &v->host->replica;
+	if (!v->may_regress && !s->faults.memory_only && !replica_covers(r, &v->promised))
+		sim_fail(s, "s%d came back with less than it had applied before", i + 1);
+	v->may_regress = false;
+	check_counts(s, i);
+}
+
+/* ---- what is written and published ---- */
+
+/* I5: no (origin, lsn) has two payloads. */
+void check_record(struct sim *s, struct position at, const void *data, size_t size)
+{
+	uintptr_t hash = (uintptr_t)(hash_bytes(data, size, 7) | 1);
+	void *known = map_get(&s->payloads, at.origin.id, at.lsn);
+	if (!known)
+		map_put(&s->payloads, at.origin.id, at.lsn, (void *)hash);
+	else if ((uintptr_t)known != hash)
+		sim_fail(s, "two records for origin %016llx lsn %llu", (unsigned long long)at.origin.id,
+			 (unsigned long long)at.lsn);
+}
+
+/* I3 and I4: what is published is durable, and so is its origin. */
+void check_publish(struct sim *s, int i, const void *data, size_t size)
+{
+	struct record *record;
+	if (message_decode_record(data, size, &record) != 0) {
+		sim_fail(s, "s%d published what is no record", i + 1);
+		return;
+	}
+	if (!disk_holds(s->servers[i].disk, record->at))
+		sim_fail(s, "s%d published lsn %llu before it was durable", i + 1,
+			 (unsigned long long)record->at.lsn);
+	record_unref(record);
+	const struct disk *d = s->servers[i].disk;
+	for (size_t k = d->synced; k-- > 0;) {
+		const struct disk_entry *e = &d->entries[k];
+		struct message m;
+		if (e->kind != ENTRY_META)
+			continue;
+		if (message_decode(e->data + 1, e->size - 1, &m) != 0) {
+			sim_fail(s, "s%d has an unreadable meta entry", i + 1);
+			return;
+		}
+		bool durable = false;
+		for (size_t row = 0; row < m.members.row_count; row++)
+			durable = durable || origin_equal(m.members.rows[row].origin,
+							  s->servers[i].host->config.self.origin);
+		if (!durable)
+			sim_fail(s, "s%d published before its origin was durable", i + 1);
+		message_deinit(&m);
+		return;
+	}
+	sim_fail(s, "s%d published with no identity on its disk", i + 1);
+}
+
+/* I6: every server that is a member and was whole once has applied what leaves the journal, durably or in its
+ * V. */
+void check_truncate(struct sim *s, int i, struct position at)
+{
+	for (int k = 0; k < s->server_count; k++) {
+		const struct sim_server *v = &s->servers[k];
+		const struct member *m = members_find(&s->servers[i].host->replica.members, v->node);
+		if (v->forgotten || !m || m->forgotten || v->may_regress)
+			continue;
+		bool has;
+		if (v->host)
+			has = !v->host->replica.established ||
+			      replica_has(&v->host->replica, at.origin, at.lsn) ||
+			      v->host->snapshot.from.id != 0;
+		else
+			has = vector_get(&v->promised, at.origin) >= at.lsn;
+		if (!has)
+			sim_fail(s, "s%d drops lsn %llu of %016llx, which s%d has not applied", i + 1,
+				 (unsigned long long)at.lsn, (unsigned long long)at.origin.id, k + 1);
+	}
+}
+
+bool check_covered_by_others(struct sim *s, int i)
+{
+	struct vector all = {0};
+	struct sim_server *v = &s->servers[i];
+	if (v->host) {
+		vector_copy(&all, &v->host->replica.v);
+		vector_merge(&all, &v->host->replica.retired);
+	} else {
+		vector_copy(&all, &v->promised);
+	}
+	bool covered = false;
+	for (int k = 0; k < s->server_count && !covered; k++) {
+		const struct sim_server *other = &s->servers[k];
+		covered = k != i && !other->condemned && other->host && !other->disk->dead &&
+			  other->host->replica.phase == PHASE_SERVING &&
+			  replica_covers(&other->host->replica, &all);
+	}
+	vector_deinit(&all);
+	return covered;
+}
+
+/* ---- the end ---- */
+
+static bool server_converged(struct sim *s, int i, const struct replica *first, const char **why)
+{
+	const struct sim_server *v = &s->servers[i];
+	if (!v->host) {
+		*why = "a server is down";
+		return false;
+	}
+	const struct replica *r = &v->host->replica;
+	if (r->phase != PHASE_SERVING || r->committing || r->pending_count || r->incoming_count ||
+	    replica_lag(r) > 0) {
+		*why = r->phase != PHASE_SERVING ? "a server does not serve" : "a server lags";
+		return false;
+	}
+	if (first &&
+	    (r->digest != first->digest || !replica_covers(first, &r->v) || !replica_covers(r, &first->v))) {
+		*why = r->digest != first->digest ? "memberships differ" : "vectors differ";
+		return false;
+	}
+	return true;
+}
+
+bool check_converged(struct sim *s, const char **why)
+{
+	const struct replica *first = NULL;
+	for (int i = 0; i < s->client_count; i++) {
+		const struct sim_client *c = &s->clients[i];
+		if (c->agent && (!agent_idle(c->agent) || c->reading)) {
+			*why = "a client waits for an answer";
+			return false;
+		}
+	}
+	for (int i = 0; i < s->server_count; i++) {
+		if (s->servers[i].forgotten)
+			continue;
+		if (!server_converged(s, i, first, why))
+			return false;
+		if (!first)
+			first = &s->servers[i].host->replica;
+	}
+	return true;
+}
+
+/* Every like is counted as it should be, on this server. Shared keys must add up, too. */
+static void check_final(struct sim *s, int i)
+{
+	const struct counts *counts = &s->servers[i].host->replica.counts;
+	char key[48];
+	int64_t own = 0, shared = 0;
+	for (size_t o = 0; o < s->owner_count; o++) {
+		for (size_t k = 0; k < s->owners[o].count; k++) {
+			int size = snprintf(key, sizeof key, "o%zun%zu", o, k);
+			int64_t count = counts_get(counts, key, (size_t)size);
+			enum like_state state = s->owners[o].likes[k];
+			if ((state == LIKE_ACKED && count != 1) || (state == LIKE_REFUSED && count != 0) ||
+			    state == LIKE_SENT || count < 0 || count > 1)
+				sim_fail(s, "s%d counts %lld of %s, which was %s", i + 1, (long long)count,
+					 key,
+					 state == LIKE_ACKED	 ? "acknowledged"
+					 : state == LIKE_REFUSED ? "refused"
+								 : "never answered");
+			own += count;
+		}
+	}
+	for (int k = 0; k < 5; k++) {
+		int size = snprintf(key, sizeof key, "k%d", k);
+		shared += counts_get(counts, key, (size_t)size);
+	}
+	if (own + shared != counts->total)
+		sim_fail(s, "s%d: its total is %lld, its keys add up to %lld", i + 1,
+			 (long long)counts->total, (long long)(own + shared));
+}
+
+void check_end(struct sim *s)
+{
+	for (int i = 0; i < s->server_count; i++) {
+		if (s->servers[i].forgotten)
+			continue;
+		check_digest(s, i);
+		check_counts(s, i);
+		check_final(s, i);
+	}
+}
+
+void check_dump(const struct sim *s)
+{
+	for (int i = 0; i < s->server_count; i++) {
+		const struct sim_server *v = &s->servers[i];
+		printf("s%d node %016llx %s%s%s\n", i + 1, (unsigned long long)v->node.id,
+		       v->host ? "up" : "down", v->forgotten ? " forgotten" : "",
+		       v->patient ? " patient" : "");
+		if (v->host)
+			dump_server(s, v);
+	}
+}

@@ -1,0 +1,422 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "sim.h"
+
+#define SEGMENT 8 /* entries that are truncated together */
+
+struct sim_store {
+	struct store base;
+	struct disk *disk;
+};
+
+struct store_cursor {
+	struct pairs pairs;
+	size_t at;
+};
+
+static struct disk *disk_of(const struct store *s)
+{
+	return ((const struct sim_store *)(const void *)s)->disk;
+}
+
+/* ---- pairs ---- */
+
+static int compare(const struct pair *a, const void *key, size_t size)
+{
+	size_t shorter = a->key_size < size ? a->key_size : size;
+	int c = memcmp(a->key, key, shorter);
+	return c ? c : (a->key_size > size) - (a->key_size < size);
+}
+
+static void *copy_bytes(const void *data, size_t size)
+{
+	uint8_t *copy = malloc(size + 1);
+	if (!copy)
+		abort();
+	memcpy(copy, data, size);
+	return copy;
+}
+
+static void pairs_clear(struct pairs *p)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		free(p->at[i].key);
+		free(p->at[i].value);
+	}
+	free(p->at);
+	*p = (struct pairs){0};
+}
+
+static size_t pairs_find(const struct pairs *p, const void *key, size_t size)
+{
+	size_t lo = 0, hi = p->count;
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		if (compare(&p->at[mid], key, size) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static void pairs_put(struct pairs *p, const void *key, size_t key_size, const void *value, size_t value_size)
+{
+	size_t i = pairs_find(p, key, key_size);
+	bool there = i < p->count && compare(&p->at[i], key, key_size) == 0;
+	if (there) {
+		free(p->at[i].key);
+		free(p->at[i].value);
+	}
+	if (value_size == 0) {
+		if (there) {
+			p->count--;
+			memmove(&p->at[i], &p->at[i + 1], (p->count - i) * sizeof *p->at);
+		}
+		return;
+	}
+	if (!there) {
+		if (replica_reserve((void **)&p->at, p->count, &p->capacity, sizeof *p->at) < 0)
+			abort();
+		memmove(&p->at[i + 1], &p->at[i], (p->count - i) * sizeof *p->at);
+		p->count++;
+	}
+	p->at[i] =
+	    (struct pair){copy_bytes(key, key_size), copy_bytes(value, value_size), key_size, value_size};
+}
+
+static void pairs_copy(struct pairs *to, const struct pairs *from)
+{
+	*to = (struct pairs){
+	    .at = calloc(from->count + 1, sizeof *to->at), .count = from->count, .capacity = from->count + 1};
+	for (size_t i = 0; i < from->count; i++) {
+		const struct pair *p = &from->at[i];
+		to->at[i] = (struct pair){copy_bytes(p->key, p->key_size),
+					  copy_bytes(p->value, p->value_size), p->key_size, p->value_size};
+	}
+}
+
+/* ---- the disk ---- */
+
+struct disk *disk_new(struct sim *sim, int server)
+{
+	struct disk *d = calloc(1, sizeof *d);
+	if (!d)
+		abort();
+	d->sim = sim;
+	d->server = server;
+	d->fuse = -1;
+	return d;
+}
+
+static void drop_entries(struct disk *d, size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++) {
+		d->bytes -= d->entries[i].size;
+		free(d->entries[i].data);
+	}
+	memmove(&d->entries[from], &d->entries[to], (d->count - to) * sizeof *d->entries);
+	d->count -= to - from;
+}
+
+void disk_free(struct disk *d)
+{
+	if (!d)
+		return;
+	drop_entries(d, 0, d->count);
+	free(d->entries);
+	pairs_clear(&d->checkpoint);
+	pairs_clear(&d->next);
+	free(d);
+}
+
+/* As a backup program reads it: what is durable. */
+struct disk *disk_copy(const struct disk *d)
+{
+	struct disk *copy = disk_new(d->sim, d->server);
+	copy->entries = calloc(d->synced + 1, sizeof *copy->entries);
+	copy->count = copy->synced = d->synced;
+	copy->capacity = d->synced + 1;
+	for (size_t i = 0; i < d->synced; i++) {
+		copy->entries[i] = d->entries[i];
+		copy->entries[i].data = copy_bytes(d->entries[i].data, d->entries[i].size);
+		copy->bytes += d->entries[i].size;
+	}
+	pairs_copy(&copy->checkpoint, &d->checkpoint);
+	return copy;
+}
+
+bool disk_burn(struct disk *d)
+{
+	if (d->fuse >= 0 && d->fuse-- == 0)
+		d->dead = true;
+	return !d->dead;
+}
+
+void disk_crash(struct disk *d)
+{
+	size_t survive = d->synced + sim_below(d->sim, d->count - d->synced + 1);
+	drop_entries(d, survive, d->count);
+	d->synced = d->count;
+	if (d->committing && d->polls_left > 0 && sim_chance(d->sim, 500)) { /* it just made it */
+		pairs_clear(&d->checkpoint);
+		d->checkpoint = d->next;
+		d->next = (struct pairs){0};
+	}
+	pairs_clear(&d->next);
+	d->committing = false;
+	d->polls_left = 0;
+	d->dead = false;
+	d->fuse = -1;
+	d->fail_commits = 0;
+}
+
+bool disk_damage(struct disk *d, size_t entry)
+{
+	if (d->entries[entry].kind != ENTRY_RECORD)
+		return false;
+	drop_entries(d, entry, entry + 1);
+	d->synced = d->count;
+	return true;
+}
+
+static struct disk_entry *find_entry(const struct disk *d, struct position at, size_t limit)
+{
+	for (size_t i = 0; i < limit; i++) {
+		struct disk_entry *e = &d->entries[i];
+		if (e->kind == ENTRY_RECORD && e->at.lsn == at.lsn && origin_equal(e->at.origin, at.origin))
+			return e;
+	}
+	return NULL;
+}
+
+bool disk_holds(const struct disk *d, struct position at)
+{
+	return find_entry(d, at, d->synced) != NULL;
+}
+
+/* ---- the store ---- */
+
+static void store_close(struct store *s)
+{
+	free(s);
+}
+
+static int journal_append(struct store *s, enum entry_kind kind, struct position at, const void *data,
+			  size_t size)
+{
+	struct disk *d = disk_of(s);
+	if (!disk_burn(d))
+		return -EIO;
+	if (kind == ENTRY_RECORD)
+		check_record(d->sim, at, data, size);
+	if (replica_reserve((void **)&d->entries, d->count, &d->capacity, sizeof *d->entries) < 0)
+		return -ENOMEM;
+	d->entries[d->count++] = (struct disk_entry){kind, at, copy_bytes(data, size), size};
+	d->bytes += size;
+	return 0;
+}
+
+static int journal_commit(struct store *s)
+{
+	struct disk *d = disk_of(s);
+	if (!disk_burn(d))
+		return -EIO;
+	if (d->fail_commits > 0) {
+		d->sim->stats.io_errors++;
+		return d->fail_error;
+	}
+	d->synced = d->count;
+	return disk_burn(d) ? 0 : -EIO; /* it may also die right after */
+}
+
+static int journal_replay(struct store *s, entry_fn fn, void *arg)
+{
+	struct disk *d = disk_of(s);
+	for (size_t i = 0; i < d->count; i++) {
+		const struct disk_entry *e = &d->entries[i];
+		struct entry entry = {e->kind, e->at, e->data, e->size};
+		int r = fn(arg, &entry);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+static int journal_read(struct store *s, struct position at, struct bytes *out)
+{
+	struct disk *d = disk_of(s);
+	const struct disk_entry *e = find_entry(d, at, d->count);
+	if (!e)
+		return 1;
+	bytes_append(out, e->data, e->size);
+	return bytes_failed(out) ? -ENOMEM : 0;
+}
+
+static uint64_t journal_lowest(struct store *s, struct origin o)
+{
+	const struct disk *d = disk_of(s);
+	uint64_t highest = 0;
+	for (size_t i = 0; i < d->count; i++) {
+		const struct disk_entry *e = &d->entries[i];
+		if (e->kind == ENTRY_RECORD && origin_equal(e->at.origin, o) && e->at.lsn > highest)
+			highest = e->at.lsn;
+	}
+	uint64_t lowest = highest;
+	while (lowest > 1 && find_entry(d, (struct position){o, lowest - 1}, d->count))
+		lowest--;
+	return lowest;
+}
+
+/* Whole leading segments go; the newest meta entry stays whatever happens (as the real one sees to). */
+static int journal_truncate(struct store *s, const struct vector *floor)
+{
+	struct disk *d = disk_of(s);
+	for (;;) {
+		if (d->synced < 2 * SEGMENT || !disk_burn(d))
+			return d->dead ? -EIO : 0;
+		for (size_t i = 0; i < SEGMENT; i++) {
+			const struct disk_entry *e = &d->entries[i];
+			if (e->kind == ENTRY_RECORD && vector_get(floor, e->at.origin) < e->at.lsn)
+				return 0;
+		}
+		bool later_meta = false;
+		size_t meta = SIZE_MAX;
+		for (size_t i = 0; i < d->synced; i++) {
+			if (d->entries[i].kind == ENTRY_META && i < SEGMENT)
+				meta = i;
+			later_meta = later_meta || (d->entries[i].kind == ENTRY_META && i >= SEGMENT);
+		}
+		for (size_t i = 0; i < SEGMENT; i++) {
+			if (d->entries[i].kind == ENTRY_RECORD) {
+				check_truncate(d->sim, d->server, d->entries[i].at);
+				d->sim->stats.truncated++;
+			}
+		}
+		size_t end = SEGMENT;
+		if (!later_meta && meta != SIZE_MAX) { /* written anew at the head of the next segment */
+			struct disk_entry keep = d->entries[meta];
+			d->entries[meta] = d->entries[SEGMENT - 1];
+			d->entries[SEGMENT - 1] = keep;
+			end = SEGMENT - 1;
+		}
+		drop_entries(d, 0, end);
+		d->synced -= end;
+	}
+}
+
+static uint64_t journal_bytes(const struct store *s)
+{
+	return disk_of(s)->bytes;
+}
+
+static int checkpoint_begin(struct store *s, bool wipe)
+{
+	struct disk *d = disk_of(s);
+	pairs_clear(&d->next);
+	if (!wipe)
+		pairs_copy(&d->next, &d->checkpoint);
+	return disk_burn(d) ? 0 : -EIO;
+}
+
+static int checkpoint_put(struct store *s, const void *key, size_t key_size, const void *value,
+			  size_t value_size)
+{
+	pairs_put(&disk_of(s)->next, key, key_size, value, value_size);
+	return 0;
+}
+
+static int checkpoint_commit(struct store *s)
+{
+	struct disk *d = disk_of(s);
+	d->committing = true;
+	d->polls_left = 1 + (int)sim_below(d->sim, 5);
+	return disk_burn(d) ? 0 : -EIO;
+}
+
+static int checkpoint_poll(struct store *s)
+{
+	struct disk *d = disk_of(s);
+	if (!d->committing)
+		return 0;
+	if (!disk_burn(d))
+		return 1;
+	if (--d->polls_left > 0)
+		return 1;
+	d->committing = false;
+	if (d->sim->faults.io_error && !d->sim->healing && sim_chance(d->sim, 50)) {
+		pairs_clear(&d->next);
+		return -ENOSPC;
+	}
+	pairs_clear(&d->checkpoint);
+	d->checkpoint = d->next;
+	d->next = (struct pairs){0};
+	d->sim->stats.checkpoints++;
+	return 0;
+}
+
+static void checkpoint_abandon(struct store *s)
+{
+	pairs_clear(&disk_of(s)->next);
+	disk_of(s)->committing = false;
+}
+
+static int cursor_open(struct store *s, struct store_cursor **cursor)
+{
+	struct store_cursor *c = calloc(1, sizeof *c);
+	if (!c)
+		return -ENOMEM;
+	pairs_copy(&c->pairs, &disk_of(s)->checkpoint);
+	*cursor = c;
+	return 0;
+}
+
+static int cursor_next(struct store_cursor *c, const uint8_t **key, size_t *key_size, const uint8_t **value,
+		       size_t *value_size)
+{
+	if (c->at == c->pairs.count)
+		return 0;
+	const struct pair *p = &c->pairs.at[c->at++];
+	*key = p->key;
+	*key_size = p->key_size;
+	*value = p->value;
+	*value_size = p->value_size;
+	return 1;
+}
+
+static void cursor_close(struct store_cursor *c)
+{
+	pairs_clear(&c->pairs);
+	free(c);
+}
+
+struct store *disk_open(struct disk *d)
+{
+	static const struct store_ops ops = {
+	    .close = store_close,
+	    .journal_append = journal_append,
+	    .journal_commit = journal_commit,
+	    .journal_replay = journal_replay,
+	    .journal_read = journal_read,
+	    .journal_lowest = journal_lowest,
+	    .journal_truncate = journal_truncate,
+	    .journal_bytes = journal_bytes,
+	    .checkpoint_begin = checkpoint_begin,
+	    .checkpoint_put = checkpoint_put,
+	    .checkpoint_commit = checkpoint_commit,
+	    .checkpoint_poll = checkpoint_poll,
+	    .checkpoint_abandon = checkpoint_abandon,
+	    .cursor_open = cursor_open,
+	    .cursor_next = cursor_next,
+	    .cursor_close = cursor_close,
+	};
+	struct sim_store *s = calloc(1, sizeof *s);
+	if (!s)
+		abort();
+	s->base.ops = &ops;
+	s->disk = d;
+	return &s->base;
+}

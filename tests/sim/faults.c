@@ -1,0 +1,314 @@
+#include <errno.h>
+#include <string.h>
+
+#include "sim.h"
+
+/* Swarm testing (Groce et al. 2012): each seed draws which kinds of faults there are at all, and how hard
+ * they hit, so that rare combinations are not drowned by the usual ones. */
+void faults_draw(struct sim *s)
+{
+	struct faults *f = &s->faults;
+	bool calm = sim_chance(s, 30);
+	unsigned p = calm ? 0 : 400;
+	s->server_count = 1 + (int)sim_below(s, 5);
+	s->leader_count = 1 + (int)sim_below(s, SIM_LEADERS);
+	s->client_count = 1 + (int)sim_below(s, 5);
+	s->like_limit = 50 + sim_below(s, 250);
+	f->crash = sim_chance(s, p);
+	f->fuse = sim_chance(s, p);
+	f->pause = sim_chance(s, p);
+	f->partition = sim_chance(s, p);
+	f->leaders = sim_chance(s, p);
+	f->wipe = sim_chance(s, p / 2);
+	f->forget = sim_chance(s, p / 2);
+	f->old_copy = sim_chance(s, p / 2);
+	f->damage = sim_chance(s, p / 2);
+	f->io_error = sim_chance(s, p / 2);
+	f->clients_die = sim_chance(s, p);
+	f->slow = sim_chance(s, p);
+	f->clock = sim_chance(s, p);
+	f->loss = sim_chance(s, p) ? (unsigned)sim_below(s, 250) : 0;
+	f->duplicate = sim_chance(s, p) ? (unsigned)sim_below(s, 250) : 0;
+	f->delay = 100 + (int64_t)sim_below(s, sim_chance(s, 300) ? 50 * MS : 3 * MS);
+	f->interval = 100 * MS + (int64_t)sim_below(s, 3 * SECOND);
+	f->memory_only = sim_chance(s, 100);
+	if (f->memory_only) /* a memory-only server that dies takes along what nobody else has: not what is
+			       tested here */
+		f->crash = f->fuse = f->wipe = f->old_copy = f->damage = f->io_error = f->forget = false;
+	if (s->server_count > 1 && sim_chance(s, 150) && !f->forget && !f->wipe)
+		s->ack_peers = 1;
+}
+
+static int some_server(struct sim *s)
+{
+	return (int)sim_below(s, (uint64_t)s->server_count);
+}
+
+static void restart_later(struct sim *s, int i)
+{
+	sim_at(s, s->now + 50 * MS + (int64_t)sim_below(s, 4 * SECOND),
+	       (struct sim_event){.type = EVENT_RESTART, .to = i});
+}
+
+static void crash(struct sim *s)
+{
+	int i = some_server(s);
+	if (!s->servers[i].host)
+		return;
+	s->stats.crashes++;
+	if (sim_chance(s, 150)) { /* power loss: all at once */
+		for (int k = 0; k < s->server_count; k++) {
+			sim_stop_server(s, k);
+			restart_later(s, k);
+		}
+		return;
+	}
+	sim_stop_server(s, i);
+	restart_later(s, i);
+}
+
+static void light_fuse(struct sim *s)
+{
+	struct sim_server *v = &s->servers[some_server(s)];
+	if (v->host)
+		v->disk->fuse = (int)sim_below(s, 60);
+}
+
+static void pause_server(struct sim *s)
+{
+	struct sim_server *v = &s->servers[some_server(s)];
+	if (!v->host)
+		return;
+	s->stats.pauses++;
+	v->paused_until = s->now + 20 * MS + (int64_t)sim_below(s, 6 * SECOND);
+	sim_log(s, "s%d is stopped for a while", v->index + 1);
+}
+
+static int some_entity(struct sim *s)
+{
+	uint64_t all = (uint64_t)(s->server_count + s->leader_count + s->client_count);
+	int i = (int)sim_below(s, all);
+	if (i < s->server_count)
+		return sim_entity_server(i);
+	i -= s->server_count;
+	return i < s->leader_count ? sim_entity_leader(i) : sim_entity_client(i - s->leader_count);
+}
+
+static void partition(struct sim *s)
+{
+	if (sim_chance(s, 400)) { /* mend everything */
+		memset(s->cut, 0, sizeof s->cut);
+		return;
+	}
+	s->stats.cuts++;
+	if (sim_chance(s, 500)) { /* one link, one way or both */
+		int a = some_entity(s), b = some_entity(s);
+		s->cut[a][b] = true;
+		s->cut[b][a] = sim_chance(s, 500);
+		return;
+	}
+	uint64_t side = random_next(&s->random); /* two halves that do not hear each other */
+	const int n = SIM_SERVERS + SIM_LEADERS + SIM_CLIENTS;
+	for (int a = 0; a < n; a++) {
+		for (int b = 0; b < n; b++)
+			s->cut[a][b] = ((side >> a) & 1) != ((side >> b) & 1);
+	}
+}
+
+/* Whether a new node is looking for the members that there are. */
+static bool someone_joins(const struct sim *s)
+{
+	bool new = false, old = false;
+	for (int i = 0; i < s->server_count; i++) {
+		new = new || (s->servers[i].host && !s->servers[i].established);
+		old = old || s->servers[i].established;
+	}
+	return new &&old;
+}
+
+static bool leaders_know(const struct sim *s, struct node node)
+{
+	bool any = false;
+	for (int i = 0; i < s->leader_count; i++) {
+		const struct desk *desk = s->leaders[i].desk;
+		if (desk && !members_find(&desk->directory.members, node))
+			return false;
+		any = any || desk;
+	}
+	return any;
+}
+
+/* What the README asks of an operator: add a server only while the leaders know the members there are. A
+ * leader that restarted empty while they were all away could only tell a new node that it is the first. */
+bool faults_may_join(struct sim *s, int i)
+{
+	if (s->servers[i].established || s->servers[i].forgotten)
+		return true;
+	for (int k = 0; k < s->server_count; k++) {
+		const struct sim_server *v = &s->servers[k];
+		if (v->established && !v->forgotten && !leaders_know(s, v->node))
+			return false;
+	}
+	return true;
+}
+
+static void stop_leader(struct sim *s)
+{
+	if (someone_joins(s))
+		return;
+	int i = (int)sim_below(s, (uint64_t)s->leader_count);
+	if (!s->leaders[i].desk)
+		return;
+	s->stats.leader_crashes++;
+	sim_stop_leader(s, i);
+	sim_at(s, s->now + (int64_t)sim_below(s, 5 * SECOND),
+	       (struct sim_event){.type = EVENT_RESTART_LEADER, .to = i});
+}
+
+static void forget_node(struct sim *s, struct node node)
+{
+	for (int i = 0; i < s->server_count; i++) {
+		struct sim_server *v = &s->servers[i];
+		if (!v->host || v->condemned || v->disk->dead || node_equal(v->node, node) ||
+		    s->now < v->paused_until || v->host->replica.phase != PHASE_SERVING)
+			continue;
+		s->stats.forgets++;
+		for (int k = 0; k < s->server_count; k++)
+			s->servers[k].condemned =
+			    s->servers[k].condemned || node_equal(s->servers[k].node, node);
+		sim_log(s, "s%d is told to forget node %016llx", i + 1, (unsigned long long)node.id);
+		int e = replica_forget(&v->host->replica, s->now, node);
+		sim_after_call(s, i, e > 0 ? 0 : e);
+		return;
+	}
+}
+
+/* The operator forgets a member that is down, or takes it down first. Only when the others hold what it has:
+ * a like that was acknowledged by it alone is lost with it, as --ack-peers says. */
+static void forget(struct sim *s)
+{
+	int i = some_server(s), alive = 0;
+	for (int k = 0; k < s->server_count; k++)
+		alive += !s->servers[k].forgotten;
+	if (alive < 3 || s->servers[i].forgotten || !s->servers[i].host)
+		return;
+	sim_stop_server(s, i);
+	if (!check_covered_by_others(s, i)) {
+		restart_later(s, i);
+		return;
+	}
+	forget_node(s, s->servers[i].node);
+	restart_later(s, i); /* and must be refused, once it hears of it */
+}
+
+/* The disk is replaced by an empty one: a new node, and the old one is forgotten. */
+static void wipe(struct sim *s)
+{
+	int i = some_server(s);
+	struct sim_server *v = &s->servers[i];
+	if (v->forgotten || !v->host)
+		return;
+	sim_stop_server(s, i);
+	if (check_covered_by_others(s, i)) {
+		s->stats.wipes++;
+		sim_log(s, "s%d's disk is replaced by an empty one", i + 1);
+		forget_node(s, v->node);
+		disk_free(v->disk);
+		disk_free(v->backup);
+		v->backup = NULL;
+		v->disk = disk_new(s, i);
+		v->may_regress = true;
+		v->established = false;
+		v->promised.count = 0;
+		v->node = (struct node){0};
+		v->condemned = false;
+	}
+	restart_later(s, i);
+}
+
+/* A copy is taken, and comes back later. Whoever does so must let it meet the others before it serves
+ * (README). */
+static void old_copy(struct sim *s)
+{
+	int i = some_server(s);
+	struct sim_server *v = &s->servers[i];
+	if (v->forgotten || !v->host || s->server_count < 2)
+		return;
+	if (!v->backup) {
+		v->backup = disk_copy(v->disk);
+		return;
+	}
+	sim_stop_server(s, i);
+	if (check_covered_by_others(s, i)) {
+		s->stats.old_copies++;
+		sim_log(s, "s%d's disk is replaced by an old copy", i + 1);
+		disk_free(v->disk);
+		v->disk = v->backup;
+		v->backup = NULL;
+		v->may_regress = true;
+		v->patient = true;
+	}
+	restart_later(s, i);
+}
+
+static void damage(struct sim *s)
+{
+	int i = some_server(s);
+	struct sim_server *v = &s->servers[i];
+	if (v->forgotten || !v->host)
+		return;
+	sim_stop_server(s, i);
+	if (check_covered_by_others(s, i) && v->disk->count > 0 &&
+	    disk_damage(v->disk, sim_below(s, v->disk->count))) {
+		s->stats.damages++;
+		sim_log(s, "a record on s%d's disk is damaged", i + 1);
+		v->may_regress = true;
+	}
+	restart_later(s, i);
+}
+
+static void fail_disk(struct sim *s)
+{
+	struct sim_server *v = &s->servers[some_server(s)];
+	v->disk->fail_commits = 1 + (int)sim_below(s, 3);
+	v->disk->fail_error = sim_chance(s, 500) ? -EIO : -ENOSPC;
+}
+
+void faults_next(struct sim *s)
+{
+	const struct faults *f = &s->faults;
+	const struct {
+		bool on;
+		void (*strike)(struct sim *s);
+	} kinds[] = {
+	    {f->crash, crash},	       {f->fuse, light_fuse},	  {f->pause, pause_server},
+	    {f->partition, partition}, {f->leaders, stop_leader}, {f->forget, forget},
+	    {f->wipe, wipe},	       {f->old_copy, old_copy},	  {f->damage, damage},
+	    {f->io_error, fail_disk},
+	};
+	if (s->healing)
+		return;
+	size_t kind = sim_below(s, sizeof kinds / sizeof *kinds);
+	if (kinds[kind].on)
+		kinds[kind].strike(s);
+	sim_at(s, s->now + (int64_t)sim_below(s, (uint64_t)f->interval),
+	       (struct sim_event){.type = EVENT_FAULT});
+}
+
+void faults_heal(struct sim *s)
+{
+	sim_log(s, "everything heals");
+	s->healing = true;
+	memset(s->cut, 0, sizeof s->cut);
+	s->faults.loss = s->faults.duplicate = 0;
+	s->faults.slow = false;
+	for (int i = 0; i < s->leader_count; i++)
+		sim_start_leader(s, i);
+	for (int i = 0; i < s->server_count; i++) {
+		struct disk *d = s->servers[i].disk;
+		d->fuse = -1;
+		d->fail_commits = 0;
+		s->servers[i].paused_until = 0;
+		sim_at(s, s->now, (struct sim_event){.type = EVENT_RESTART, .to = i});
+	}
+}

@@ -1,0 +1,114 @@
+/* sim --seeds N [--first F] [--verbose]: runs histories of seeds F..F+N-1; exit status 1 and the seed when
+ * one fails. */
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "sim.h"
+
+struct options {
+	unsigned long first, seeds;
+	bool verbose, quiet;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+	switch (key) {
+	case 'f':
+		o->first = strtoul(arg, NULL, 0);
+		return 0;
+	case 's':
+		o->seeds = strtoul(arg, NULL, 0);
+		return 0;
+	case 'v':
+		o->verbose = true;
+		return 0;
+	case 'q':
+		o->quiet = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+struct totals {
+	uint64_t events, likes, crashes, pauses, cuts, lost, duplicated, leader_crashes, wipes, forgets,
+	    old_copies, damages, io_errors, clients_died, reads, in_doubt, truncated, checkpoints;
+	double hours;
+};
+
+static void add(struct totals *t, const struct sim *s)
+{
+	t->events += s->events_run;
+	t->likes += s->like_count;
+	t->hours += (double)s->now / (3600.0 * (double)SECOND);
+	t->crashes += s->stats.crashes;
+	t->pauses += s->stats.pauses;
+	t->cuts += s->stats.cuts;
+	t->lost += s->stats.lost;
+	t->duplicated += s->stats.duplicated;
+	t->leader_crashes += s->stats.leader_crashes;
+	t->wipes += s->stats.wipes;
+	t->forgets += s->stats.forgets;
+	t->old_copies += s->stats.old_copies;
+	t->damages += s->stats.damages;
+	t->io_errors += s->stats.io_errors;
+	t->clients_died += s->stats.clients_died;
+	t->reads += s->stats.reads;
+	t->in_doubt += s->stats.in_doubt;
+	t->truncated += s->stats.truncated;
+	t->checkpoints += s->stats.checkpoints;
+}
+
+static void print(const struct totals *t, unsigned long seeds)
+{
+#define N(x) (unsigned long long)t->x
+	printf("%lu histories, %.1f simulated hours, %llu events, %llu likes, %llu reads, %llu checkpoints\n",
+	       seeds, t->hours, N(events), N(likes), N(reads), N(checkpoints));
+	printf("crashes %llu, pauses %llu, partitions %llu, messages lost %llu, doubled %llu, leader crashes "
+	       "%llu, clients "
+	       "died %llu\n",
+	       N(crashes), N(pauses), N(cuts), N(lost), N(duplicated), N(leader_crashes), N(clients_died));
+	printf("disks wiped %llu, old copies %llu, damaged %llu, I/O errors %llu, nodes forgotten %llu, "
+	       "records truncated "
+	       "%llu, likes in doubt %llu\n",
+	       N(wipes), N(old_copies), N(damages), N(io_errors), N(forgets), N(truncated), N(in_doubt));
+#undef N
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp_option flags[] = {
+	    {"first", 'f', "F", 0, "The first seed (1)", 0},
+	    {"seeds", 's', "N", 0, "How many (1000)", 0},
+	    {"verbose", 'v', NULL, 0, "Tell what happens", 0},
+	    {"quiet", 'q', NULL, 0, "No figures at the end", 0},
+	    {0},
+	};
+	static const struct argp argp = {
+	    .options = flags, .parser = parse, .doc = "Runs simulated histories of a cluster."};
+	struct options o = {.first = 1, .seeds = 1000};
+	static struct sim sim;
+	struct totals totals = {0};
+	argp_err_exit_status = 2;
+	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	for (unsigned long seed = o.first; seed < o.first + o.seeds; seed++) {
+		bool ok = sim_run(&sim, seed, o.verbose);
+		if (!ok)
+			printf("seed %lu failed at %.3f ms: %s\nagain: tests/sim/run --first %lu --seeds 1 "
+			       "--verbose\n",
+			       seed, (double)sim.now / 1000.0, sim.failure, seed);
+		if (!ok && o.verbose)
+			check_dump(&sim);
+		add(&totals, &sim);
+		sim_free(&sim);
+		if (!ok)
+			return EXIT_FAILURE;
+	}
+	if (!o.quiet)
+		print(&totals, o.seeds);
+	return EXIT_SUCCESS;
+}

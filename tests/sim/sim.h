@@ -1,0 +1,243 @@
+/* The simulator: a whole cluster in one process, without sockets, disks or clocks. The real host (a server
+ * without its sockets), desk (a leader) and agent (a client) run over a simulated network and simulated disks
+ * in simulated time; one seed is one history, the same every time.
+ *
+ * sim.c: time, entities, what they send each other. disk.c: a disk that loses unsynced writes, fails, fills
+ * up, is damaged, comes back as an old copy. faults.c: what goes wrong when. check.c: what must hold. main.c:
+ * seeds and jobs. */
+#ifndef SIM_H
+#define SIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/random.h"
+#include "client/agent.h"
+#include "leader/desk.h"
+#include "server/host.h"
+
+#define SIM_SERVERS 6
+#define SIM_LEADERS 2
+#define SIM_CLIENTS 6
+
+struct sim;
+
+/* ---- disk.c ---- */
+
+struct disk_entry {
+	enum entry_kind kind;
+	struct position at;
+	uint8_t *data;
+	size_t size;
+};
+
+struct pair { /* of a checkpoint */
+	uint8_t *key, *value;
+	size_t key_size, value_size;
+};
+
+struct pairs {
+	struct pair *at; /* sorted by key */
+	size_t count, capacity;
+};
+
+struct disk {
+	struct sim *sim;
+	int server;
+	struct disk_entry *entries; /* those truncated are gone */
+	size_t count, capacity;
+	size_t synced; /* entries before this one survive a crash */
+	uint64_t bytes;
+	struct pairs checkpoint, next;
+	bool wipe;
+	int polls_left; /* until the next one is durable; 0: none is on its way */
+	bool committing;
+	/* What goes wrong: */
+	int fuse;	  /* operations until the server dies in the middle; negative: never */
+	bool dead;	  /* it died: nothing has an effect any more */
+	int fail_commits; /* of the coming commits fail with fail_error */
+	int fail_error;
+};
+
+struct disk *disk_new(struct sim *sim, int server);
+void disk_free(struct disk *d);
+struct disk *disk_copy(const struct disk *d);
+struct store *disk_open(struct disk *d);
+void disk_crash(struct disk *d);		/* unsynced entries are lost from some point on */
+bool disk_damage(struct disk *d, size_t entry); /* a synced record becomes unreadable */
+bool disk_burn(struct disk *d);			/* one operation: false when the server is dead by now */
+bool disk_holds(const struct disk *d, struct position at); /* durably, in its journal */
+
+/* ---- sim.c ---- */
+
+enum event_type {
+	EVENT_CLIENT_PORT, /* a message to a server's client port, from a client or a server */
+	EVENT_ANSWER,	   /* a server's answer to a connection */
+	EVENT_PUBLISHED,   /* to a server's SUB */
+	EVENT_NOTIFY,	   /* to a watching client */
+	EVENT_TO_LEADER,
+	EVENT_FROM_LEADER,
+	EVENT_SERVER_TICK,
+	EVENT_LEADER_TICK,
+	EVENT_CLIENT_TICK,
+	EVENT_CLIENT_ACT,
+	EVENT_FAULT,
+	EVENT_RESTART, /* a server that is down */
+	EVENT_RESTART_LEADER,
+};
+
+/* A ROUTER identity: who is at the other end, and which of its connections. */
+struct identity {
+	uint8_t one; /* identities of sockets never begin with 0 */
+	char kind;   /* 's' or 'c' */
+	uint8_t index;
+	uint8_t run[3];
+};
+
+struct sim_event {
+	int64_t at;
+	uint64_t order;
+	enum event_type type;
+	int from, to;
+	uint32_t run; /* of the receiver, or the connection: what is meant for an earlier one is lost */
+	struct identity id;
+	uint8_t *data;
+	size_t size;
+};
+
+struct sim_server {
+	struct sim *sim;
+	int index;
+	struct disk *disk;
+	struct host *host; /* NULL: down */
+	uint32_t run;
+	int64_t paused_until;
+	int64_t tick_at; /* of the tick event that counts */
+	bool forgotten;	 /* and knows it */
+	bool condemned;	 /* someone was told to forget it */
+	bool patient;	 /* restored from an old copy: must meet everyone before it serves */
+	struct disk *backup;
+	struct vector promised; /* what its V was when it went down: may not be lower when it is back */
+	bool established;	/* it was serving once, with this disk */
+	bool may_regress;	/* its disk was damaged or replaced: promised does not hold */
+	struct node node;
+	enum phase phase; /* as last logged */
+};
+
+struct sim_leader {
+	struct sim *sim;
+	int index;
+	struct desk *desk; /* NULL: down */
+	uint32_t run;
+};
+
+struct sim_client {
+	struct sim *sim;
+	int index;
+	struct agent *agent;
+	int server;   /* connected to; -1: none */
+	uint32_t run; /* of the connection */
+	uint64_t generation;
+	int64_t tick_at;
+	size_t owner;	     /* whose likes it sends */
+	uint64_t reading;    /* id of the read on its way, 0: none */
+	uint64_t read_first; /* its likes asked for */
+	size_t read_count;
+	bool read_acked[16];
+	bool closing;
+	char server_endpoint[128];
+};
+
+enum like_state { LIKE_SENT, LIKE_ACKED, LIKE_IN_DOUBT, LIKE_REFUSED, LIKE_ABANDONED };
+
+/* One client's life. Its like i is one of key "o<owner>n<i>", which nobody else likes, and so tells by itself
+ * whether it was lost or doubled; a second event, of the next ticket, likes a shared key. */
+struct owner {
+	enum like_state *likes;
+	size_t count, capacity;
+};
+
+struct faults {
+	bool crash, fuse, pause, partition, lossy, leaders, wipe, forget, old_copy, damage, io_error,
+	    clients_die, slow, memory_only, watch, clock;
+	unsigned loss, duplicate; /* in 1000 */
+	int64_t delay;		  /* at most, µs */
+	int64_t interval;	  /* between faults, µs */
+};
+
+struct sim {
+	uint64_t seed;
+	struct random random;
+	int64_t now;
+	bool verbose;
+	struct sim_event **heap;
+	size_t heap_count, heap_capacity;
+	uint64_t order;
+	uint64_t events_run;
+
+	int server_count, leader_count, client_count;
+	struct sim_server servers[SIM_SERVERS];
+	struct sim_leader leaders[SIM_LEADERS];
+	struct sim_client clients[SIM_CLIENTS];
+	bool cut[SIM_SERVERS + SIM_LEADERS + SIM_CLIENTS]
+		[SIM_SERVERS + SIM_LEADERS + SIM_CLIENTS]; /* from → to */
+	struct faults faults;
+	unsigned ack_peers;
+	bool healing;
+
+	struct owner *owners;
+	size_t owner_count, owner_capacity;
+	size_t like_count, like_limit;
+	struct map payloads; /* (origin, lsn) → hash of the record's bytes (I5) */
+	struct map digests;  /* hash of a vector → digest of the counts at it */
+
+	struct { /* what was injected */
+		uint64_t crashes, pauses, cuts, lost, duplicated, leader_crashes, wipes, forgets, old_copies,
+		    damages, io_errors, clients_died, reads, in_doubt, truncated, snapshots, checkpoints;
+	} stats;
+	char failure[512]; /* "": none so far */
+};
+
+void sim_fail(struct sim *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void sim_log(struct sim *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+uint64_t sim_below(struct sim *s, uint64_t n);
+bool sim_chance(struct sim *s, unsigned in_1000);
+void sim_at(struct sim *s, int64_t at, struct sim_event event); /* data is copied */
+void sim_start_server(struct sim *s, int i);
+void sim_stop_server(struct sim *s, int i); /* as kill -9 does */
+void sim_start_leader(struct sim *s, int i);
+void sim_stop_leader(struct sim *s, int i);
+void sim_start_client(struct sim *s, int i);
+void sim_after_call(struct sim *s, int i, int error); /* a call into a host returned */
+int sim_entity_server(int i);
+int sim_entity_leader(int i);
+int sim_entity_client(int i);
+
+/* Runs one history; true when all went well. */
+bool sim_run(struct sim *s, uint64_t seed, bool verbose);
+void sim_free(struct sim *s);
+
+/* ---- faults.c ---- */
+
+void faults_draw(struct sim *s);
+void faults_next(struct sim *s);
+void faults_heal(struct sim *s);
+bool faults_may_join(struct sim *s, int i); /* whether an operator may start this server now */
+
+/* ---- check.c ---- */
+
+void check_server(struct sim *s, int i);    /* after each call into it */
+void check_recovered(struct sim *s, int i); /* after its start */
+void check_record(struct sim *s, struct position at, const void *data, size_t size);
+void check_publish(struct sim *s, int i, const void *data, size_t size);
+void check_truncate(struct sim *s, int i, struct position at);
+bool check_converged(struct sim *s, const char **why);
+void check_end(struct sim *s);
+void check_dump(const struct sim *s); /* the state of every server, on stdout */
+bool check_covered_by_others(struct sim *s,
+			     int i); /* all that server i holds is held durably by another that is up */
+
+#endif
