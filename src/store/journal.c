@@ -477,6 +477,17 @@ static int reading(struct journal *j, uint64_t number)
 	return fd;
 }
 
+/* A record that was whole when it was indexed is not held any more: the caller fetches it elsewhere, and may
+ * append it again. */
+static int forget_damaged(struct journal *j, struct position at, uint64_t place)
+{
+	log_warn("%s/" NAME_FORMAT ": the record at %" PRIu64 " is damaged", j->name, place >> 32,
+		 place & UINT32_MAX);
+	const struct vector one = {.at = &at, .count = 1};
+	int r = index_drop(&j->index, &one, place, place + 1);
+	return r < 0 ? r : 1;
+}
+
 int journal_read(struct journal *j, struct position at, struct bytes *out)
 {
 	uint64_t place;
@@ -499,9 +510,7 @@ int journal_read(struct journal *j, struct position at, struct bytes *out)
 			return 0;
 		out->size = before;
 	}
-	/* Damaged since it was indexed: as good as not held, and the caller knows where else to ask. */
-	log_warn("%s/" NAME_FORMAT ": the record at %" PRIu64 " is damaged", j->name, number, offset);
-	return r < 0 ? r : 1;
+	return r < 0 ? r : forget_damaged(j, at, place);
 }
 
 uint64_t journal_lowest(const struct journal *j, struct origin o)

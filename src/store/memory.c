@@ -347,7 +347,7 @@ static int memory_checkpoint_commit(struct store *s)
 	struct memory_store *m = of(s);
 	if (!m->begun)
 		return -EINVAL;
-	struct snapshot *next;
+	struct snapshot *next = NULL;
 	m->result = make_snapshot(m, &next);
 	memory_abandon(s);
 	if (m->result == 0) {

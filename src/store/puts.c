@@ -28,6 +28,7 @@ void puts_deinit(struct puts *p)
 		p->newest = older;
 	}
 	p->count = 0;
+	p->failed = 0;
 }
 
 static int add_block(struct puts *p, size_t size)
@@ -43,13 +44,15 @@ static int add_block(struct puts *p, size_t size)
 
 int puts_add(struct puts *p, const void *key, size_t key_size, const void *value, size_t value_size)
 {
+	if (p->failed)
+		return p->failed;
 	if (key_size > UINT32_MAX / 4 || value_size > UINT32_MAX / 4 || p->count >= UINT32_MAX)
-		return -E2BIG;
+		return p->failed = -E2BIG;
 	size_t size = put_size(key_size, value_size);
 	if (!p->newest || p->newest->capacity - p->newest->used < size) {
 		int r = add_block(p, size);
 		if (r < 0)
-			return r;
+			return p->failed = r;
 	}
 	struct put *put = (struct put *)(void *)(p->newest->bytes + p->newest->used);
 	put->order = (uint32_t)p->count;
@@ -79,6 +82,8 @@ static int compare(const void *a, const void *b)
 
 int puts_sorted(const struct puts *p, const struct put ***list, size_t *count)
 {
+	if (p->failed)
+		return p->failed;
 	const struct put **all = malloc((p->count ? p->count : 1) * sizeof *all);
 	if (!all)
 		return -ENOMEM;

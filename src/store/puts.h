@@ -16,12 +16,14 @@ struct put {
 struct puts {
 	struct puts_block *newest; /* owned, each leads to the one before it */
 	size_t count;
+	int failed; /* by an earlier put: then the rest must not be applied without it */
 };
 
 void puts_deinit(struct puts *p); /* leaves it empty and ready for use */
 /* -ENOMEM; -E2BIG over 4 GiB in one put or 2^32 puts. */
 int puts_add(struct puts *p, const void *key, size_t key_size, const void *value, size_t value_size);
-/* The last put of each key, in key order, as an array that the caller frees. -ENOMEM. */
+/* The last put of each key, in key order, as an array that the caller frees. -ENOMEM, or what a put failed
+ * by. */
 int puts_sorted(const struct puts *p, const struct put ***list, size_t *count);
 
 /* Byte order, the shorter key first when one is the other's beginning (as LMDB orders keys). */

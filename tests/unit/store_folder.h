@@ -17,13 +17,7 @@
 #include "base/hash.h"
 #include "store/disk.h"
 #include "store/store.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/lsan_interface.h>
-#define NO_LEAKS() cr_assert(__lsan_do_recoverable_leak_check() == 0)
-#else
-#define NO_LEAKS() (void)0
-#endif
+#include "unit/leak.h"
 
 struct folder {
 	char path[64];

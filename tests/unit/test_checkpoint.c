@@ -1,5 +1,5 @@
 /* The checkpoint on disk: durable, whole when it cannot be written, readable while it is. */
-#include "store_folder.h"
+#include "unit/store_folder.h"
 
 static void put_number(struct store *s, uint32_t key, uint32_t value)
 {
@@ -42,7 +42,7 @@ Test(checkpoint, outlives_the_process)
 	expect_checkpoint(s, "a=1 ");
 	s->ops->close(s);
 	folder_remove(&f);
-	NO_LEAKS();
+	assert_no_leak();
 }
 
 Test(checkpoint, readings_are_whole_while_it_is_written)
@@ -71,7 +71,7 @@ Test(checkpoint, readings_are_whole_while_it_is_written)
 	}
 	s->ops->close(s);
 	folder_remove(&f);
-	NO_LEAKS();
+	assert_no_leak();
 }
 
 Test(checkpoint, the_old_one_is_whole_when_there_is_no_room)
@@ -102,7 +102,7 @@ Test(checkpoint, the_old_one_is_whole_when_there_is_no_room)
 	expect_checkpoint(s, "a=1 b=2 ");
 	s->ops->close(s);
 	folder_remove(&f);
-	NO_LEAKS();
+	assert_no_leak();
 }
 
 Test(checkpoint, what_is_no_checkpoint_is_refused)
@@ -117,7 +117,7 @@ Test(checkpoint, what_is_no_checkpoint_is_refused)
 	cr_assert(store_open_disk(&s, f.path, error, sizeof error) == -EBADMSG);
 	cr_assert(strstr(error, "checkpoint.mdb"), "%s", error);
 	folder_remove(&f);
-	NO_LEAKS();
+	assert_no_leak();
 }
 
 Test(checkpoint, keys_and_values_at_their_limits)
@@ -142,5 +142,5 @@ Test(checkpoint, keys_and_values_at_their_limits)
 	s->ops->cursor_close(c);
 	s->ops->close(s);
 	folder_remove(&f);
-	NO_LEAKS();
+	assert_no_leak();
 }

@@ -1,5 +1,5 @@
 /* The journal's files: what a crash, a flipped bit, a full disk leave behind. */
-#include "store_folder.h"
+#include "unit/store_folder.h"
 
 #include <sched.h>
 #include <sys/mount.h>
@@ -44,7 +44,7 @@ Test(journal, reopening_gives_what_was_committed)
 	s->ops->close(s);
 	cr_assert(folder_journals(&f) == 2);
 	folder_remove(&f);
-	NO_LEAKS();
+	assert_no_leak();
 }
 
 Test(journal, a_second_user_of_the_folder_is_refused)
@@ -62,7 +62,7 @@ Test(journal, a_second_user_of_the_folder_is_refused)
 	cr_assert(store_open_disk(&other, "/nonexistent/folder", error, sizeof error) == -ENOENT);
 	cr_assert(strstr(error, "/nonexistent/folder"), "%s", error);
 	folder_remove(&f);
-	NO_LEAKS();
+	assert_no_leak();
 }
 
 Test(journal, a_folder_that_is_missing_is_made)
@@ -139,7 +139,7 @@ Test(journal, torn_at_every_byte_gives_a_prefix)
 	cr_assert(most == 7);
 	free(data);
 	folder_remove(&f);
-	NO_LEAKS();
+	assert_no_leak();
 }
 
 /* As above, but what was not written is zeros, as in a preallocated file; and the last group's beginning may
@@ -166,7 +166,7 @@ Test(journal, zeros_in_the_last_group_give_a_prefix)
 	free(torn);
 	free(data);
 	folder_remove(&f);
-	NO_LEAKS();
+	assert_no_leak();
 }
 
 Test(journal, a_flipped_bit_in_the_middle_is_reported_and_passed_over)
@@ -200,7 +200,7 @@ Test(journal, a_flipped_bit_in_the_middle_is_reported_and_passed_over)
 	}
 	free(data);
 	folder_remove(&f);
-	NO_LEAKS();
+	assert_no_leak();
 }
 
 Test(journal, damage_at_the_end_of_an_older_segment_is_not_a_torn_tail)
@@ -235,7 +235,7 @@ Test(journal, damage_at_the_end_of_an_older_segment_is_not_a_torn_tail)
 	s->ops->close(s);
 	free(data);
 	folder_remove(&f);
-	NO_LEAKS();
+	assert_no_leak();
 }
 
 /* Opening marks the end: from then on what goes bad in the last commit is damage. Nor does a cut take away
@@ -266,7 +266,7 @@ Test(journal, what_opening_found_stays)
 	free(torn);
 	free(data);
 	folder_remove(&f);
-	NO_LEAKS();
+	assert_no_leak();
 }
 
 Test(journal, damage_while_running_reads_as_not_held)
@@ -282,6 +282,9 @@ Test(journal, damage_while_running_reads_as_not_held)
 	close(fd);
 	cr_assert(check_read(s, at(1, 1)) == 1);
 	cr_assert(check_read(s, at(1, 2)) == 0);
+	cr_assert(s->ops->journal_lowest(s, (struct origin){1}) == 2);
+	append_commit(s, at(1, 1)); /* fetched again */
+	cr_assert(check_read(s, at(1, 1)) == 0);
 	s->ops->close(s);
 	folder_remove(&f);
 }
@@ -319,7 +322,7 @@ Test(journal, a_later_version_is_refused)
 		  error);
 	bytes_deinit(&b);
 	folder_remove(&f);
-	NO_LEAKS();
+	assert_no_leak();
 }
 
 Test(journal, segments_fill_and_go)
@@ -344,7 +347,7 @@ Test(journal, segments_fill_and_go)
 	s->ops->close(s);
 	vector_deinit(&floor);
 	folder_remove(&f);
-	NO_LEAKS();
+	assert_no_leak();
 }
 
 /* A group larger than a segment gets a segment of its own size. */
@@ -386,7 +389,7 @@ Test(journal, a_failed_commit_is_final)
 	expect_replay(s, "1:1 ");
 	s->ops->close(s);
 	folder_remove(&f);
-	NO_LEAKS();
+	assert_no_leak();
 }
 
 Test(journal, a_full_disk_loses_nothing)
@@ -421,7 +424,7 @@ Test(journal, a_full_disk_loses_nothing)
 	}
 	cr_assert(umount(f.path) == 0);
 	rmdir(f.path);
-	NO_LEAKS();
+	assert_no_leak();
 }
 
 /* Kills a process that commits as fast as it can and tells what it has committed: all of that is there. */
@@ -493,7 +496,7 @@ Test(journal, random_damage_never_gives_garbage)
 		s->ops->close(s);
 		folder_remove(&f);
 	}
-	NO_LEAKS();
+	assert_no_leak();
 }
 
 /* The index against an array, over runs long enough to be split. */
@@ -538,5 +541,5 @@ Test(journal, index_like_an_array)
 	}
 	vector_deinit(&upto);
 	index_deinit(&x);
-	NO_LEAKS();
+	assert_no_leak();
 }

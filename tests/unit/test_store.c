@@ -1,5 +1,5 @@
 /* What both stores, in memory and on disk, must do alike. */
-#include "store_folder.h"
+#include "unit/store_folder.h"
 
 #include "base/random.h"
 
@@ -15,7 +15,7 @@ static void on_both(void (*check)(struct store *s))
 	check(s);
 	s->ops->close(s);
 	folder_remove(&f);
-	NO_LEAKS();
+	assert_no_leak();
 }
 
 static void check_append(struct store *s)
@@ -351,5 +351,5 @@ Test(store, random_histories_like_the_model)
 	s[0]->ops->close(s[0]);
 	s[1]->ops->close(s[1]);
 	folder_remove(&f);
-	NO_LEAKS();
+	assert_no_leak();
 }
