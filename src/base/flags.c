@@ -57,8 +57,10 @@ void flags_check_address(struct argp_state *state, const char *address, bool ins
 		    address);
 }
 
-void flags_parse(const struct argp *argp, int argc, char **argv, void *options)
+void flags_parse(const struct argp *argp, const char *version, int argc, char **argv, void *options)
 {
+	/* argp wants to be told by a global; one of our own by that name would be hidden from it. */
+	argp_program_version = version;
 	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(argp, argc, argv, 0, NULL, options);
 }

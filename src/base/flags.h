@@ -19,7 +19,7 @@ void flags_env_bool(bool *value, const char *variable); /* set, not empty and no
 /* An IPv4 address to bind to; outside 127.0.0.0/8 only with `insecure`. */
 void flags_check_address(struct argp_state *state, const char *address, bool insecure);
 
-/* argp_parse() with usage errors ending in status 2. */
-void flags_parse(const struct argp *argp, int argc, char **argv, void *options);
+/* argp_parse() with usage errors ending in status 2; version is what --version prints. */
+void flags_parse(const struct argp *argp, const char *version, int argc, char **argv, void *options);
 
 #endif

@@ -50,8 +50,6 @@ static error_t parse_flag(int key, char *arg, struct argp_state *state)
 	}
 }
 
-const char *argp_program_version = "kudos-leader " KUDOS_VERSION; /* argp wants a global by this name */
-
 void options_parse(struct options *options, int argc, char **argv)
 {
 	static const struct argp argp = {
@@ -64,5 +62,5 @@ void options_parse(struct options *options, int argc, char **argv)
 		"stop the leader; servers and their clients go on without it.",
 	};
 	*options = (struct options){0};
-	flags_parse(&argp, argc, argv, options);
+	flags_parse(&argp, "kudos-leader " KUDOS_VERSION, argc, argv, options);
 }
