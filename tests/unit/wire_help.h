@@ -10,21 +10,8 @@
 #include <string.h>
 
 #include "kudos.h"
+#include "unit/leak.h"
 #include "wire/message.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define WITH_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define WITH_ASAN 1
-#endif
-#endif
-#ifdef WITH_ASAN
-#include <sanitizer/lsan_interface.h>
-#define assert_no_leak() cr_assert(__lsan_do_recoverable_leak_check() == 0)
-#else
-#define assert_no_leak() (void)0
-#endif
 
 static inline int recode_record(const void *data, size_t size, struct bytes *out)
 {

@@ -1,0 +1,193 @@
+/* Every allocation of the core fails once: -ENOMEM comes back, nothing leaks, and where the header promises
+ * it, nothing has changed. */
+#include <criterion/criterion.h>
+
+#include "core/replica.h"
+#include "unit/failing_memory.h"
+#include "unit/leak.h"
+#include "wire/message.h"
+
+static int add_to_map(void *arg)
+{
+	struct map m;
+	int e = 0;
+	(void)arg;
+	map_init(&m, 1);
+	for (uint64_t i = 0; i < 40 && e == 0; i++) {
+		e = map_put(&m, i, 0, &m);
+		cr_assert(m.count == i + (e == 0) && (map_get(&m, i, 0) != NULL) == (e == 0));
+	}
+	map_deinit(&m);
+	return e;
+}
+
+static int add_to_intervals(void *arg)
+{
+	struct intervals s = {0};
+	int e = 0;
+	(void)arg;
+	for (uint64_t i = 0; i < 20 && e == 0; i++) {
+		size_t count = s.count;
+		e = intervals_add(&s, 10 * i, 10 * i + 5);
+		if (e == 0)
+			e = intervals_remove(&s, 10 * i + 2);
+		else
+			cr_assert(s.count == count && !intervals_has(&s, 10 * i));
+	}
+	intervals_deinit(&s);
+	return e;
+}
+
+static int add_to_vector(void *arg)
+{
+	struct vector v = {0}, copy = {0};
+	int e = 0;
+	(void)arg;
+	for (uint64_t i = 1; i < 10 && e == 0; i++)
+		e = vector_set(&v, (struct origin){i}, i);
+	if (e == 0)
+		e = vector_copy(&copy, &v);
+	if (e == 0)
+		e = vector_set(&v, (struct origin){99}, 1);
+	if (e == 0)
+		e = vector_merge(&copy, &v);
+	vector_deinit(&v);
+	vector_deinit(&copy);
+	return e;
+}
+
+static int add_counts(void *arg)
+{
+	struct counts c;
+	struct counted out;
+	int e = 0;
+	(void)arg;
+	counts_init(&c, 1);
+	for (uint64_t i = 0; i < 200 && e == 0; i++) {
+		char key[2] = {(char)('a' + i % 20), (char)('a' + i / 20)};
+		e = counts_add(&c, key, 2, 1);
+		cr_assert(c.total == (int64_t)(i + (e == 0)) && counts_get(&c, key, 2) == (e == 0));
+		if (i == 100)
+			counts_cut(&c);
+		if (e == 0 && i > 100)
+			e = counts_add(&c, "aa", 2, 0); /* saved for the cut */
+	}
+	if (e == 0)
+		cr_assert(counts_cut_next(&c, &out));
+	if (e == 0)
+		e = counts_cut_abandon(&c);
+	counts_deinit(&c);
+	return e;
+}
+
+static int use_sessions(void *arg)
+{
+	struct sessions s;
+	struct session session = {1, 1};
+	(void)arg;
+	sessions_init(&s, 1);
+	int e = sessions_get(&s, session, 0) ? 0 : -ENOMEM;
+	if (e == 0) {
+		e = sessions_forget(&s, session);
+		cr_assert((sessions_find(&s, session) == NULL) == (e == 0), "kept while it is not forgotten");
+		cr_assert(sessions_forgotten(&s, session) == (e == 0));
+	}
+	sessions_deinit(&s);
+	return e;
+}
+
+Test(core_memory, tables_fail_whole)
+{
+	cr_assert(fail_each(add_to_map, NULL, 0) >= 3);
+	cr_assert(fail_each(add_to_intervals, NULL, 0) >= 5);
+	cr_assert(fail_each(add_to_vector, NULL, 0) >= 5);
+	cr_assert(fail_each(add_counts, NULL, 0) >= 5);
+	cr_assert(fail_each(use_sessions, NULL, 0) == 5);
+	assert_no_leak();
+}
+
+/* Carries out what the replica wants done, with a disk that is always quick. */
+static int carry_out(struct replica *r)
+{
+	struct action a;
+	int e = replica_flush(r);
+	while (e == 0 && replica_next(r, &a)) {
+		if (a.type == ACTION_APPEND && !a.record->raw)
+			e = message_encode_record(a.record);
+		record_unref(a.record);
+		if (e == 0 && a.type == ACTION_COMMIT)
+			e = replica_committed(r, 0);
+	}
+	return e;
+}
+
+/* Two clients' batches, one of them closed; a peer that joins, and whose records come in the wrong order. */
+static int live(struct replica *r, struct batch_box *const *boxes, struct record *const *records)
+{
+	struct member peer = {.node = {20}, .origin = {2}, .since = 1};
+	struct position at = {{2}, 2};
+	int e = replica_loaded(r);
+	if (e == 0)
+		e = carry_out(r);
+	for (size_t i = 0; i < 3 && e == 0; i++)
+		e = i < 2 ? replica_batch(r, 0, 1, boxes[i]) : replica_close(r, 0, 1, boxes[i]);
+	if (e == 0)
+		e = carry_out(r);
+	if (e == 0)
+		e = replica_members(r, 0, (struct node){0}, &peer, 1, NULL, 0);
+	if (e == 0)
+		e = carry_out(r);
+	struct vector_message m = {.node = {20}, .origin = {2}, .serial = 1, .at = &at, .count = 1};
+	m.digest = r->digest;
+	m.serving = true;
+	if (e == 0)
+		e = replica_vector(r, 1, &m);
+	for (size_t i = 0; i < 2 && e == 0; i++)
+		e = replica_record(r, 1, records[i], true);
+	if (e == 0)
+		e = carry_out(r);
+	if (e == 0)
+		e = replica_tick(r, 1000000);
+	return e == 0 ? carry_out(r) : e;
+}
+
+struct life {
+	struct batch_box *boxes[3];
+	struct record *records[2];
+	int64_t likes; /* at its end */
+};
+
+static int run_replica(void *arg)
+{
+	struct life *life = arg;
+	struct replica r;
+	struct replica_config config = {.self = {.node = {10}, .origin = {1}}, .seed = 1, .alone = true};
+	int e = replica_init(&r, &config, 0, false, NULL, 0);
+	if (e == 0)
+		e = live(&r, life->boxes, life->records);
+	life->likes = counts_get(&r.counts, "likes", 5);
+	replica_deinit(&r);
+	return e;
+}
+
+Test(core_memory, a_replica_stops_and_leaks_nothing)
+{
+	struct event event = {"likes", 1, 5};
+	struct life life;
+	for (uint64_t i = 0; i < 2; i++) {
+		life.boxes[i] = message_make_batch((struct session){7, 1}, i + 1, &event, 1);
+		struct batch_box *box = message_make_batch((struct session){7, 2}, i + 1, &event, 1);
+		life.records[i] = record_new((struct position){{2}, 2 - i}, &box, 1);
+		cr_assert(message_encode_record(life.records[i]) == 0);
+		batch_box_unref(box);
+	}
+	life.boxes[2] = message_make_batch((struct session){7, 1}, 0, NULL, 0);
+	/* A peer's log that cannot be made is made when its next vector comes. */
+	cr_assert(fail_each(run_replica, &life, 1) > 30);
+	cr_assert(life.likes == 4, "the last run had all the memory it wanted");
+	for (size_t i = 0; i < 3; i++)
+		batch_box_unref(life.boxes[i]);
+	for (size_t i = 0; i < 2; i++)
+		record_unref(life.records[i]);
+	assert_no_leak();
+}

@@ -1,0 +1,71 @@
+#include <criterion/criterion.h>
+
+#include "core/sessions.h"
+#include "unit/leak.h"
+
+static struct session session(uint64_t number)
+{
+	return (struct session){0xfeed, number};
+}
+
+Test(sessions, are_made_once_and_found_again)
+{
+	struct sessions s;
+	sessions_init(&s, 1);
+	cr_assert_null(sessions_find(&s, session(1)));
+	struct seen *seen = sessions_get(&s, session(1), 42);
+	cr_assert(seen && session_equal(seen->session, session(1)));
+	cr_assert(seen->active == 42 && !seen_closed(seen) && seen->applied.count == 0);
+	cr_assert(sessions_get(&s, session(1), 43) == seen && seen->active == 42);
+	cr_assert(sessions_find(&s, session(1)) == seen);
+	cr_assert_null(sessions_find(&s, (struct session){0xbeef, 1}), "another issuer's number 1");
+	sessions_deinit(&s);
+	assert_no_leak();
+}
+
+Test(sessions, forgotten_ones_lose_their_entry_and_stay_refused)
+{
+	struct sessions s;
+	sessions_init(&s, 1);
+	struct seen *seen = sessions_get(&s, session(7), 0);
+	cr_assert(intervals_add(&seen->applied, 1, 3) == 0);
+	cr_assert(intervals_add(&seen->pending, 5, 5) == 0);
+	cr_assert(!sessions_forgotten(&s, session(7)));
+	cr_assert(sessions_forget(&s, session(7)) == 0);
+	cr_assert(sessions_forgotten(&s, session(7)) && sessions_find(&s, session(7)) == NULL);
+	cr_assert(!sessions_forgotten(&s, session(6)) && !sessions_forgotten(&s, session(8)));
+	cr_assert(!sessions_forgotten(&s, (struct session){0xbeef, 7}));
+	cr_assert(sessions_forget(&s, session(8)) == 0, "one that was never seen");
+	cr_assert(sessions_forgotten(&s, session(8)));
+	sessions_deinit(&s);
+	assert_no_leak();
+}
+
+Test(sessions, a_hundred_thousand_that_came_and_went_are_one_interval)
+{
+	struct sessions s;
+	sessions_init(&s, 1);
+	for (uint64_t number = 1; number <= 100000; number++) {
+		cr_assert(sessions_get(&s, session(number), 0) != NULL);
+		if (number > 10)
+			cr_assert(sessions_forget(&s, session(number - 10)) == 0);
+	}
+	cr_assert(s.seen.count == 10 && s.seen.capacity <= 64, "%zu slots", s.seen.capacity);
+	cr_assert(s.issuers.count == 1);
+	const struct issuer *issuer = map_get(&s.issuers, 0xfeed, 0);
+	cr_assert(issuer->forgotten.count == 1 && issuer->forgotten.at[0].hi == 99990);
+	sessions_deinit(&s);
+	assert_no_leak();
+}
+
+Test(sessions, ranges_come_back_from_a_checkpoint)
+{
+	struct sessions s;
+	sessions_init(&s, 1);
+	cr_assert(sessions_forget_range(&s, 0xfeed, 1, 50) == 0);
+	cr_assert(sessions_forget_range(&s, 0xfeed, 60, 70) == 0);
+	cr_assert(sessions_forgotten(&s, session(50)) && !sessions_forgotten(&s, session(51)));
+	cr_assert(sessions_forgotten(&s, session(60)));
+	sessions_deinit(&s);
+	assert_no_leak();
+}
