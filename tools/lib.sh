@@ -5,10 +5,10 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BUILD=${KUDOS_BUILD:-$ROOT/build}
 
 # Debian packages that the programs need to be built …
-RUN_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config libzmq3-dev libczmq-dev libmsgpack-dev liblmdb-dev
+RUN_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config libzmq3-dev libmsgpack-dev liblmdb-dev
 	libedit-dev libxxhash-dev libjansson-dev)
 # … and those that the tests need besides.
-TEST_PACKAGES=(libcriterion-dev clang-format python3 python3-zmq python3-msgpack shellcheck)
+TEST_PACKAGES=(libcriterion-dev clang clang-format python3 python3-zmq python3-msgpack shellcheck)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() {
@@ -43,7 +43,7 @@ build() {
 	log=$(mktemp)
 	say "building in $BUILD"
 	if { [[ -f $BUILD/build.ninja ]] || meson setup "$BUILD" "$ROOT" "$@"; } >"$log" 2>&1 &&
-		ninja -C "$BUILD" >>"$log" 2>&1; then
+		ninja --quiet -C "$BUILD" >>"$log" 2>&1; then
 		rm -f "$log"
 		return
 	fi
