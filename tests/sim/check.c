@@ -101,6 +101,7 @@ void check_server(struct sim *s, int i)
 	if (v->phase != v->host->replica.phase) {
 		v->phase = v->host->replica.phase;
 		v->established = v->established || v->phase == PHASE_SERVING;
+		v->patient = v->patient && v->phase != PHASE_SERVING;
 		sim_log(s, "s%d is in phase %d", i + 1, (int)v->phase);
 		if (s->verbose)
 			dump_server(s, v);

@@ -317,6 +317,7 @@ static int checkpoint_begin(struct store *s, bool wipe)
 {
 	struct disk *d = disk_of(s);
 	pairs_clear(&d->next);
+	d->wipe = wipe;
 	if (!wipe)
 		pairs_copy(&d->next, &d->checkpoint);
 	return disk_burn(d) ? 0 : -EIO;
@@ -354,6 +355,8 @@ static int checkpoint_poll(struct store *s)
 	pairs_clear(&d->checkpoint);
 	d->checkpoint = d->next;
 	d->next = (struct pairs){0};
+	if (d->wipe)
+		d->sim->stats.snapshots++;
 	d->sim->stats.checkpoints++;
 	return 0;
 }

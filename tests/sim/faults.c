@@ -183,6 +183,21 @@ static void forget_node(struct sim *s, struct node node)
 	}
 }
 
+/* The operator forgets those that will not come back. */
+void faults_forget_gone(struct sim *s)
+{
+	for (size_t i = 0; i < s->gone_count; i++) {
+		bool forgotten = false;
+		for (int k = 0; k < s->server_count; k++) {
+			const struct host *h = s->servers[k].host;
+			const struct member *m = h ? members_find(&h->replica.staged, s->gone[i]) : NULL;
+			forgotten = forgotten || (m && m->forgotten);
+		}
+		if (!forgotten && s->gone[i].id)
+			forget_node(s, s->gone[i]);
+	}
+}
+
 /* The operator forgets a member that is down, or takes it down first. Only when the others hold what it has:
  * a like that was acknowledged by it alone is lost with it, as --ack-peers says. */
 static void forget(struct sim *s)
@@ -209,10 +224,12 @@ static void wipe(struct sim *s)
 	if (v->forgotten || !v->host)
 		return;
 	sim_stop_server(s, i);
-	if (check_covered_by_others(s, i)) {
+	if (check_covered_by_others(s, i) && s->gone_count < 32) {
 		s->stats.wipes++;
 		sim_log(s, "s%d's disk is replaced by an empty one", i + 1);
-		forget_node(s, v->node);
+		s->gone[s->gone_count++] = v->node;
+		if (sim_chance(s, 500))
+			faults_forget_gone(s);
 		disk_free(v->disk);
 		disk_free(v->backup);
 		v->backup = NULL;

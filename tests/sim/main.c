@@ -36,7 +36,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 struct totals {
 	uint64_t events, likes, crashes, pauses, cuts, lost, duplicated, leader_crashes, wipes, forgets,
-	    old_copies, damages, io_errors, clients_died, reads, in_doubt, truncated, checkpoints;
+	    old_copies, damages, io_errors, clients_died, reads, in_doubt, truncated, snapshots, checkpoints;
 	double hours;
 };
 
@@ -60,14 +60,17 @@ static void add(struct totals *t, const struct sim *s)
 	t->reads += s->stats.reads;
 	t->in_doubt += s->stats.in_doubt;
 	t->truncated += s->stats.truncated;
+	t->snapshots += s->stats.snapshots;
 	t->checkpoints += s->stats.checkpoints;
 }
 
 static void print(const struct totals *t, unsigned long seeds)
 {
 #define N(x) (unsigned long long)t->x
-	printf("%lu histories, %.1f simulated hours, %llu events, %llu likes, %llu reads, %llu checkpoints\n",
-	       seeds, t->hours, N(events), N(likes), N(reads), N(checkpoints));
+	printf("%lu histories, %.1f simulated hours, %llu events, %llu likes, %llu reads, %llu checkpoints, "
+	       "%llu "
+	       "snapshots\n",
+	       seeds, t->hours, N(events), N(likes), N(reads), N(checkpoints), N(snapshots));
 	printf("crashes %llu, pauses %llu, partitions %llu, messages lost %llu, doubled %llu, leader crashes "
 	       "%llu, clients "
 	       "died %llu\n",

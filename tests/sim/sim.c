@@ -568,8 +568,6 @@ void sim_start_client(struct sim *s, int i)
 	c->reading = 0;
 	c->closing = false;
 	c->tick_at = 0;
-	sim_at(s, s->now + (int64_t)sim_below(s, 100 * MS),
-	       (struct sim_event){.type = EVENT_CLIENT_ACT, .to = i});
 }
 
 static void schedule_client(struct sim *s, int i)
@@ -766,6 +764,8 @@ static void start(struct sim *s)
 	for (int i = 0; i < s->client_count; i++) {
 		s->clients[i] = (struct sim_client){.sim = s, .index = i, .server = -1};
 		sim_start_client(s, i);
+		sim_at(s, (int64_t)sim_below(s, 100 * MS),
+		       (struct sim_event){.type = EVENT_CLIENT_ACT, .to = i});
 	}
 	sim_at(s, (int64_t)sim_below(s, (uint64_t)s->faults.interval),
 	       (struct sim_event){.type = EVENT_FAULT});
@@ -786,6 +786,7 @@ bool sim_run(struct sim *s, uint64_t seed, bool verbose)
 		if (s->now > DEADLINE)
 			sim_fail(s, "not converged after %d s: %s", (int)(DEADLINE / SECOND), why);
 		run_until(s, s->now + 200 * MS);
+		faults_forget_gone(s);
 	}
 	if (!s->failure[0])
 		check_end(s);

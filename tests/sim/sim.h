@@ -188,6 +188,9 @@ struct sim {
 	unsigned ack_peers;
 	bool healing;
 
+	struct node gone[32]; /* whose disk was replaced: to be forgotten */
+	size_t gone_count;
+
 	struct owner *owners;
 	size_t owner_count, owner_capacity;
 	size_t like_count, like_limit;
@@ -225,6 +228,7 @@ void sim_free(struct sim *s);
 void faults_draw(struct sim *s);
 void faults_next(struct sim *s);
 void faults_heal(struct sim *s);
+void faults_forget_gone(struct sim *s);
 bool faults_may_join(struct sim *s, int i); /* whether an operator may start this server now */
 
 /* ---- check.c ---- */

@@ -2,12 +2,13 @@
 
 #include <errno.h>
 #include <histedit.h>
-#include <signal.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "command.h"
 #include "complete.h"
@@ -24,8 +25,8 @@ struct input {
 	struct session *session;
 	EditLine *edit; /* NULL: plain lines */
 	History *history;
-	char *history_file; /* NULL: not kept */
-	struct sigaction before;
+	char *history_file;	    /* NULL: not kept */
+	struct interrupt interrupt; /* while lines are edited */
 };
 
 /* Makes the folders above path; whether that worked shows when the file is written. */
@@ -111,27 +112,62 @@ static unsigned char complete_key(EditLine *edit, int character)
 	return complete(edit, ((struct input *)data)->session);
 }
 
-static void ignore(int number)
+/* libedit's own reading of a character, and of Ctrl-C (EL_SIGNAL), loses a Ctrl-C that comes just before its
+ * read(), and leaves the terminal in the wrong mode then. Here it is one more descriptor to wait for. */
+static int get_character(EditLine *edit, wchar_t *character)
 {
-	(void)number;
+	void *data;
+	el_get(edit, EL_CLIENTDATA, &data);
+	const struct input *input = data;
+	mbstate_t state = {0};
+	for (;;) {
+		struct pollfd watched[] = {
+		    {.fd = STDIN_FILENO, .events = POLLIN},
+		    {.fd = input->interrupt.fd, .events = POLLIN},
+		};
+		if (poll(watched, 2, -1) < 0 && errno != EINTR)
+			return -1;
+		if (interrupt_pressed(&input->interrupt)) {
+			errno = EINTR;
+			return -1;
+		}
+		if (!watched[0].revents)
+			continue;
+		char byte;
+		ssize_t size = read(STDIN_FILENO, &byte, 1);
+		if (size < 0 && errno == EINTR)
+			continue;
+		if (size <= 0)
+			return (int)size;
+		if (byte ==
+		    '\0') /* a Ctrl-D typed ahead of the prompt; libedit takes it for "quote the next" */
+			continue;
+		size_t length = mbrtowc(character, &byte, 1, &state);
+		if (length <= 1)
+			return 1;
+		if (length == (size_t)-1) /* not of this locale: dropped */
+			state = (mbstate_t){0};
+	}
 }
 
 static bool start_editing(struct input *input)
 {
-	input->edit = el_init("kudos", stdin, stdout, stderr);
-	if (!input->edit)
+	if (!interrupt_begin(&input->interrupt, &input->session->out))
 		return false;
+	input->edit = el_init("kudos", stdin, stdout, stderr);
+	if (!input->edit) {
+		interrupt_end(&input->interrupt);
+		return false;
+	}
 	el_set(input->edit, EL_CLIENTDATA, input);
 	el_set(input->edit, EL_PROMPT, show_prompt);
 	el_set(input->edit, EL_EDITOR, "emacs");
-	el_set(input->edit, EL_SIGNAL, 1);
+	el_set(input->edit, EL_GETCFN, get_character);
 	el_set(input->edit, EL_ADDFN, "kudos-complete", "Complete commands and keys", complete_key);
 	el_set(input->edit, EL_BIND, "^I", "kudos-complete", NULL);
 	el_set(input->edit, EL_BIND, "^R", "em-inc-search-prev", NULL);
 	start_history(input);
 	el_source(input->edit, NULL);
-	/* A handler that does nothing, and no SA_RESTART: Ctrl-C only ends the read. */
-	sigaction(SIGINT, &(struct sigaction){.sa_handler = ignore}, &input->before);
 	return true;
 }
 
@@ -154,8 +190,8 @@ void input_free(struct input *input)
 	if (!input)
 		return;
 	if (input->edit) {
-		sigaction(SIGINT, &input->before, NULL);
 		el_end(input->edit);
+		interrupt_end(&input->interrupt);
 	}
 	if (input->history)
 		history_end(input->history);

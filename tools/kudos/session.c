@@ -105,7 +105,7 @@ bool interrupt_begin(struct interrupt *interrupt, const struct output *out)
 	return true;
 }
 
-static bool pressed(const struct interrupt *interrupt)
+bool interrupt_pressed(const struct interrupt *interrupt)
 {
 	struct signalfd_siginfo info;
 	return read(interrupt->fd, &info, sizeof(info)) == (ssize_t)sizeof(info);
@@ -114,7 +114,7 @@ static bool pressed(const struct interrupt *interrupt)
 void interrupt_end(struct interrupt *interrupt)
 {
 	/* One more Ctrl-C while the command was already ending must not end the process as well. */
-	while (pressed(interrupt))
+	while (interrupt_pressed(interrupt))
 		;
 	close(interrupt->fd);
 	sigprocmask(SIG_SETMASK, &interrupt->before, NULL);
@@ -131,10 +131,10 @@ int interrupt_wait(struct interrupt *interrupt, kudos *handle, int ms, bool *int
 	};
 	if (poll(watched, 2, wait) < 0 && errno != EINTR)
 		return KUDOS_SYSTEM;
-	bool pressed_now = pressed(interrupt);
+	bool pressed = interrupt_pressed(interrupt);
 	int error = kudos_process(handle, 0);
 	if (error)
 		return error;
-	*interrupted = pressed_now;
+	*interrupted = pressed;
 	return KUDOS_OK;
 }

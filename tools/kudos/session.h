@@ -58,6 +58,9 @@ struct interrupt {
 bool interrupt_begin(struct interrupt *interrupt, const struct output *out);
 void interrupt_end(struct interrupt *interrupt);
 
+/* Whether Ctrl-C was pressed since this was last asked. */
+bool interrupt_pressed(const struct interrupt *interrupt);
+
 /* Drives handle until something happened, ms passed (negative: no limit) or Ctrl-C was pressed. Errors:
  * NO_MEMORY, SYSTEM. */
 int interrupt_wait(struct interrupt *interrupt, kudos *handle, int ms, bool *interrupted);
