@@ -268,9 +268,10 @@ void agent_receive_server(struct agent *a, int64_t now, const void *data, size_t
 		a->ignored++;
 		return;
 	}
-	a->server_heard_at = now;
 	courier_heard(&a->courier, now);
-	if (!handle_server(a, now, &m))
+	if (handle_server(a, now, &m))
+		a->server_heard_at = now;
+	else
 		a->ignored++;
 	message_deinit(&m);
 }
@@ -349,8 +350,9 @@ void agent_receive_leader(struct agent *a, int64_t now, size_t index, const void
 		a->ignored++;
 		return;
 	}
-	a->leader_heard_at = now;
-	if (!handle_leader(a, now, index, &m))
+	if (handle_leader(a, now, index, &m))
+		a->leader_heard_at = now;
+	else
 		a->ignored++;
 	message_deinit(&m);
 }

@@ -76,7 +76,7 @@ int replica_membership_committed(struct replica *r)
 	r->target.count = 0;
 	/* What a node sent before it was forgotten and nobody has applied must not get in any more. */
 	if (r->members.count - members_alive(&r->members) > before)
-		replica_drop_waiting(r);
+		replica_drop_all_waiting(r);
 	return replica_push(r, (struct action){.type = ACTION_MEMBERS});
 }
 

@@ -49,7 +49,7 @@ int replica_keep_waiting(struct replica *r, struct log *log, struct record *reco
 	return 0;
 }
 
-static void drop_waiting(struct replica *r, struct log *log, size_t count)
+void replica_drop_waiting(struct replica *r, struct log *log, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		r->waiting_bytes -= log->waiting[i]->raw_size;
@@ -59,12 +59,12 @@ static void drop_waiting(struct replica *r, struct log *log, size_t count)
 	memmove(&log->waiting[0], &log->waiting[count], log->waiting_count * sizeof *log->waiting);
 }
 
-void replica_drop_waiting(struct replica *r)
+void replica_drop_all_waiting(struct replica *r)
 {
 	struct map_slot *slot;
 	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
 		struct log *log = slot->value;
-		drop_waiting(r, log, log->waiting_count);
+		replica_drop_waiting(r, log, log->waiting_count);
 		log->known = log->appended; /* what members hold beyond, their next vectors show */
 	}
 }
@@ -90,7 +90,7 @@ static int take_waiting(struct replica *r, struct log *log)
 			return -ENOMEM;
 		n++;
 	}
-	drop_waiting(r, log, n);
+	replica_drop_waiting(r, log, n);
 	return 0;
 }
 

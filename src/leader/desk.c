@@ -20,6 +20,7 @@ struct request {
 	size_t id_size;
 	struct connection *from; /* NULL before its hello */
 	const struct message *message;
+	uint64_t request_id; /* for the error, when there is no message */
 };
 
 #define note(desk, level, ...) ((desk)->quiet ? (void)0 : log_##level(__VA_ARGS__))
@@ -84,7 +85,7 @@ static int refuse_malformed(const struct request *rq, int code, const char *what
 		desk->complained = desk->malformed;
 		desk->complain_after = rq->now + DESK_COMPLAIN;
 	}
-	return answer_error(rq, 0, code, "%s", what);
+	return answer_error(rq, rq->request_id, code, "%s", what);
 }
 
 /* --- one function a message type --- */
@@ -292,8 +293,10 @@ int desk_receive(struct desk *desk, int64_t now, const uint8_t *id, size_t id_si
 		return result;
 	if (r == 0)
 		r = message_decode(data, size, &message);
-	if (r > 0)
+	if (r > 0) {
+		rq.request_id = r != KUDOS_PROTOCOL ? message_request_id(data, size) : 0;
 		return refuse_malformed(&rq, r, kudos_error_text(r));
+	}
 	if (r < 0)
 		return r;
 	rq.message = &message;

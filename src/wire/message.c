@@ -67,3 +67,13 @@ int message_peek(const void *data, size_t size, enum message_type *type)
 		*type = found;
 	return r.error;
 }
+
+uint64_t message_request_id(const void *data, size_t size)
+{
+	struct reader r = reader_over(data, size);
+	size_t count;
+	enum message_type type = read_type(&r, &count);
+	bool has_one = type == MESSAGE_COUNT || type == MESSAGE_STATUS || type == MESSAGE_FORGET ||
+		       type == MESSAGE_SNAPSHOT;
+	return has_one ? read_uint(&r) : 0;
+}

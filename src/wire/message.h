@@ -240,6 +240,9 @@ struct message {
 /* Reads only the type. KUDOS_PROTOCOL when it has none. */
 int message_peek(const void *data, size_t size, enum message_type *type);
 
+/* The id of a request that cannot be decoded, for the error that answers it; 0 when it has none. */
+uint64_t message_request_id(const void *data, size_t size);
+
 /* 0; or KUDOS_PROTOCOL, KUDOS_TOO_LARGE, KUDOS_LIMIT, KUDOS_BAD_KEY (what the bytes are guilty of; *message
  * is untouched), or -ENOMEM. BATCH and RECORD are not decoded by this one: KUDOS_PROTOCOL. data must
  * outlive the message. */

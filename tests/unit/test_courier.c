@@ -12,6 +12,7 @@
 
 #include "base/time.h"
 #include "core/courier.h"
+#include "leak.h"
 
 struct fixture {
 	struct courier c;
@@ -88,6 +89,12 @@ static void start(struct fixture *f, size_t leaders, const struct courier_server
 	memset(f, 0, sizeof *f);
 	f->now = 100 * SECOND;
 	courier_init(&f->c, &options, &ops);
+}
+
+static void finish(struct fixture *f)
+{
+	courier_deinit(&f->c);
+	assert_no_leak();
 }
 
 /* Ticks, moving the time on by every deadline up to it. */
@@ -186,7 +193,7 @@ Test(courier, does_nothing_until_asked)
 	run(&f, 100 * SECOND);
 	expect(&f, "");
 	cr_assert(courier_deadline(&f.c) == NEVER);
-	courier_deinit(&f.c);
+	finish(&f);
 }
 
 Test(courier, gathers_for_the_linger_time)
@@ -204,7 +211,7 @@ Test(courier, gathers_for_the_linger_time)
 	add(&f, "e");
 	run(&f, 0);
 	expect(&f, "batch 1:3 e");
-	courier_deinit(&f.c);
+	finish(&f);
 }
 
 Test(courier, closes_a_batch_at_its_limits)
@@ -220,7 +227,7 @@ Test(courier, closes_a_batch_at_its_limits)
 		cr_assert(courier_add(&f.c, f.now, big, sizeof big) == 0);
 	courier_tick(&f.c, f.now);
 	cr_assert(window_find(&f.c.window, 3)->events == 3);
-	courier_deinit(&f.c);
+	finish(&f);
 }
 
 Test(courier, tells_results_of_ranges)
@@ -242,7 +249,7 @@ Test(courier, tells_results_of_ranges)
 	ack(&f, 1, UINT64_MAX, UINT64_MAX);
 	ack(&f, 1, 5, 2);
 	expect(&f, "");
-	courier_deinit(&f.c);
+	finish(&f);
 }
 
 Test(courier, is_busy_when_the_window_is_full)
@@ -261,7 +268,7 @@ Test(courier, is_busy_when_the_window_is_full)
 	cr_assert(courier_add(&f.c, f.now, "x", 1) == KUDOS_BUSY);
 	ack(&f, 1, 2, 2);
 	cr_assert(courier_add(&f.c, f.now, "x", 1) == 0);
-	courier_deinit(&f.c);
+	finish(&f);
 }
 
 Test(courier, resends_what_stays_unanswered_though_pongs_come)
@@ -274,7 +281,7 @@ Test(courier, resends_what_stays_unanswered_though_pongs_come)
 		courier_heard(&f.c, f.now);
 	}
 	expect(&f, "batch 1:2 bc, batch 1:2 bc, batch 1:2 bc");
-	courier_deinit(&f.c);
+	finish(&f);
 }
 
 Test(courier, moves_on_silence_and_resends_unchanged)
@@ -300,7 +307,7 @@ Test(courier, moves_on_silence_and_resends_unchanged)
 	ack(&f, 1, 2, 4);
 	expect(&f, "ok 2-4");
 	cr_assert(strcmp(courier_server(&f.c)->name, "s2") == 0);
-	courier_deinit(&f.c);
+	finish(&f);
 }
 
 Test(courier, tries_all_servers_then_pauses)
@@ -320,7 +327,7 @@ Test(courier, tries_all_servers_then_pauses)
 	expect(&f, "");
 	run(&f, 1 * MS);
 	expect(&f, "use s2, hello");
-	courier_deinit(&f.c);
+	finish(&f);
 }
 
 Test(courier, does_not_call_a_server_silent_after_its_own_sleep)
@@ -335,7 +342,7 @@ Test(courier, does_not_call_a_server_silent_after_its_own_sleep)
 	ack(&f, 1, 2, 2);
 	run(&f, 0);
 	expect(&f, "ok 2-2");
-	courier_deinit(&f.c);
+	finish(&f);
 }
 
 Test(courier, expired_means_in_doubt_and_never_resent)
@@ -358,7 +365,7 @@ Test(courier, expired_means_in_doubt_and_never_resent)
 	assign_list(&f, 2, 1, 2, 3);
 	run(&f, 1 * MS);
 	expect(&f, "batch 2:1 d");
-	courier_deinit(&f.c);
+	finish(&f);
 }
 
 Test(courier, final_refusals_are_results)
@@ -376,7 +383,7 @@ Test(courier, final_refusals_are_results)
 	add(&f, "e");
 	run(&f, 1 * MS);
 	expect(&f, "batch 1:2 bc, batch 1:3 d, bad-key 2-3, batch 1:4 e");
-	courier_deinit(&f.c);
+	finish(&f);
 }
 
 Test(courier, slows_down_when_the_server_is_busy)
@@ -404,7 +411,7 @@ Test(courier, slows_down_when_the_server_is_busy)
 	add(&f, "e");
 	run(&f, 1 * MS);
 	expect(&f, "ok 2-4, batch 1:5 e");
-	courier_deinit(&f.c);
+	finish(&f);
 }
 
 Test(courier, greets_again_and_resends)
@@ -422,7 +429,7 @@ Test(courier, greets_again_and_resends)
 	welcome(&f);
 	run(&f, 0);
 	expect(&f, "batch 1:2 b");
-	courier_deinit(&f.c);
+	finish(&f);
 }
 
 Test(courier, closes_an_idle_session_and_gets_a_new_one)
@@ -439,7 +446,7 @@ Test(courier, closes_an_idle_session_and_gets_a_new_one)
 	assign_list(&f, 2, 1, 2, 3);
 	run(&f, 1 * MS);
 	expect(&f, "assign 0 +, batch 2:1 b");
-	courier_deinit(&f.c);
+	finish(&f);
 }
 
 Test(courier, uses_no_session_that_was_slept_through)
@@ -450,7 +457,7 @@ Test(courier, uses_no_session_that_was_slept_through)
 	add(&f, "b");
 	courier_tick(&f.c, f.now);
 	expect(&f, "close 1, assign 0 +");
-	courier_deinit(&f.c);
+	finish(&f);
 }
 
 Test(courier, asks_leaders_in_turn)
@@ -466,7 +473,7 @@ Test(courier, asks_leaders_in_turn)
 	assign_list(&f, 5, 1, 0, 0);
 	run(&f, 0);
 	expect(&f, "use s1, hello");
-	courier_deinit(&f.c);
+	finish(&f);
 }
 
 Test(courier, asks_the_server_for_a_session_with_all_leaders_away)
@@ -481,7 +488,7 @@ Test(courier, asks_the_server_for_a_session_with_all_leaders_away)
 	courier_welcome(&f.c, f.now, (struct session){5, 9}, true);
 	run(&f, 1 * MS);
 	expect(&f, "batch 9:1 b");
-	courier_deinit(&f.c);
+	finish(&f);
 }
 
 Test(courier, uses_one_server_directly)
@@ -500,7 +507,7 @@ Test(courier, uses_one_server_directly)
 	expect(&f, "ping, ping, ping, use -");
 	run(&f, 100 * MS);
 	expect(&f, "use it, hello");
-	courier_deinit(&f.c);
+	finish(&f);
 }
 
 Test(courier, keeps_asking_until_answered)
@@ -528,7 +535,7 @@ Test(courier, keeps_asking_until_answered)
 	run(&f, 0);
 	expect(&f, "request 5");
 	cr_assert(courier_take_request(&f.c, 5, true) == &read);
-	courier_deinit(&f.c);
+	finish(&f);
 }
 
 Test(courier, remembers_the_highest_positions)
@@ -542,7 +549,7 @@ Test(courier, remembers_the_highest_positions)
 	cr_assert(f.c.position_count == COURIER_POSITIONS);
 	cr_assert(f.c.positions[0].origin.id == 2 && f.c.positions[0].lsn == 500);
 	cr_assert(f.c.positions[1].origin.id == 3 && f.c.positions[1].lsn == 12);
-	courier_deinit(&f.c);
+	finish(&f);
 }
 
 Test(courier, closes_at_the_end)
@@ -557,10 +564,10 @@ Test(courier, closes_at_the_end)
 	cr_assert(!f.c.closed);
 	courier_session_closed(&f.c, session(1));
 	cr_assert(f.c.closed);
-	courier_deinit(&f.c);
+	finish(&f);
 
 	start(&f, 1, NULL);
 	courier_close(&f.c);
 	cr_assert(f.c.closed);
-	courier_deinit(&f.c);
+	finish(&f);
 }
