@@ -146,6 +146,13 @@ int replica_members(struct replica *r, int64_t now, struct node from, const stru
 		    const struct position *retired, size_t retired_count)
 {
 	struct peer *peer = replica_peer(r, from);
+	/* A peer that does not know of this run yet ignores its vectors: it is told. */
+	for (size_t i = 0; peer && i < count; i++) {
+		if (node_equal(rows[i].node, r->config.self.node) &&
+		    !origin_equal(rows[i].origin, r->config.self.origin) &&
+		    replica_push(r, (struct action){.type = ACTION_TELL_MEMBERS, .node = from}) < 0)
+			return -ENOMEM;
+	}
 	int e = members_merge(&r->staged, rows, count);
 	if (e == -E2BIG)
 		e = 0; /* more nodes than there may be: those that fit are kept */

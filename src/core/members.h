@@ -13,7 +13,8 @@
 struct member {
 	struct node node;
 	struct origin origin; /* of its newest run that is known */
-	int64_t since;	      /* wall-clock ms when that run began: newer attributes replace older ones */
+	int64_t since; /* wall-clock ms when that run began, or more than that of any run of the node before:
+			  orders runs */
 	bool forgotten;
 	bool ephemeral; /* --memory-only: nothing of it outlives its process */
 	char name[LIMIT_NAME + 1];

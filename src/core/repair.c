@@ -281,19 +281,23 @@ static int keep_vector(struct replica *r, struct peer *p, const struct vector_me
 	return 0;
 }
 
-/* Messages may be late: an earlier run's must not make the peer look as if that run were its present one. */
-static bool newer_run_or_serial(struct peer *p, const struct vector_message *m)
+/* Messages may be late: one of an earlier run must not make the peer look as if that were its present one.
+ * Which run is the newest, the membership says; of a run that is not known there yet, or no more, nothing is
+ * taken. */
+static bool is_news(const struct replica *r, const struct peer *p, const struct vector_message *m)
 {
-	if (origin_equal(p->origin, m->origin))
-		return m->serial > p->serial;
-	for (size_t i = 0; i < PEER_FORMER; i++) {
-		if (origin_equal(p->former[i], m->origin))
-			return false;
-	}
-	memmove(&p->former[1], &p->former[0], (PEER_FORMER - 1) * sizeof *p->former);
-	p->former[0] = p->origin;
-	p->origin = m->origin;
-	return true;
+	const struct member *row = members_find(&r->members, p->node);
+	if (!row || !origin_equal(row->origin, m->origin))
+		return false;
+	return !origin_equal(p->origin, m->origin) || m->serial > p->serial;
+}
+
+static int tell_members(struct replica *r, struct peer *p, int64_t now)
+{
+	if (p->told != 0 && now - p->told < TELL_INTERVAL)
+		return 0;
+	p->told = now;
+	return replica_push(r, (struct action){.type = ACTION_TELL_MEMBERS, .node = p->node});
 }
 
 int replica_vector(struct replica *r, int64_t now, const struct vector_message *m)
@@ -301,8 +305,9 @@ int replica_vector(struct replica *r, int64_t now, const struct vector_message *
 	struct peer *p = replica_peer(r, m->node);
 	if (!p)
 		return 0;
-	if (!newer_run_or_serial(p, m))
-		return 0;
+	if (!is_news(r, p, m)) /* it will tell its newest run, when it sees that it is not known here */
+		return origin_equal(p->origin, m->origin) ? 0 : tell_members(r, p, now);
+	p->origin = m->origin;
 	p->serial = m->serial;
 	p->heard = now;
 	p->digest = m->digest;
@@ -313,11 +318,8 @@ int replica_vector(struct replica *r, int64_t now, const struct vector_message *
 		log->owner = m->node;
 	if (keep_vector(r, p, m) < 0 || learn_positions(r, p, now) < 0)
 		return -ENOMEM;
-	if ((m->digest != r->digest || m->retired != r->retired_digest) && now - p->told >= TELL_INTERVAL) {
-		p->told = now;
-		if (replica_push(r, (struct action){.type = ACTION_TELL_MEMBERS, .node = p->node}) < 0)
-			return -ENOMEM;
-	}
+	if ((m->digest != r->digest || m->retired != r->retired_digest) && tell_members(r, p, now) < 0)
+		return -ENOMEM;
 	if (replica_repair(r, now) < 0 || (r->config.ack_peers && replica_acknowledge(r) < 0))
 		return -ENOMEM;
 	return r->phase == PHASE_CATCHING_UP ? replica_judge_phase(r, now) : 0;

@@ -316,8 +316,8 @@ int replica_loaded(struct replica *r)
 	return 0;
 }
 
-/* In journal order. A record above a gap (damage in the journal's middle) waits for the gap's records, which stand further
- * behind when they were fetched before, or are still to be fetched. */
+/* In journal order. A record above a gap (damage in the journal's middle) waits for the gap's records, which
+ * stand further behind when they were fetched before, or are still to be fetched. */
 int replica_replay(struct replica *r, struct record *record, int64_t now)
 {
 	struct position at = record->at;
@@ -335,7 +335,8 @@ int replica_replay(struct replica *r, struct record *record, int64_t now)
 	}
 	int e = replica_apply(r, record, now);
 	size_t n = 0;
-	while (e == 0 && n < log->waiting_count && log->waiting[n]->at.lsn <= vector_get(&r->v, at.origin) + 1) {
+	while (e == 0 && n < log->waiting_count &&
+	       log->waiting[n]->at.lsn <= vector_get(&r->v, at.origin) + 1) {
 		if (!replica_has(r, at.origin, log->waiting[n]->at.lsn))
 			e = replica_apply(r, log->waiting[n], now);
 		n++;

@@ -79,13 +79,10 @@ struct log {
 	unsigned gone;	     /* answers in a row that said the records are not held any more */
 };
 
-#define PEER_FORMER 4
-
 /* Another member, as its vector messages show it. */
 struct peer {
 	struct node node;
 	struct origin origin;
-	struct origin former[PEER_FORMER]; /* its last runs before */
 	uint64_t serial;
 	int64_t heard;		 /* 0: never */
 	uint64_t digest;	 /* of the membership it holds */

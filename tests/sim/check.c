@@ -102,6 +102,7 @@ void check_server(struct sim *s, int i)
 		v->phase = v->host->replica.phase;
 		v->established = v->established || v->phase == PHASE_SERVING;
 		v->patient = v->patient && v->phase != PHASE_SERVING;
+		v->may_regress = v->may_regress && v->phase != PHASE_SERVING;
 		sim_log(s, "s%d is in phase %d", i + 1, (int)v->phase);
 		if (s->verbose)
 			dump_server(s, v);
@@ -119,7 +120,6 @@ void check_recovered(struct sim *s, int i)
 	const struct replica *r = &v->host->replica;
 	if (!v->may_regress && !s->faults.memory_only && !replica_covers(r, &v->promised))
 		sim_fail(s, "s%d came back with less than it had applied before", i + 1);
-	v->may_regress = false;
 	check_counts(s, i);
 }
 
