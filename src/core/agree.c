@@ -205,11 +205,13 @@ static bool repaired(const struct replica *r)
 	return true;
 }
 
-static bool may_serve(const struct replica *r, int64_t now)
+const char *replica_waits_for(const struct replica *r, int64_t now)
 {
 	bool someone = false, missing = false;
-	if (!r->meta_durable || r->committing || r->snapshot_from.id != 0 || r->lacks_retired)
-		return false;
+	if (!r->meta_durable || r->committing)
+		return "its first commit";
+	if (r->snapshot_from.id != 0 || r->lacks_retired)
+		return "a snapshot";
 	for (size_t i = 0; i < r->peer_count; i++) {
 		const struct peer *p = &r->peers[i];
 		if (!replica_reachable(p, now)) {
@@ -217,22 +219,28 @@ static bool may_serve(const struct replica *r, int64_t now)
 			continue;
 		}
 		if (!p->confirmed)
-			return false;
+			return "the other members to confirm the membership";
 		someone = someone || p->serving;
 	}
 	if (!r->established && !someone && !r->met_leader && !r->config.alone)
-		return false; /* it cannot know yet whether there are others */
+		return "a majority of the leaders, to be told whether there are other members";
 	if (missing && now - r->started < r->config.grace)
-		return false;
+		return "members that have not been heard yet";
 	/* A new node must not begin with nothing beside members that may hold something. */
 	if (!r->established && missing && !someone)
-		return false;
-	return replica_covers(r, &r->target) && repaired(r);
+		return "a member that serves: start the others, or forget those that are lost";
+	if (!replica_covers(r, &r->target))
+		return "records that other members have";
+	if (!repaired(r))
+		return "records that were damaged in its own journal: no member in reach has them. Start the "
+		       "others, or wipe "
+		       "the data folder to join as a new node without them";
+	return NULL;
 }
 
 int replica_judge_phase(struct replica *r, int64_t now)
 {
-	if (r->phase != PHASE_CATCHING_UP || !may_serve(r, now))
+	if (r->phase != PHASE_CATCHING_UP || replica_waits_for(r, now))
 		return 0;
 	r->phase = PHASE_SERVING;
 	if (!r->established) {
@@ -363,6 +371,8 @@ int replica_agree(struct replica *r, int64_t now)
 int replica_floor(struct replica *r, const struct vector *checkpoint, struct vector *floor)
 {
 	floor->count = 0;
+	if (!r->meta_durable)
+		return 0; /* who the members are is in effect with the first commit */
 	for (size_t i = 0; i < r->peer_count; i++) {
 		if (!same_view(r, &r->peers[i]))
 			return 0;

@@ -236,6 +236,9 @@ void replica_drain(struct replica *r);
  * the journal may drop it. Empty while not every member has agreed. */
 int replica_floor(struct replica *r, const struct vector *checkpoint, struct vector *floor);
 
+/* What a server that does not serve yet waits for, as "waiting for …"; NULL: nothing. */
+const char *replica_waits_for(const struct replica *r, int64_t now);
+
 /* Records that somebody holds and this server has not applied. */
 uint64_t replica_lag(const struct replica *r);
 

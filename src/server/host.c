@@ -15,6 +15,7 @@
 #define GATHERED (1 << 20) /* bytes for one commit, after which it should not wait for more */
 #define EXPIRY_INTERVAL SECOND
 #define CLIENT_IDLE (60 * SECOND)
+#define WAITING_INTERVAL (5 * SECOND)
 #define COMPLAIN_INTERVAL (60 * SECOND)
 
 void host_log(struct host *h, char level, const char *format, ...)
@@ -431,6 +432,18 @@ static void measure_rate(struct host *h, int64_t now)
 	h->rate_since = now;
 }
 
+/* A server that does not get to serve says why, every five seconds when the reason is another one. */
+static void tell_waiting(struct host *h, int64_t now)
+{
+	if (h->replica.phase != PHASE_CATCHING_UP || now < h->tell_waiting)
+		return;
+	const char *what = h->tell_waiting == 0 ? h->told_waiting : replica_waits_for(&h->replica, now);
+	if (what && what != h->told_waiting)
+		host_log(h, 'w', "not serving yet, waiting for %s", what);
+	h->told_waiting = what;
+	h->tell_waiting = now + WAITING_INTERVAL;
+}
+
 int host_tick(struct host *h, int64_t now)
 {
 	int e = replica_tick(&h->replica, now);
@@ -446,6 +459,7 @@ int host_tick(struct host *h, int64_t now)
 	}
 	if (e == 0 && now >= h->next_heartbeat)
 		host_heartbeat(h, now);
+	tell_waiting(h, now);
 	return e;
 }
 

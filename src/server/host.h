@@ -53,6 +53,7 @@ struct leader_link {  /* what this server knows of a leader */
 	int64_t heard;
 	uint64_t incarnation;
 	int64_t since; /* when this incarnation was first heard */
+	bool agrees;   /* it knows the members that this server knows, and had time to hear of others */
 };
 
 struct read_waiting { /* a read that waits for a position */
@@ -130,6 +131,8 @@ struct host {
 	int64_t complain_after;
 	int forgotten; /* KUDOS_FORGOTTEN once another says that this node was */
 	enum phase told_phase;
+	const char *told_waiting; /* what the log last said that it waits for */
+	int64_t tell_waiting;
 };
 
 /* Takes over the store, recovers from it. On failure the store is closed, too; error (may be NULL) receives a

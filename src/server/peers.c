@@ -176,7 +176,8 @@ static int on_leader_members(struct host *h, int64_t now, const struct message *
 }
 
 /* A leader that has just started knows only of those who have registered since: it is believed that there is
- * nobody else once everyone had the time to. */
+ * nobody else once everyone had the time to. And of several leaders a majority must know of nobody else, so
+ * that two new servers cannot each take themselves for the first while they reach different leaders. */
 static void on_heard(struct host *h, int64_t now, size_t leader, const struct message *m)
 {
 	struct leader_link *l = &h->leaders[leader];
@@ -184,10 +185,14 @@ static void on_heard(struct host *h, int64_t now, size_t leader, const struct me
 		l->incarnation = m->heard.incarnation;
 		l->since = now;
 	}
+	l->agrees =
+	    m->heard.known && m->heard.digest == h->replica.digest && now - l->since >= LEADER_SETTLED;
 	if (!m->heard.known || m->heard.digest != h->replica.digest)
 		register_with(h, leader);
-	else if (now - l->since >= LEADER_SETTLED)
-		h->replica.met_leader = true;
+	size_t agree = 0;
+	for (size_t i = 0; i < h->config.leaders; i++)
+		agree += h->leaders[i].agrees && now - h->leaders[i].heard < LEADER_SILENT;
+	h->replica.met_leader = agree * 2 > h->config.leaders;
 }
 
 static void on_leader_error(struct host *h, size_t leader, const struct message *m)

@@ -175,9 +175,11 @@ void check_publish(struct sim *s, int i, const void *data, size_t size)
  * V. */
 void check_truncate(struct sim *s, int i, struct position at)
 {
+	sim_log(s, "s%d truncates %04llx:%llu", i + 1, (unsigned long long)at.origin.id >> 48,
+		(unsigned long long)at.lsn);
 	for (int k = 0; k < s->server_count; k++) {
 		const struct sim_server *v = &s->servers[k];
-		const struct member *m = members_find(&s->servers[i].host->replica.members, v->node);
+		const struct member *m = members_find(&s->servers[i].host->replica.staged, v->node);
 		if (v->forgotten || !m || m->forgotten || v->may_regress)
 			continue;
 		bool has;
@@ -306,6 +308,16 @@ void check_dump(const struct sim *s)
 		printf("s%d node %016llx %s%s%s\n", i + 1, (unsigned long long)v->node.id,
 		       v->host ? "up" : "down", v->forgotten ? " forgotten" : "",
 		       v->patient ? " patient" : "");
+		printf("    disk:");
+		for (size_t k = 0; k < v->disk->count; k++) {
+			const struct disk_entry *e = &v->disk->entries[k];
+			if (e->kind == ENTRY_META)
+				printf(" meta");
+			else
+				printf(" %04llx:%llu", (unsigned long long)e->at.origin.id >> 48,
+				       (unsigned long long)e->at.lsn);
+		}
+		printf("\n");
 		if (v->host)
 			dump_server(s, v);
 	}
