@@ -180,7 +180,7 @@ void check_truncate(struct sim *s, int i, struct position at)
 	for (int k = 0; k < s->server_count; k++) {
 		const struct sim_server *v = &s->servers[k];
 		const struct member *m = members_find(&s->servers[i].host->replica.staged, v->node);
-		if (v->forgotten || !m || m->forgotten || v->may_regress)
+		if (v->forgotten || !m || m->forgotten || v->may_regress || !v->established)
 			continue;
 		bool has;
 		if (v->host)
@@ -298,6 +298,27 @@ void check_end(struct sim *s)
 		check_digest(s, i);
 		check_counts(s, i);
 		check_final(s, i);
+	}
+}
+
+/* Memory and disk are bounded: what all have agreed on is dropped. */
+void check_quiet(struct sim *s)
+{
+	for (int i = 0; i < s->server_count; i++) {
+		const struct sim_server *v = &s->servers[i];
+		if (v->forgotten)
+			continue;
+		const struct replica *r = &v->host->replica;
+		size_t open = 0;
+		struct map_slot *slot;
+		for (size_t at = 0; (slot = map_next(&r->sessions.seen, &at));)
+			open += ((const struct seen *)slot->value)->applied.count > 0;
+		if (open > 0)
+			sim_fail(s, "s%d still remembers %zu sessions", i + 1, open);
+		if (r->waiter_count || r->pending_count || v->host->read_count)
+			sim_fail(s, "s%d still has waiters", i + 1);
+		if (v->disk->count > 100)
+			sim_fail(s, "s%d still has %zu journal entries", i + 1, v->disk->count);
 	}
 }
 

@@ -10,6 +10,8 @@
 
 #define RESTART_MAX (4 * SECOND)
 #define ACTIVE (15 * SECOND)	/* faults and likes go on for so long … */
+#define QUIET_EVERY 10		/* of so many histories one goes on without clients … */
+#define QUIET (100 * SECOND)	/* … until every session must have been closed and forgotten */
 #define DEADLINE (180 * SECOND) /* … and by then everything must be equal everywhere */
 
 /* ---- small things ---- */
@@ -637,6 +639,8 @@ static void client_dies(struct sim *s, struct sim_client *c)
 static void on_client_act(struct sim *s, struct sim_event *e)
 {
 	struct sim_client *c = &s->clients[e->to];
+	if (s->quiet)
+		return;
 	if (!c->agent)
 		sim_start_client(s, e->to);
 	else if (s->healing)
@@ -790,6 +794,18 @@ bool sim_run(struct sim *s, uint64_t seed, bool verbose)
 	}
 	if (!s->failure[0])
 		check_end(s);
+	if (!s->failure[0] && seed % QUIET_EVERY == 0) {
+		for (int i = 0; i < s->client_count; i++) {
+			agent_free(s->clients[i].agent);
+			s->clients[i].agent = NULL;
+		}
+		s->quiet = true;
+		run_until(s, s->now + SECOND);
+		faults_forget_gone(s);
+		run_until(s, s->now + QUIET);
+		if (!s->failure[0])
+			check_quiet(s);
+	}
 	return s->failure[0] == '\0';
 }
 
