@@ -32,17 +32,7 @@ void host_log(struct host *h, char level, const char *format, ...)
 
 /* ---- opening ---- */
 
-/* The journal's newest meta blob: [flags 1] [members message from this node]. */
-static int find_meta(void *arg, const struct entry *entry)
-{
-	struct bytes *meta = arg;
-	if (entry->kind != ENTRY_META)
-		return 0;
-	bytes_clear(meta);
-	bytes_append(meta, entry->data, entry->size);
-	return bytes_failed(meta) ? -ENOMEM : 0;
-}
-
+/* A meta blob: [flags 1] [members message from this node]. */
 int host_meta(const struct host *h, struct bytes *out)
 {
 	uint8_t flags = h->replica.established ? META_ESTABLISHED : 0;
@@ -105,8 +95,8 @@ int host_open(struct host **host, const struct host_config *config, struct store
 	connections_init(&h->connections, config->seed);
 	map_init(&h->watched_by_key, config->seed);
 	h->rate_since = now;
-	int e = store->ops->journal_replay(store, find_meta, &meta);
-	if (e == 0)
+	int e = store->ops->journal_meta(store, &meta);
+	if (e >= 0)
 		e = open_replica(h, &meta, now);
 	if (e == 0)
 		e = host_recover(h, now);

@@ -51,6 +51,11 @@ static int disk_commit(struct store *s)
 	return journal_commit(of(s)->journal);
 }
 
+static int disk_meta(struct store *s, struct bytes *out)
+{
+	return journal_meta(of(s)->journal, out);
+}
+
 static int disk_replay(struct store *s, entry_fn fn, void *arg)
 {
 	return journal_replay(of(s)->journal, fn, arg);
@@ -110,6 +115,7 @@ static const struct store_ops disk_ops = {
     .close = disk_close,
     .journal_append = disk_append,
     .journal_commit = disk_commit,
+    .journal_meta = disk_meta,
     .journal_replay = disk_replay,
     .journal_read = disk_read,
     .journal_lowest = disk_lowest,

@@ -439,6 +439,14 @@ static int replay_entry(void *arg, const struct segment_head *head, size_t offse
 	return replaying->fn(replaying->arg, &entry);
 }
 
+int journal_meta(const struct journal *j, struct bytes *out)
+{
+	if (!j->meta_segment)
+		return 1;
+	bytes_append(out, j->meta.data, j->meta.size);
+	return bytes_failed(out) ? -ENOMEM : 0;
+}
+
 int journal_replay(struct journal *j, entry_fn fn, void *arg)
 {
 	struct replaying replaying = {fn, arg};

@@ -23,6 +23,7 @@ void journal_close(struct journal *j); /* takes NULL; what was not committed is 
 int journal_append(struct journal *j, enum entry_kind kind, struct position at, const void *data,
 		   size_t size);
 int journal_commit(struct journal *j);
+int journal_meta(const struct journal *j, struct bytes *out);
 int journal_replay(struct journal *j, entry_fn fn, void *arg);
 int journal_read(struct journal *j, struct position at, struct bytes *out);
 uint64_t journal_lowest(const struct journal *j, struct origin o);

@@ -189,6 +189,16 @@ static int memory_commit(struct store *s)
 	return 0;
 }
 
+static int memory_meta(struct store *s, struct bytes *out)
+{
+	const struct memory_store *m = of(s);
+	if (!m->meta || m->meta_at >= m->meta->committed)
+		return 1;
+	const struct kept *kept = kept_at(m->meta, m->meta_at);
+	bytes_append(out, kept->data, kept->size);
+	return bytes_failed(out) ? -ENOMEM : 0;
+}
+
 static int memory_replay(struct store *s, entry_fn fn, void *arg)
 {
 	struct memory_store *m = of(s);
@@ -399,6 +409,7 @@ static const struct store_ops memory_ops = {
     .close = memory_close,
     .journal_append = memory_append,
     .journal_commit = memory_commit,
+    .journal_meta = memory_meta,
     .journal_replay = memory_replay,
     .journal_read = memory_read,
     .journal_lowest = memory_lowest,

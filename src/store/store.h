@@ -51,6 +51,8 @@ struct store_ops {
 	int (*journal_append)(struct store *s, enum entry_kind kind, struct position at, const void *data,
 			      size_t size);
 	int (*journal_commit)(struct store *s);
+	/* Appends the newest committed meta blob to out. 1: there is none. */
+	int (*journal_meta)(struct store *s, struct bytes *out);
 	/* Calls fn for each entry, oldest first. */
 	int (*journal_replay)(struct store *s, entry_fn fn, void *arg);
 	/* Appends the record's bytes to out. 1: not held (truncated, or never had). */

@@ -233,6 +233,19 @@ static int journal_commit(struct store *s)
 	return disk_burn(d) ? 0 : -EIO; /* it may also die right after */
 }
 
+static int journal_meta(struct store *s, struct bytes *out)
+{
+	const struct disk *d = disk_of(s);
+	for (size_t i = d->synced; i-- > 0;) {
+		const struct disk_entry *e = &d->entries[i];
+		if (e->kind != ENTRY_META)
+			continue;
+		bytes_append(out, e->data, e->size);
+		return bytes_failed(out) ? -ENOMEM : 0;
+	}
+	return 1;
+}
+
 static int journal_replay(struct store *s, entry_fn fn, void *arg)
 {
 	struct disk *d = disk_of(s);
@@ -402,6 +415,7 @@ struct store *disk_open(struct disk *d)
 	    .close = store_close,
 	    .journal_append = journal_append,
 	    .journal_commit = journal_commit,
+	    .journal_meta = journal_meta,
 	    .journal_replay = journal_replay,
 	    .journal_read = journal_read,
 	    .journal_lowest = journal_lowest,
