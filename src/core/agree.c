@@ -58,6 +58,14 @@ static int match_peers(struct replica *r)
 	return 0;
 }
 
+/* Before this server serves, each member in reach is to say anew what it holds. */
+void replica_expect_confirmations(struct replica *r)
+{
+	for (size_t i = 0; i < r->peer_count; i++)
+		r->peers[i].confirmed = false;
+	r->target.count = 0;
+}
+
 /* The staged membership is durable: from now on it is the one this server announces and judges by. */
 int replica_membership_committed(struct replica *r)
 {
@@ -69,11 +77,9 @@ int replica_membership_committed(struct replica *r)
 	if (!changed)
 		return 0;
 	r->digest = members_digest(&r->members);
-	for (size_t i = 0; i < r->peer_count; i++) {
-		struct peer *p = &r->peers[i];
-		p->has_sample = p->has_covered = p->confirmed = false;
-	}
-	r->target.count = 0;
+	for (size_t i = 0; i < r->peer_count; i++)
+		r->peers[i].has_sample = r->peers[i].has_covered = false;
+	replica_expect_confirmations(r);
 	/* What a node sent before it was forgotten and nobody has applied must not get in any more. */
 	if (r->members.count - members_alive(&r->members) > before)
 		replica_drop_all_waiting(r);

@@ -170,12 +170,18 @@ static struct peer *holder(struct replica *r, const struct log *log, int64_t now
 	return chosen;
 }
 
-static int ask_snapshot(struct replica *r, struct node node)
+/* Records that are needed are in nobody's journal any more. Until their effect is here this server lacks
+ * counts, and takes no clients. */
+static int ask_snapshot(struct replica *r, const struct peer *from)
 {
-	if (r->snapshot_from.id != 0)
+	if (r->snapshot_from.id != 0 || !from->serving)
 		return 0;
-	r->snapshot_from = node;
-	return replica_push(r, (struct action){.type = ACTION_SNAPSHOT, .node = node});
+	r->snapshot_from = from->node;
+	if (r->phase == PHASE_SERVING) {
+		r->phase = PHASE_CATCHING_UP;
+		replica_expect_confirmations(r);
+	}
+	return replica_push(r, (struct action){.type = ACTION_SNAPSHOT, .node = from->node});
 }
 
 static int repair_log(struct replica *r, struct log *log, int64_t now)
@@ -194,7 +200,7 @@ static int repair_log(struct replica *r, struct log *log, int64_t now)
 		return 0;
 	if (log->gone >=
 	    holders) /* nobody has the records any more: their effect is in everyone's checkpoint */
-		return ask_snapshot(r, p->node);
+		return ask_snapshot(r, p);
 	if (log->asked_until != 0)
 		log->tries++; /* the last one did not answer */
 	log->asked = p->node;
@@ -216,7 +222,7 @@ static int repair_retired(struct replica *r, int64_t now)
 	for (size_t i = 0; r->lacks_retired && i < r->peer_count; i++) {
 		struct peer *p = &r->peers[(i + r->serial) % r->peer_count];
 		if (replica_reachable(p, now) && p->serving)
-			return ask_snapshot(r, p->node);
+			return ask_snapshot(r, p);
 	}
 	return 0;
 }

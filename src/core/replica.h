@@ -254,6 +254,7 @@ bool replica_reachable(const struct peer *p, int64_t now);
 int replica_keep_waiting(struct replica *r, struct log *log, struct record *record);
 void replica_drop_waiting(struct replica *r, struct log *log, size_t count);
 void replica_drop_all_waiting(struct replica *r);
+void replica_expect_confirmations(struct replica *r);
 int replica_acknowledge(struct replica *r);
 int replica_agree(struct replica *r, int64_t now);
 uint64_t replica_retired_digest(const struct position *retired, size_t count);

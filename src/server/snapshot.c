@@ -266,6 +266,8 @@ int host_snapshot_step(struct host *h, int64_t now)
 	if (s->from.id == 0)
 		return 0;
 	if (s->committing) {
+		if (h->replica.pending_count > 0 || h->replica.committing)
+			return 0; /* what clients sent before it stopped serving is logged first */
 		int e = h->store->ops->checkpoint_poll(h->store);
 		if (e == 0)
 			return adopt(h, now);

@@ -231,6 +231,10 @@ static bool server_converged(struct sim *s, int i, const struct replica *first, 
 		*why = r->phase != PHASE_SERVING ? "a server does not serve" : "a server lags";
 		return false;
 	}
+	if (r->lacks_retired || (first && r->retired_digest != first->retired_digest)) {
+		*why = "retired origins differ";
+		return false;
+	}
 	if (first &&
 	    (r->digest != first->digest || !replica_covers(first, &r->v) || !replica_covers(r, &first->v))) {
 		*why = r->digest != first->digest ? "memberships differ" : "vectors differ";
