@@ -70,15 +70,31 @@ static int add_pending(struct replica *r, int64_t now, uint64_t client, struct s
 	    r, (struct waiter){.client = client, .session = box->batch.session, .seq = box->batch.seq});
 }
 
-/* Whether a batch on its way to disk has the number but other content (I5). */
-static bool conflicts(const struct replica *r, const struct batch *b)
+/* The batch or close with b's number that gathers for the next group; NULL: it is in the group being
+ * committed. */
+static const struct batch *find_pending(const struct replica *r, const struct batch *b)
 {
 	for (size_t i = 0; i < r->pending_count; i++) {
 		const struct batch *other = &r->pending[i]->batch;
 		if (other->seq == b->seq && session_equal(other->session, b->session))
-			return other->raw_size != b->raw_size || memcmp(other->raw, b->raw, b->raw_size) != 0;
+			return other;
 	}
-	return false; /* in the group being committed: its bytes are no longer looked through */
+	return NULL;
+}
+
+/* Here already, not yet durable: waits with the first. Other content under the number is refused (I5) while
+ * its bytes are at hand; those of the group being committed are no longer looked through. */
+static int wait_again(struct replica *r, uint64_t client, const struct batch *b)
+{
+	const struct batch *first = find_pending(r, b);
+	struct waiter w = {.client = client, .session = b->session, .seq = b->seq};
+	if (!first) {
+		const struct log *own = map_get(&r->logs, r->config.self.origin.id, 0);
+		w.lsn = own->appended;
+	} else if (first->raw_size != b->raw_size || memcmp(first->raw, b->raw, b->raw_size) != 0) {
+		return refuse(r, client, b, KUDOS_CONFLICT);
+	}
+	return wait_for(r, w);
 }
 
 int replica_batch(struct replica *r, int64_t now, uint64_t client, struct batch_box *box)
@@ -95,11 +111,8 @@ int replica_batch(struct replica *r, int64_t now, uint64_t client, struct batch_
 		return answer_again(r, client, b);
 	if (seen && seen_closed(seen))
 		return refuse(r, client, b, KUDOS_EXPIRED);
-	if (seen && intervals_has(&seen->pending, b->seq)) {
-		if (conflicts(r, b))
-			return refuse(r, client, b, KUDOS_CONFLICT);
-		return wait_for(r, (struct waiter){.client = client, .session = b->session, .seq = b->seq});
-	}
+	if (seen && intervals_has(&seen->pending, b->seq))
+		return wait_again(r, client, b);
 	if (r->pending_bytes + b->raw_size > LIMIT_PENDING_BYTES ||
 	    (!seen && r->sessions.seen.count >= LIMIT_SESSIONS) ||
 	    (seen && seen->applied.count + seen->pending.count >= LIMIT_SEEN_INTERVALS))
@@ -118,7 +131,7 @@ int replica_close(struct replica *r, int64_t now, uint64_t client, struct batch_
 	if (r->phase != PHASE_SERVING)
 		return refuse(r, client, &box->batch, KUDOS_NOT_SERVING);
 	if (intervals_has(&seen->pending, 0))
-		return wait_for(r, w);
+		return wait_again(r, client, &box->batch);
 	return add_pending(r, now, client, seen, box);
 }
 
@@ -193,27 +206,31 @@ static int add_own_records(struct replica *r)
 	return 0;
 }
 
-/* Finds out what waiters without an lsn wait for. Their batch is in the group that was just made or applied:
- * the last own record of it is what they wait for. Or it is neither pending nor applied: its session was
- * closed before it was logged, and they are refused. */
+/* Finds out what waiters without an lsn wait for, the group just having been made. Their batch is in it, and
+ * the last own record of it is what they wait for; or it is applied already, out of a peer's record; or it is
+ * neither: its session was closed before it was logged, and they are refused. */
 static int settle_waiters(struct replica *r)
 {
 	const struct log *own = map_get(&r->logs, r->config.self.origin.id, 0);
 	size_t kept = 0;
 	for (size_t i = 0; i < r->waiter_count; i++) {
-		struct waiter *w = &r->waiters[i];
-		const struct seen *seen = w->lsn ? NULL : sessions_find(&r->sessions, w->session);
-		struct batch b = {.session = w->session, .seq = w->seq};
-		if (!w->lsn && seen &&
-		    (intervals_has(&seen->pending, w->seq) || intervals_has(&seen->applied, w->seq)))
-			w->lsn = own->appended;
-		if (w->lsn)
-			r->waiters[kept++] = *w;
-		else if ((w->seq == 0 ? answer(r, w) : refuse(r, w->client, &b, KUDOS_EXPIRED)) < 0)
+		struct waiter w = r->waiters[i];
+		const struct seen *seen = w.lsn ? NULL : sessions_find(&r->sessions, w.session);
+		struct batch b = {.session = w.session, .seq = w.seq};
+		if (seen && intervals_has(&seen->pending, w.seq)) {
+			w.lsn = own->appended;
+		} else if (seen && intervals_has(&seen->applied, w.seq)) {
+			w.lsn = UINT64_MAX;
+			if (r->config.ack_peers && vector_copy(&w.needs, &r->v) < 0)
+				return -ENOMEM;
+		}
+		if (w.lsn)
+			r->waiters[kept++] = w;
+		else if ((w.seq == 0 ? answer(r, &w) : refuse(r, w.client, &b, KUDOS_EXPIRED)) < 0)
 			return -ENOMEM;
 	}
 	r->waiter_count = kept;
-	return 0;
+	return replica_acknowledge(r);
 }
 
 int replica_flush(struct replica *r)
@@ -310,7 +327,7 @@ int replica_committed(struct replica *r, int64_t now)
 		if (replica_membership_committed(r) < 0)
 			return -ENOMEM;
 	}
-	if (settle_waiters(r) < 0 || replica_acknowledge(r) < 0)
+	if (replica_acknowledge(r) < 0)
 		return -ENOMEM;
 	if (replica_push(r, (struct action){.type = ACTION_PUBLISH_VECTOR}) < 0)
 		return -ENOMEM;

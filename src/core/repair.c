@@ -51,6 +51,8 @@ int replica_keep_waiting(struct replica *r, struct log *log, struct record *reco
 
 void replica_drop_waiting(struct replica *r, struct log *log, size_t count)
 {
+	if (count == 0)
+		return; /* there may be no list yet */
 	for (size_t i = 0; i < count; i++) {
 		r->waiting_bytes -= log->waiting[i]->raw_size;
 		record_unref(log->waiting[i]);
