@@ -2,9 +2,9 @@
  * without its sockets), desk (a leader) and agent (a client) run over a simulated network and simulated disks
  * in simulated time; one seed is one history, the same every time.
  *
- * sim.c: time, entities, what they send each other. disk.c: a disk that loses unsynced writes, fails, fills
- * up, is damaged, comes back as an old copy. faults.c: what goes wrong when. check.c: what must hold. main.c:
- * seeds and jobs. */
+ * sim.c: time and events. servers.c, clients.c: who takes part. disk.c: a disk that loses unsynced writes,
+ * fails, fills up, is damaged, comes back as an old copy. faults.c: what goes wrong when. check.c: what must
+ * hold. main.c: seeds and jobs. */
 #ifndef SIM_H
 #define SIM_H
 
@@ -222,6 +222,22 @@ int sim_entity_client(int i);
 /* Runs one history; true when all went well. */
 bool sim_run(struct sim *s, uint64_t seed, bool verbose);
 void sim_free(struct sim *s);
+
+/* What sim.c, servers.c and clients.c do for each other. */
+void sim_transmit(struct sim *s, int from, int to, struct sim_event event);
+struct identity sim_identity_of(char kind, int index, uint32_t run);
+uint32_t sim_identity_run(const struct identity *id);
+struct sim_server *sim_awake(struct sim *s, struct sim_event *e);
+void sim_server_gathered(struct sim *s, int i, int error);
+void sim_on_client_port(struct sim *s, struct sim_event *e);
+void sim_on_published(struct sim *s, struct sim_event *e);
+void sim_on_server_tick(struct sim *s, struct sim_event *e);
+void sim_on_leader_tick(struct sim *s, struct sim_event *e);
+void sim_on_to_leader(struct sim *s, struct sim_event *e);
+void sim_on_from_leader(struct sim *s, struct sim_event *e);
+void sim_on_client_act(struct sim *s, struct sim_event *e);
+void sim_on_client_tick(struct sim *s, struct sim_event *e);
+void sim_on_answer(struct sim *s, struct sim_event *e);
 
 /* ---- faults.c ---- */
 

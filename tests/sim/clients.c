@@ -1,0 +1,235 @@
+/* The simulated clients: the real agent, likes and reads drawn by chance. */
+#include "sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kudos.h"
+
+/* ---- clients ---- */
+
+static void client_to_leader(void *arg, size_t index, const void *data, size_t size)
+{
+	struct sim_client *c = arg;
+	sim_transmit(c->sim, sim_entity_client(c->index), sim_entity_leader((int)index),
+		     (struct sim_event){.type = EVENT_TO_LEADER,
+					.from = c->index,
+					.to = (int)index,
+					.id = sim_identity_of('c', c->index, (uint32_t)c->generation),
+					.data = (uint8_t *)data,
+					.size = size});
+}
+
+static void client_to_server(void *arg, const void *data, size_t size)
+{
+	struct sim_client *c = arg;
+	if (c->server < 0)
+		return;
+	sim_transmit(c->sim, sim_entity_client(c->index), sim_entity_server(c->server),
+		     (struct sim_event){.type = EVENT_CLIENT_PORT,
+					.from = c->index,
+					.to = c->server,
+					.id = sim_identity_of('c', c->index, c->run),
+					.data = (uint8_t *)data,
+					.size = size});
+}
+
+static void client_use_server(void *arg, const char *endpoint)
+{
+	struct sim_client *c = arg;
+	c->run++;
+	c->server = -1;
+	if (strncmp(endpoint, "tcp://sim:1", 11) == 0)
+		c->server = atoi(endpoint + 10) - 1000;
+}
+
+static void client_result(void *arg, const struct kudos_result *result)
+{
+	struct sim_client *c = arg;
+	struct sim *s = c->sim;
+	for (uint64_t t = result->first; t <= result->last; t++) {
+		/* Odd tickets like a key of their own, even ones a shared key along with it. */
+		struct owner *o = &s->owners[c->owner];
+		uint64_t like = (t - 1) / 2;
+		if (like >= o->count)
+			sim_fail(s, "client %d was told of ticket %llu, which it never took", c->index,
+				 (unsigned long long)t);
+		else if (o->likes[like] != LIKE_SENT && t % 2 == 1)
+			sim_fail(s, "client %d was told twice of ticket %llu", c->index,
+				 (unsigned long long)t);
+		else if (t % 2 == 1)
+			o->likes[like] = result->error == KUDOS_OK	   ? LIKE_ACKED
+					 : result->error == KUDOS_IN_DOUBT ? LIKE_IN_DOUBT
+									   : LIKE_REFUSED;
+		if (result->error == KUDOS_IN_DOUBT)
+			s->stats.in_doubt++;
+		else if (result->error != KUDOS_OK)
+			sim_fail(s, "client %d: ticket %llu was refused: %s", c->index, (unsigned long long)t,
+				 kudos_error_code(result->error));
+	}
+}
+
+static void client_counts(void *arg, uint64_t id, int error, const int64_t *counts, size_t n)
+{
+	struct sim_client *c = arg;
+	if (id != c->reading)
+		return;
+	c->reading = 0;
+	for (size_t i = 0; error == KUDOS_OK && i < n && i < c->read_count; i++) {
+		if (counts[i] < (c->read_acked[i] ? 1 : 0) || counts[i] > 1)
+			sim_fail(c->sim, "client %d read %lld of o%zun%llu, which was %s before it asked",
+				 c->index, (long long)counts[i], c->owner,
+				 (unsigned long long)(c->read_first + i),
+				 c->read_acked[i] ? "acknowledged" : "sent");
+	}
+}
+
+void sim_start_client(struct sim *s, int i)
+{
+	static const char *const leaders[] = {"tcp://sim:1", "tcp://sim:2"};
+	struct sim_client *c = &s->clients[i];
+	struct agent_options options = {
+	    .leaders = leaders, .leader_count = (size_t)s->leader_count, .linger_us = 500};
+	struct agent_io io = {.arg = c,
+			      .send_leader = client_to_leader,
+			      .send_server = client_to_server,
+			      .use_server = client_use_server,
+			      .result = client_result,
+			      .counts = client_counts};
+	if (s->leader_count == 0 || sim_chance(s, 100)) {
+		snprintf(c->server_endpoint, sizeof c->server_endpoint, "tcp://sim:%d",
+			 1000 + (int)sim_below(s, (uint64_t)s->server_count));
+		if (s->leader_count == 0)
+			options.server = c->server_endpoint;
+	}
+	c->agent = agent_new(&options, &io);
+	if (!c->agent)
+		abort();
+	c->generation++;
+	c->server = -1;
+	if (replica_reserve((void **)&s->owners, s->owner_count, &s->owner_capacity, sizeof *s->owners) < 0)
+		abort();
+	c->owner = s->owner_count;
+	s->owners[s->owner_count++] = (struct owner){0};
+	c->reading = 0;
+	c->closing = false;
+	c->tick_at = 0;
+}
+
+static void schedule_client(struct sim *s, int i)
+{
+	struct sim_client *c = &s->clients[i];
+	int64_t at = agent_deadline(c->agent);
+	if (at == NEVER || (c->tick_at > s->now && c->tick_at <= at))
+		return;
+	c->tick_at = at > s->now ? at : s->now;
+	sim_at(s, c->tick_at,
+	       (struct sim_event){.type = EVENT_CLIENT_TICK, .to = i, .run = (uint32_t)c->generation});
+}
+
+/* One of its own, and one of a key that all like. */
+static void client_like(struct sim *s, struct sim_client *c)
+{
+	char key[48];
+	struct owner *o = &s->owners[c->owner];
+	int size = snprintf(key, sizeof key, "o%zun%zu", c->owner, o->count);
+	if (agent_taken(c->agent) % 2 == 0) { /* else the last shared one found no room */
+		if (agent_send(c->agent, s->now, key, (size_t)size, 1, NULL) != 0)
+			return;
+		if (replica_reserve((void **)&o->likes, o->count, &o->capacity, sizeof *o->likes) < 0)
+			abort();
+		o->likes[o->count++] = LIKE_SENT;
+		s->like_count++;
+	}
+	size = snprintf(key, sizeof key, "k%d", (int)sim_below(s, 5));
+	agent_send(c->agent, s->now, key, (size_t)size, 1, NULL);
+}
+
+static void client_read(struct sim *s, struct sim_client *c)
+{
+	const char *keys[16];
+	char names[16][48];
+	const struct owner *o = &s->owners[c->owner];
+	uint64_t taken = o->count;
+	if (taken == 0 || c->reading != 0)
+		return;
+	c->read_count = taken < 16 ? (size_t)taken : 16;
+	c->read_first = sim_below(s, taken - c->read_count + 1);
+	for (size_t i = 0; i < c->read_count; i++) {
+		snprintf(names[i], sizeof names[i], "o%zun%llu", c->owner,
+			 (unsigned long long)(c->read_first + i));
+		keys[i] = names[i];
+		c->read_acked[i] = o->likes[c->read_first + i] == LIKE_ACKED;
+	}
+	uint64_t id;
+	if (agent_read(c->agent, s->now, keys, c->read_count, &id) == 0) {
+		c->reading = id;
+		s->stats.reads++;
+	}
+}
+
+static void client_dies(struct sim *s, struct sim_client *c)
+{
+	struct owner *o = &s->owners[c->owner];
+	for (size_t i = 0; i < o->count; i++) {
+		if (o->likes[i] == LIKE_SENT)
+			o->likes[i] = LIKE_ABANDONED;
+	}
+	agent_free(c->agent);
+	c->agent = NULL;
+	s->stats.clients_died++;
+}
+
+void sim_on_client_act(struct sim *s, struct sim_event *e)
+{
+	struct sim_client *c = &s->clients[e->to];
+	if (s->quiet)
+		return;
+	if (!c->agent)
+		sim_start_client(s, e->to);
+	else if (s->healing)
+		return;
+	else if (c->closing || (s->faults.clients_die && sim_chance(s, 15))) {
+		if (!c->closing && sim_chance(s, 500)) {
+			c->closing = true;
+			agent_close(c->agent);
+		} else {
+			client_dies(s, c);
+		}
+	} else if (s->like_count < s->like_limit) {
+		client_like(s, c);
+		if (sim_chance(s, 150))
+			client_read(s, c);
+	}
+	if (c->agent)
+		schedule_client(s, e->to);
+	sim_at(s, s->now + (int64_t)sim_below(s, 60 * MS),
+	       (struct sim_event){.type = EVENT_CLIENT_ACT, .to = e->to});
+}
+
+void sim_on_client_tick(struct sim *s, struct sim_event *e)
+{
+	struct sim_client *c = &s->clients[e->to];
+	if (!c->agent || e->run != (uint32_t)c->generation || e->at != c->tick_at)
+		return;
+	c->tick_at = 0;
+	agent_tick(c->agent, s->now);
+	schedule_client(s, e->to);
+}
+
+void sim_on_answer(struct sim *s, struct sim_event *e)
+{
+	if (e->id.kind == 'c') {
+		struct sim_client *c = &s->clients[e->to];
+		if (c->agent && sim_identity_run(&e->id) == c->run && e->from == c->server) {
+			agent_receive_server(c->agent, s->now, e->data, e->size);
+			schedule_client(s, e->to);
+		}
+		return;
+	}
+	struct sim_server *v = sim_awake(s, e);
+	if (v && sim_identity_run(&e->id) == v->run)
+		sim_server_gathered(
+		    s, e->to, host_receive_peer(v->host, s->now, s->servers[e->from].node, e->data, e->size));
+}

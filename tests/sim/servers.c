@@ -1,0 +1,347 @@
+/* The simulated servers and leaders: the real host and desk, with the simulator around them. */
+#include "sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kudos.h"
+
+#define RESTART_MAX (4 * SECOND)
+
+/* ---- servers ---- */
+
+struct identity sim_identity_of(char kind, int index, uint32_t run)
+{
+	return (struct identity){
+	    1, kind, (uint8_t)index, {(uint8_t)run, (uint8_t)(run >> 8), (uint8_t)(run >> 16)}};
+}
+
+uint32_t sim_identity_run(const struct identity *id)
+{
+	return id->run[0] | (uint32_t)id->run[1] << 8 | (uint32_t)id->run[2] << 16;
+}
+
+static bool dead(const struct sim_server *v)
+{
+	return !disk_burn(v->disk);
+}
+
+static void answer_from_server(void *arg, const uint8_t *id, size_t id_size, const void *data, size_t size)
+{
+	struct sim_server *v = arg;
+	struct identity to;
+	if (dead(v) || id_size != sizeof to)
+		return;
+	memcpy(&to, id, sizeof to);
+	int entity = to.kind == 's' ? sim_entity_server(to.index) : sim_entity_client(to.index);
+	sim_transmit(v->sim, sim_entity_server(v->index), entity,
+		     (struct sim_event){.type = EVENT_ANSWER,
+					.from = v->index,
+					.to = to.index,
+					.id = to,
+					.data = (uint8_t *)data,
+					.size = size});
+}
+
+static void send_to_peer(void *arg, struct node peer, const void *data, size_t size)
+{
+	struct sim_server *v = arg;
+	struct sim *s = v->sim;
+	if (dead(v))
+		return;
+	for (int i = 0; i < s->server_count; i++) {
+		if (!node_equal(s->servers[i].node, peer))
+			continue;
+		sim_transmit(s, sim_entity_server(v->index), sim_entity_server(i),
+			     (struct sim_event){.type = EVENT_CLIENT_PORT,
+						.from = v->index,
+						.to = i,
+						.id = sim_identity_of('s', v->index, v->run),
+						.data = (uint8_t *)data,
+						.size = size});
+	}
+}
+
+static void send_to_leader(void *arg, size_t leader, const void *data, size_t size)
+{
+	struct sim_server *v = arg;
+	if (dead(v))
+		return;
+	sim_transmit(v->sim, sim_entity_server(v->index), sim_entity_leader((int)leader),
+		     (struct sim_event){.type = EVENT_TO_LEADER,
+					.from = v->index,
+					.to = (int)leader,
+					.id = sim_identity_of('s', v->index, v->run),
+					.data = (uint8_t *)data,
+					.size = size});
+}
+
+/* A server's SUB is connected to whom its host wants; the others' messages do not reach it. */
+static bool subscribed(const struct sim_server *to, struct node from)
+{
+	const struct member *m = to->host ? members_find(&to->host->replica.members, from) : NULL;
+	return m && !m->forgotten;
+}
+
+static void publish(void *arg, const void *topic, size_t topic_size, const void *data, size_t size)
+{
+	struct sim_server *v = arg;
+	struct sim *s = v->sim;
+	if (dead(v))
+		return;
+	const char *letter = topic;
+	if (letter[0] == 'r')
+		check_publish(s, v->index, data, size);
+	(void)topic_size;
+	for (int i = 0; i < s->server_count && letter[0] != 'k'; i++) {
+		if (i == v->index || !subscribed(&s->servers[i], v->node))
+			continue;
+		sim_transmit(s, sim_entity_server(v->index), sim_entity_server(i),
+			     (struct sim_event){.type = EVENT_PUBLISHED,
+						.from = v->index,
+						.to = i,
+						.run = s->servers[i].run,
+						.data = (uint8_t *)data,
+						.size = size});
+	}
+}
+
+static void members_changed(void *arg, const struct members *members)
+{
+	(void)arg; /* subscribed() looks itself */
+	(void)members;
+}
+
+static void schedule_server(struct sim *s, int i, int64_t at)
+{
+	struct sim_server *v = &s->servers[i];
+	if (at < v->paused_until)
+		at = v->paused_until;
+	if (v->tick_at <= at && v->tick_at > s->now)
+		return;
+	v->tick_at = at;
+	sim_at(s, at, (struct sim_event){.type = EVENT_SERVER_TICK, .to = i, .run = v->run});
+}
+
+static void fill_config(struct sim *s, struct sim_server *v, struct host_config *c)
+{
+	*c = (struct host_config){
+	    .seed = s->seed,
+	    .ack_peers = s->ack_peers,
+	    .leaders = (size_t)s->leader_count,
+	    .session_idle = 8 * SECOND,
+	    .grace = v->patient ? 3600 * SECOND : 0,
+	    .checkpoint_bytes = 500 + sim_below(s, 4000),
+	    .checkpoint_interval = (int64_t)(1 + sim_below(s, 10)) * SECOND,
+	    .quiet = true,
+	};
+	c->self.node.id = random_next(&s->random) | 1;
+	c->self.origin.id = random_next(&s->random) | 1;
+	/* Wall clocks differ and jump: nothing may rest on them. */
+	c->self.since = 1000000 + s->now / MS + (s->faults.clock ? (int64_t)sim_below(s, 100000) : 0);
+	snprintf(c->self.name, sizeof c->self.name, "s%d", v->index + 1);
+	snprintf(c->self.client_endpoint, sizeof c->self.client_endpoint, "tcp://sim:%d", 1000 + v->index);
+	snprintf(c->self.notify_endpoint, sizeof c->self.notify_endpoint, "tcp://sim:%d", 2000 + v->index);
+	c->self.ephemeral = s->faults.memory_only;
+}
+
+void sim_start_server(struct sim *s, int i)
+{
+	struct sim_server *v = &s->servers[i];
+	struct host_config config;
+	struct host_io io = {v, answer_from_server, send_to_peer, send_to_leader, publish, members_changed};
+	char error[256] = "";
+	if (v->host || v->forgotten)
+		return;
+	v->run++;
+	fill_config(s, v, &config);
+	int e = host_open(&v->host, &config, disk_open(v->disk), &io, s->now, error, sizeof error);
+	if (e < 0) {
+		sim_fail(s, "s%d cannot start: %s", i + 1, error);
+		return;
+	}
+	v->node = v->host->config.self.node;
+	sim_log(s, "s%d starts as node %016llx origin %016llx", i + 1, (unsigned long long)v->node.id,
+		(unsigned long long)config.self.origin.id);
+	if (v->host->forgotten) {
+		sim_log(s, "s%d was forgotten", i + 1);
+		sim_stop_server(s, i);
+		v->forgotten = true;
+		return;
+	}
+	v->phase = PHASE_CATCHING_UP;
+	check_recovered(s, i);
+	v->paused_until = 0;
+	v->tick_at = 0;
+	schedule_server(s, i, s->now);
+}
+
+void sim_stop_server(struct sim *s, int i)
+{
+	struct sim_server *v = &s->servers[i];
+	if (!v->host)
+		return;
+	vector_copy(&v->promised, &v->host->replica.v);
+	vector_merge(&v->promised, &v->host->replica.retired);
+	sim_log(s, "s%d stops", i + 1);
+	host_close(&v->host);
+	disk_crash(v->disk);
+	v->run++;
+}
+
+void sim_after_call(struct sim *s, int i, int error)
+{
+	struct sim_server *v = &s->servers[i];
+	if (error == 0 && !v->disk->dead) {
+		check_server(s, i);
+		if (!v->host->forgotten)
+			return;
+		sim_log(s, "s%d was told that it is forgotten", i + 1);
+		v->forgotten = true;
+		sim_stop_server(s, i);
+		return;
+	}
+	/* It died in the middle, or stopped because of an error (I12). */
+	s->stats.crashes++;
+	sim_stop_server(s, i);
+	int64_t pause = 50 * MS + (int64_t)sim_below(s, (uint64_t)RESTART_MAX);
+	sim_at(s, s->now + pause, (struct sim_event){.type = EVENT_RESTART, .to = i});
+}
+
+/* Sometimes several messages gather before a flush, sometimes each has its own. */
+void sim_server_gathered(struct sim *s, int i, int error)
+{
+	struct sim_server *v = &s->servers[i];
+	if (error == 0 && (sim_chance(s, 600) || host_full(v->host)))
+		error = host_flush(v->host, s->now);
+	else
+		schedule_server(s, i, s->now + (int64_t)sim_below(s, 300));
+	sim_after_call(s, i, error);
+	if (v->host)
+		schedule_server(s, i, host_deadline(v->host));
+}
+
+/* NULL when it is down, or the event comes too early for one that is stopped for a while. */
+struct sim_server *sim_awake(struct sim *s, struct sim_event *e)
+{
+	struct sim_server *v = &s->servers[e->to];
+	if (!v->host)
+		return NULL;
+	if (s->now < v->paused_until) {
+		sim_at(s, v->paused_until + (int64_t)sim_below(s, 1000), *e);
+		return NULL;
+	}
+	return v;
+}
+
+void sim_on_client_port(struct sim *s, struct sim_event *e)
+{
+	struct sim_server *v = sim_awake(s, e);
+	if (v)
+		sim_server_gathered(s, e->to,
+				    host_receive_client(v->host, s->now, (const uint8_t *)&e->id,
+							sizeof e->id, e->data, e->size));
+}
+
+void sim_on_published(struct sim *s, struct sim_event *e)
+{
+	struct sim_server *v = sim_awake(s, e);
+	if (v && e->run == v->run)
+		sim_server_gathered(s, e->to, host_receive_published(v->host, s->now, e->data, e->size));
+}
+
+void sim_on_server_tick(struct sim *s, struct sim_event *e)
+{
+	struct sim_server *v = sim_awake(s, e);
+	if (!v || e->run != v->run || e->at < v->tick_at)
+		return;
+	v->tick_at = 0;
+	int error = host_tick(v->host, s->now);
+	if (error == 0)
+		error = host_flush(v->host, s->now);
+	sim_after_call(s, e->to, error);
+	if (v->host) {
+		int64_t at = host_deadline(v->host);
+		schedule_server(s, e->to, at > s->now ? at : s->now + 200);
+	}
+}
+
+/* ---- leaders ---- */
+
+static int answer_from_leader(void *arg, const uint8_t *id, size_t id_size, const void *data, size_t size)
+{
+	struct sim_leader *l = arg;
+	struct identity to;
+	if (id_size != sizeof to)
+		return KUDOS_NO_SERVER;
+	memcpy(&to, id, sizeof to);
+	int entity = to.kind == 's' ? sim_entity_server(to.index) : sim_entity_client(to.index);
+	sim_transmit(l->sim, sim_entity_leader(l->index), entity,
+		     (struct sim_event){.type = EVENT_FROM_LEADER,
+					.from = l->index,
+					.to = to.index,
+					.id = to,
+					.data = (uint8_t *)data,
+					.size = size});
+	return 0;
+}
+
+void sim_start_leader(struct sim *s, int i)
+{
+	struct sim_leader *l = &s->leaders[i];
+	if (l->desk)
+		return;
+	l->desk = calloc(1, sizeof *l->desk);
+	if (!l->desk ||
+	    desk_init(l->desk, random_next(&s->random) | 1, "tcp://sim:1", answer_from_leader, l) < 0)
+		abort();
+	l->desk->quiet = true;
+	l->run++;
+	sim_at(s, s->now + 100 * MS, (struct sim_event){.type = EVENT_LEADER_TICK, .to = i, .run = l->run});
+}
+
+void sim_stop_leader(struct sim *s, int i)
+{
+	struct sim_leader *l = &s->leaders[i];
+	if (!l->desk)
+		return;
+	desk_deinit(l->desk);
+	free(l->desk);
+	l->desk = NULL;
+}
+
+void sim_on_leader_tick(struct sim *s, struct sim_event *e)
+{
+	struct sim_leader *l = &s->leaders[e->to];
+	if (!l->desk || l->run != e->run)
+		return;
+	desk_tick(l->desk, s->now);
+	sim_at(s, s->now + 100 * MS,
+	       (struct sim_event){.type = EVENT_LEADER_TICK, .to = e->to, .run = l->run});
+}
+
+void sim_on_to_leader(struct sim *s, struct sim_event *e)
+{
+	struct sim_leader *l = &s->leaders[e->to];
+	if (!l->desk)
+		return;
+	if (desk_receive(l->desk, s->now, (const uint8_t *)&e->id, sizeof e->id, e->data, e->size) < 0)
+		sim_fail(s, "a leader ran out of memory");
+	if (sim_chance(s, 500))
+		desk_tick(l->desk, s->now);
+}
+
+void sim_on_from_leader(struct sim *s, struct sim_event *e)
+{
+	if (e->id.kind == 'c') {
+		struct sim_client *c = &s->clients[e->to];
+		if (c->agent)
+			agent_receive_leader(c->agent, s->now, (size_t)e->from, e->data, e->size);
+		return;
+	}
+	struct sim_server *v = sim_awake(s, e);
+	if (v && sim_identity_run(&e->id) == v->run)
+		sim_server_gathered(s, e->to,
+				    host_receive_leader(v->host, s->now, (size_t)e->from, e->data, e->size));
+}
