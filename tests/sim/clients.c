@@ -169,7 +169,7 @@ static void client_read(struct sim *s, struct sim_client *c)
 	}
 }
 
-static void client_dies(struct sim *s, struct sim_client *c)
+void sim_client_dies(struct sim *s, struct sim_client *c)
 {
 	struct owner *o = &s->owners[c->owner];
 	for (size_t i = 0; i < o->count; i++) {
@@ -195,7 +195,7 @@ void sim_on_client_act(struct sim *s, struct sim_event *e)
 			c->closing = true;
 			agent_close(c->agent);
 		} else {
-			client_dies(s, c);
+			sim_client_dies(s, c);
 		}
 	} else if (s->like_count < s->like_limit) {
 		client_like(s, c);
@@ -232,4 +232,13 @@ void sim_on_answer(struct sim *s, struct sim_event *e)
 	if (v && sim_identity_run(&e->id) == v->run)
 		sim_server_gathered(
 		    s, e->to, host_receive_peer(v->host, s->now, s->servers[e->from].node, e->data, e->size));
+}
+
+void sim_on_leaders_answer(struct sim *s, struct sim_event *e)
+{
+	struct sim_client *c = &s->clients[e->to];
+	if (!c->agent)
+		return;
+	agent_receive_leader(c->agent, s->now, (size_t)e->from, e->data, e->size);
+	schedule_client(s, e->to);
 }

@@ -321,6 +321,10 @@ void faults_heal(struct sim *s)
 	s->faults.slow = false;
 	for (int i = 0; i < s->leader_count; i++)
 		sim_start_leader(s, i);
+	for (int i = 0; i < s->client_count; i++) {
+		if (s->clients[i].agent && s->clients[i].closing)
+			sim_client_dies(s, &s->clients[i]); /* it sends nothing more */
+	}
 	for (int i = 0; i < s->server_count; i++) {
 		struct disk *d = s->servers[i].disk;
 		d->fuse = -1;

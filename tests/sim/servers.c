@@ -335,9 +335,7 @@ void sim_on_to_leader(struct sim *s, struct sim_event *e)
 void sim_on_from_leader(struct sim *s, struct sim_event *e)
 {
 	if (e->id.kind == 'c') {
-		struct sim_client *c = &s->clients[e->to];
-		if (c->agent)
-			agent_receive_leader(c->agent, s->now, (size_t)e->from, e->data, e->size);
+		sim_on_leaders_answer(s, e);
 		return;
 	}
 	struct sim_server *v = sim_awake(s, e);

@@ -235,6 +235,8 @@ void sim_on_server_tick(struct sim *s, struct sim_event *e);
 void sim_on_leader_tick(struct sim *s, struct sim_event *e);
 void sim_on_to_leader(struct sim *s, struct sim_event *e);
 void sim_on_from_leader(struct sim *s, struct sim_event *e);
+void sim_client_dies(struct sim *s, struct sim_client *c);
+void sim_on_leaders_answer(struct sim *s, struct sim_event *e); /* to a client */
 void sim_on_client_act(struct sim *s, struct sim_event *e);
 void sim_on_client_tick(struct sim *s, struct sim_event *e);
 void sim_on_answer(struct sim *s, struct sim_event *e);
