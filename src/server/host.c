@@ -374,6 +374,32 @@ static int act_all(struct host *h, int64_t now)
 	return e;
 }
 
+void host_drain(struct host *h, int64_t now)
+{
+	replica_drain(&h->replica);
+	host_log(h, 'i', "stopping: %zu clients are told to move", h->connections.clients);
+	for (const struct connection *c = h->connections.oldest; c; c = c->newer) {
+		if (c->node.id == 0)
+			host_answer_error(h, c->handle, 0, KUDOS_NOT_SERVING, "server %s is stopping",
+					  h->config.self.name);
+	}
+	host_heartbeat(h, now);
+}
+
+bool host_drained(const struct host *h, int64_t now)
+{
+	const struct replica *r = &h->replica;
+	struct origin own = h->config.self.origin;
+	if (r->pending_count > 0 || r->committing || r->waiter_count > 0)
+		return false;
+	for (size_t i = 0; i < r->peer_count; i++) {
+		const struct peer *p = &r->peers[i];
+		if (replica_reachable(p, now) && vector_get(&p->vector, own) < vector_get(&r->v, own))
+			return false;
+	}
+	return true;
+}
+
 bool host_full(const struct host *h)
 {
 	return h->replica.pending_bytes + h->replica.incoming_bytes >= GATHERED;

@@ -149,6 +149,13 @@ int host_receive_published(struct host *h, int64_t now, const void *data, size_t
 /* A subscription message of the notify port: 1 or 0, then the topic. */
 int host_receive_subscription(struct host *h, const uint8_t *data, size_t size);
 
+/* Stops in order: no new clients or batches, those that are there are told to move, the leaders to send
+ * nobody. */
+void host_drain(struct host *h, int64_t now);
+/* Whether nothing is left to do for anybody: all that was accepted is durable and acknowledged, and every
+ * peer in reach has it, so that whoever moves there reads what it wrote. */
+bool host_drained(const struct host *h, int64_t now);
+
 /* Whether so much has gathered that host_flush() should come before more is received. */
 bool host_full(const struct host *h);
 int host_flush(struct host *h, int64_t now);

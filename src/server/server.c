@@ -15,6 +15,8 @@
 #include "net/socket.h"
 
 #define FIRST_PORT 5100
+#define DRAIN_MIN (200 * MS)
+#define DRAIN_MAX (3500 * MS)
 
 /* Connections to another member. */
 struct link {
@@ -408,6 +410,23 @@ static int step(struct server *s)
 	return e;
 }
 
+/* After the signal: goes on until nothing is left to do, for a while at least so that clients in the middle
+ * of something hear that they are to move, and for so long at most. */
+static int drain_out(struct server *s)
+{
+	int64_t start = clock_now();
+	host_drain(s->host, start);
+	int e = step(s);
+	for (int64_t now = start; e == 0 && now < start + DRAIN_MAX; now = clock_now()) {
+		if (now >= start + DRAIN_MIN && host_drained(s->host, now))
+			break;
+		int64_t deadline = host_deadline(s->host);
+		int pass = reactor_pass(s->reactor, deadline < now + 10 * MS ? deadline : now + 10 * MS);
+		e = pass < 0 ? pass : step(s);
+	}
+	return e;
+}
+
 int server_run(struct server *s)
 {
 	int e = step(s), stop = 0;
@@ -415,5 +434,5 @@ int server_run(struct server *s)
 		stop = reactor_pass(s->reactor, host_deadline(s->host));
 		e = stop < 0 ? stop : step(s);
 	}
-	return e;
+	return e == 0 ? drain_out(s) : e;
 }
