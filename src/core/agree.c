@@ -152,6 +152,7 @@ int replica_members(struct replica *r, int64_t now, struct node from, const stru
 		    const struct position *retired, size_t retired_count)
 {
 	struct peer *peer = replica_peer(r, from);
+	r->heard_leader = r->heard_leader || from.id == 0;
 	/* A peer that does not know of this run yet ignores its vectors: it is told. */
 	for (size_t i = 0; peer && i < count; i++) {
 		if (node_equal(rows[i].node, r->config.self.node) &&
@@ -230,6 +231,9 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 	}
 	if (!r->established && !someone && !r->met_leader && !r->config.alone)
 		return "a majority of the leaders, to be told whether there are other members";
+	if (!r->heard_leader && !r->config.alone && now - r->started < r->config.grace)
+		return "a leader's word on who the members are"; /* a folder restored from a backup may not
+								    know */
 	if (missing && now - r->started < r->config.grace)
 		return "members that have not been heard yet";
 	/* A new node must not begin with nothing beside members that may hold something. */

@@ -121,6 +121,7 @@ struct replica {
 	bool established;  /* was serving once: what it holds counts as a member's state */
 	bool met_leader;   /* a leader that others had time to register with knows of nobody else; the driver
 			      sets it */
+	bool heard_leader; /* one has told it the membership since the start */
 	bool meta_durable; /* this run's origin is on disk (I4) */
 
 	struct counts counts;

@@ -120,7 +120,7 @@ static bool someone_joins(const struct sim *s)
 {
 	bool new = false, old = false;
 	for (int i = 0; i < s->server_count; i++) {
-		new = new || (s->servers[i].host && !s->servers[i].established);
+		new = new || (s->servers[i].host && (!s->servers[i].established || s->servers[i].patient));
 		old = old || s->servers[i].established;
 	}
 	return new &&old;
@@ -138,11 +138,12 @@ static bool leaders_know(const struct sim *s, struct node node)
 	return any;
 }
 
-/* What the README asks of an operator: add a server only while the leaders know the members there are. A
- * leader that restarted empty while they were all away could only tell a new node that it is the first. */
+/* What the README asks of an operator: add a server, or start one from a backup, only while the leaders know
+ * the members there are. A leader that restarted empty while they were all away could only tell a new node
+ * that it is the first. */
 bool faults_may_join(struct sim *s, int i)
 {
-	if (s->servers[i].established || s->servers[i].forgotten)
+	if ((s->servers[i].established && !s->servers[i].patient) || s->servers[i].forgotten)
 		return true;
 	for (int k = 0; k < s->server_count; k++) {
 		const struct sim_server *v = &s->servers[k];
