@@ -185,9 +185,10 @@ static void on_heard(struct host *h, int64_t now, size_t leader, const struct me
 		l->incarnation = m->heard.incarnation;
 		l->since = now;
 	}
-	l->agrees =
-	    m->heard.known && m->heard.digest == h->replica.digest && now - l->since >= LEADER_SETTLED;
-	if (!m->heard.known || m->heard.digest != h->replica.digest)
+	bool same = m->heard.known && m->heard.digest == h->replica.digest;
+	l->agrees = same && now - l->since >= LEADER_SETTLED;
+	h->replica.heard_leader = h->replica.heard_leader || same;
+	if (!same)
 		register_with(h, leader);
 	size_t agree = 0;
 	for (size_t i = 0; i < h->config.leaders; i++)
