@@ -140,7 +140,9 @@ static int merge_retired(struct replica *r, struct peer *from, const struct posi
 			r->lacks_retired = true;
 			continue;
 		}
-		if (retire(r, at) < 0)
+		/* With more of it applied here, those who retired it did not know of this member: they fetch
+		 * the rest. */
+		if (vector_get(&r->v, at.origin) <= at.lsn && retire(r, at) < 0)
 			return -ENOMEM;
 	}
 	if (!r->lacks_retired)
@@ -215,6 +217,7 @@ static bool repaired(const struct replica *r)
 const char *replica_waits_for(const struct replica *r, int64_t now)
 {
 	bool someone = false, missing = false;
+	size_t confirmed = 0;
 	if (!r->meta_durable || r->committing)
 		return "its first commit";
 	if (r->snapshot_from.id != 0 || r->lacks_retired)
@@ -228,6 +231,7 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 		if (!p->confirmed)
 			return "the other members to confirm the membership";
 		someone = someone || p->serving;
+		confirmed++;
 	}
 	if (!r->established && !someone && !r->met_leader && !r->config.alone)
 		return "a majority of the leaders, to be told whether there are other members";
@@ -239,6 +243,10 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 	/* A new node must not begin with nothing beside members that may hold something. */
 	if (!r->established && missing && !someone)
 		return "a member that serves: start the others, or forget those that are lost";
+	/* Else those that do not know of it could agree among themselves on what it never had a say in. */
+	if (!r->established && confirmed * 2 <= r->peer_count && r->peer_count > 0)
+		return "a majority of the members to know it: start those that are down, or forget those "
+		       "that are lost";
 	if (!replica_covers(r, &r->target))
 		return "records that other members have";
 	if (!repaired(r))
@@ -391,10 +399,10 @@ int replica_floor(struct replica *r, const struct vector *checkpoint, struct vec
 		return -ENOMEM;
 	for (size_t i = 0; i < floor->count; i++) {
 		struct position *at = &floor->at[i];
-		if (vector_get(&r->retired, at->origin) > 0)
-			continue; /* every member has all of it */
-		for (size_t k = 0; k < r->peer_count; k++) {
+		uint64_t all = vector_get(&r->retired, at->origin); /* every member has these */
+		for (size_t k = 0; k < r->peer_count && at->lsn > all; k++) {
 			uint64_t lsn = vector_get(&r->peers[k].vector, at->origin);
+			lsn = lsn > all ? lsn : all;
 			at->lsn = lsn < at->lsn ? lsn : at->lsn;
 		}
 	}

@@ -173,9 +173,18 @@ static int touch(struct counts *c, uint8_t *entry, uint64_t place)
 	return 0;
 }
 
+uint64_t counts_hash(const struct counts *c, const char *key, size_t size)
+{
+	return hash_bytes(key, size, c->seed);
+}
+
 int counts_add(struct counts *c, const char *key, size_t size, int64_t n)
 {
-	uint64_t hash = hash_bytes(key, size, c->seed);
+	return counts_add_hashed(c, counts_hash(c, key, size), key, size, n);
+}
+
+int counts_add_hashed(struct counts *c, uint64_t hash, const char *key, size_t size, int64_t n)
+{
 	struct shard *s = &c->shards[hash >> 54];
 	if ((uint64_t)(s->used + 1) * 8 > (uint64_t)s->capacity * 7 && shard_grow(c, s) < 0)
 		return -ENOMEM;
@@ -208,12 +217,24 @@ int64_t counts_get(const struct counts *c, const char *key, size_t size)
 	return slot ? entry_count(entry_at(c, (slot & PLACE_MASK) - 1)) : 0;
 }
 
-void counts_prefetch(const struct counts *c, const char *key, size_t size)
+static const uint64_t *home_slot(const struct counts *c, uint64_t hash)
 {
-	uint64_t hash = hash_bytes(key, size, c->seed);
 	const struct shard *s = shard_of(c, hash);
-	if (s->capacity)
-		__builtin_prefetch(&s->slots[(uint32_t)(hash >> 16) & (s->capacity - 1)]);
+	return s->capacity ? &s->slots[(uint32_t)(hash >> 16) & (s->capacity - 1)] : NULL;
+}
+
+void counts_prefetch_slot(const struct counts *c, uint64_t hash)
+{
+	const uint64_t *slot = home_slot(c, hash);
+	if (slot)
+		__builtin_prefetch(slot);
+}
+
+void counts_prefetch_entry(const struct counts *c, uint64_t hash)
+{
+	const uint64_t *slot = home_slot(c, hash);
+	if (slot && *slot != 0)
+		__builtin_prefetch(entry_at(c, (*slot & PLACE_MASK) - 1), 1);
 }
 
 bool counts_next(const struct counts *c, uint64_t *at, struct counted *out)

@@ -57,8 +57,12 @@ void counts_deinit(struct counts *c);
 /* Adds n to key (1..128 bytes). 0 or -ENOMEM, nothing changed then. */
 int counts_add(struct counts *c, const char *key, size_t size, int64_t n);
 int64_t counts_get(const struct counts *c, const char *key, size_t size); /* 0 when absent */
-/* Asks the processor for the memory that counts_add(key) will touch first. */
-void counts_prefetch(const struct counts *c, const char *key, size_t size);
+/* The same in steps, for whoever adds many: the memory that each next step will read is asked for ahead of
+ * it, so that with many keys the misses of several adds overlap. */
+uint64_t counts_hash(const struct counts *c, const char *key, size_t size);
+void counts_prefetch_slot(const struct counts *c, uint64_t hash);
+void counts_prefetch_entry(const struct counts *c, uint64_t hash);
+int counts_add_hashed(struct counts *c, uint64_t hash, const char *key, size_t size, int64_t n);
 
 struct counted {
 	const char *key; /* within the arena, not NUL-terminated */

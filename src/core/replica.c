@@ -7,8 +7,8 @@
 #include "base/time.h"
 #include "kudos.h"
 
-/* How many events ahead the table of counts is asked for: enough to hide one miss of the cache. */
-#define PREFETCH 8
+/* How many events lie between the steps of an add: enough to hide a miss of the cache. */
+#define AHEAD 8
 
 int replica_reserve(void **at, size_t count, size_t *capacity, size_t size)
 {
@@ -147,7 +147,8 @@ struct log *replica_log(struct replica *r, struct origin origin)
 	if (!log)
 		return NULL;
 	log->origin = origin;
-	log->appended = log->known = vector_get(&r->v, origin);
+	uint64_t applied = vector_get(&r->v, origin), retired = vector_get(&r->retired, origin);
+	log->appended = log->known = applied > retired ? applied : retired;
 	if (map_put(&r->logs, origin.id, 0, log) < 0) {
 		free(log);
 		return NULL;
@@ -174,18 +175,24 @@ bool replica_reached(const struct replica *r, const struct position *at, size_t 
 	return true;
 }
 
+/* In a pipeline: hash and ask for the slot, AHEAD events later ask for the entry, AHEAD later add. */
 static int apply_events(struct replica *r, const struct batch *b)
 {
-	for (size_t i = 0; i < b->event_count && i < PREFETCH; i++)
-		counts_prefetch(&r->counts, b->events[i].key, b->events[i].key_size);
-	for (size_t i = 0; i < b->event_count; i++) {
-		if (i + PREFETCH < b->event_count) {
-			const struct event *ahead = &b->events[i + PREFETCH];
-			counts_prefetch(&r->counts, ahead->key, ahead->key_size);
+	uint64_t hashes[2 * AHEAD];
+	for (size_t i = 0; i < b->event_count + 2 * AHEAD; i++) {
+		if (i >= 2 * AHEAD) {
+			const struct event *e = &b->events[i - 2 * AHEAD];
+			if (counts_add_hashed(&r->counts, hashes[i % (2 * AHEAD)], e->key, e->key_size,
+					      e->n) < 0)
+				return -ENOMEM;
 		}
-		const struct event *e = &b->events[i];
-		if (counts_add(&r->counts, e->key, e->key_size, e->n) < 0)
-			return -ENOMEM;
+		if (i < b->event_count) {
+			uint64_t hash = counts_hash(&r->counts, b->events[i].key, b->events[i].key_size);
+			hashes[i % (2 * AHEAD)] = hash;
+			counts_prefetch_slot(&r->counts, hash);
+		}
+		if (i >= AHEAD && i - AHEAD < b->event_count)
+			counts_prefetch_entry(&r->counts, hashes[(i - AHEAD) % (2 * AHEAD)]);
 	}
 	r->stats.events += b->event_count;
 	return 0;
