@@ -174,9 +174,11 @@ static void forget_node(struct sim *s, struct node node)
 		    s->now < v->paused_until || v->host->replica.phase != PHASE_SERVING)
 			continue;
 		s->stats.forgets++;
-		for (int k = 0; k < s->server_count; k++)
-			s->servers[k].condemned =
-			    s->servers[k].condemned || node_equal(s->servers[k].node, node);
+		/* Whoever starts one that was declared lost must let it hear of that before it serves. */
+		for (int k = 0; k < s->server_count; k++) {
+			if (node_equal(s->servers[k].node, node))
+				s->servers[k].condemned = s->servers[k].patient = true;
+		}
 		sim_log(s, "s%d is told to forget node %016llx", i + 1, (unsigned long long)node.id);
 		int e = replica_forget(&v->host->replica, s->now, node);
 		sim_after_call(s, i, e > 0 ? 0 : e);
