@@ -180,6 +180,8 @@ static bool on_welcome(struct agent *a, int64_t now, const struct message *m)
 	a->bad_version = false;
 	a->server_node = m->welcome.node;
 	agent_name_server(a, m->welcome.name.data, m->welcome.name.size);
+	if (!m->welcome.serving)
+		strcpy(a->told, "that server is still catching up, or stopping");
 	courier_welcome(&a->courier, now, m->welcome.session, m->welcome.serving);
 	return true;
 }

@@ -105,7 +105,7 @@ void courier_welcome(struct courier *c, int64_t now, struct session session, boo
 	if (c->state == COURIER_NONE)
 		return;
 	c->stirred = true;
-	if (!serving) {
+	if (!serving && !c->direct) { /* the only one there is can still tell its status */
 		route_lose(c, now);
 		return;
 	}

@@ -1,5 +1,5 @@
-/* Key files in the ZeroMQ certificate format, as zcert writes them: FILE has the public key, FILE_secret both.
- * The metadata that counts here: role = "server" | "client" | "operator", and name. */
+/* Key files in the ZeroMQ certificate format, as zcert writes them: FILE has the public key, FILE_secret
+ * both. The metadata that counts here: role = "server" | "client" | "operator", and name. */
 #ifndef NET_CERTIFICATE_H
 #define NET_CERTIFICATE_H
 
@@ -9,8 +9,8 @@
 #include "base/limits.h"
 #include "net/role.h"
 
-#define KEY_TEXT 40		/* bytes of a key in Z85 */
-#define CERTIFICATE_LIMIT 4096	/* bytes of a file */
+#define KEY_TEXT 40		     /* bytes of a key in Z85 */
+#define CERTIFICATE_LIMIT 4096	     /* bytes of a file */
 #define CERTIFICATE_SECRET "_secret" /* what the name of a file with a secret key ends in */
 
 struct certificate {

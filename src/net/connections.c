@@ -103,3 +103,11 @@ void connections_close(struct connections *s, struct connection *c)
 	s->clients -= c->node.id == 0;
 	free(c);
 }
+
+size_t connections_active(const struct connections *s, int64_t since)
+{
+	size_t n = 0;
+	for (const struct connection *c = s->newest; c && c->heard >= since; c = c->older)
+		n += c->node.id == 0;
+	return n;
+}

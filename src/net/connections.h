@@ -36,6 +36,9 @@ struct connection *connections_at(const struct connections *s, uint64_t handle);
 /* Finds or adds. NULL: out of memory. */
 struct connection *connections_open(struct connections *s, int64_t now, const uint8_t *id, size_t id_size,
 				    struct node node);
+/* How many clients were heard at or after then: those that left without a word are not told apart from those
+ * that have nothing to say. */
+size_t connections_active(const struct connections *s, int64_t since);
 void connections_touch(struct connections *s, struct connection *c, int64_t now); /* it was heard */
 void connections_close(struct connections *s, struct connection *c);		  /* frees it */
 

@@ -170,7 +170,7 @@ void host_answer_error(struct host *h, uint64_t client, uint64_t id, int code, c
 void host_send_peer(struct host *h, struct node peer, const struct message *m);
 void host_send_leader(struct host *h, size_t leader, const struct message *m);
 void host_members_message(const struct host *h, struct message *m);
-void host_load(const struct host *h, struct load *load);
+void host_load(const struct host *h, int64_t now, struct load *load);
 void host_malformed(struct host *h, int64_t now, const char *from, int error);
 int host_meta(const struct host *h, struct bytes *out);
 int host_recover(struct host *h, int64_t now); /* counts, sessions, V from checkpoint and journal */

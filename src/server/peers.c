@@ -160,7 +160,7 @@ void host_heartbeat(struct host *h, int64_t now)
 			    .heartbeat = {.node = h->config.self.node,
 					  .origin = h->config.self.origin,
 					  .digest = h->replica.digest}};
-	host_load(h, &m.heartbeat.load);
+	host_load(h, now, &m.heartbeat.load);
 	for (size_t i = 0; i < h->config.leaders; i++) {
 		if (!h->leaders[i].greeted || now - h->leaders[i].heard > LEADER_SILENT)
 			greet(h, i);

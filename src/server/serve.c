@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "kudos.h"
 
+#define ACTIVE (10 * SECOND)		    /* clients heard within it are told as this server's load */
 #define READ_WAIT (2 * SECOND)		    /* how long a read waits for a position */
 #define FETCH_BYTES (LIMIT_MESSAGE - 65536) /* of records in one answer */
 #define FETCH_RECORDS 4096
@@ -209,10 +210,10 @@ int host_answer_reads(struct host *h, int64_t now)
 	return e < 0 ? e : 0;
 }
 
-void host_load(const struct host *h, struct load *load)
+void host_load(const struct host *h, int64_t now, struct load *load)
 {
 	*load = (struct load){
-	    .clients = h->connections.clients,
+	    .clients = connections_active(&h->connections, now - ACTIVE),
 	    .keys = h->replica.counts.keys,
 	    .likes_total = h->replica.counts.total,
 	    .events_per_s = h->events_per_s,
@@ -245,7 +246,7 @@ static int on_status(const struct request *rq)
 				     : p->serving		    ? SERVER_UP
 								    : SERVER_CATCHING_UP;
 		} else {
-			host_load(h, &row->load);
+			host_load(h, rq->now, &row->load);
 			row->state = row->load.serving ? SERVER_UP : SERVER_CATCHING_UP;
 		}
 	}
