@@ -29,6 +29,7 @@ static void peer_deinit(struct peer *p)
 	vector_deinit(&p->vector);
 	vector_deinit(&p->sample);
 	vector_deinit(&p->covered);
+	vector_deinit(&p->target);
 }
 
 /* Makes peers the other living members, keeping what is known of those that stay. */
@@ -63,7 +64,6 @@ void replica_expect_confirmations(struct replica *r)
 {
 	for (size_t i = 0; i < r->peer_count; i++)
 		r->peers[i].confirmed = false;
-	r->target.count = 0;
 }
 
 /* The staged membership is durable: from now on it is the one this server announces and judges by. */
@@ -216,7 +216,7 @@ static bool repaired(const struct replica *r)
 
 const char *replica_waits_for(const struct replica *r, int64_t now)
 {
-	bool someone = false, missing = false;
+	bool someone = false, missing = false, behind = false;
 	size_t confirmed = 0;
 	if (!r->meta_durable || r->committing)
 		return "its first commit";
@@ -231,6 +231,7 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 		if (!p->confirmed)
 			return "the other members to confirm the membership";
 		someone = someone || p->serving;
+		behind = behind || !replica_covers(r, &p->target);
 		confirmed++;
 	}
 	if (!r->established && !someone && !r->met_leader && !r->config.alone)
@@ -247,7 +248,7 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 	if (!r->established && confirmed * 2 <= r->peer_count && r->peer_count > 0)
 		return "a majority of the members to know it: start those that are down, or forget those "
 		       "that are lost";
-	if (!replica_covers(r, &r->target))
+	if (behind)
 		return "records that other members have";
 	if (!repaired(r))
 		return "records that were damaged in its own journal: no member in reach has them. Start the "

@@ -283,8 +283,9 @@ static int keep_vector(struct replica *r, struct peer *p, const struct vector_me
 	/* What it has retired counts, too: it has told, and all of it is applied here. */
 	bool settled = m->retired == r->retired_digest || m->retired == p->retired_merged;
 	if (!p->confirmed && r->phase == PHASE_CATCHING_UP && settled) {
+		if (vector_copy(&p->target, &view) < 0)
+			return -ENOMEM;
 		p->confirmed = true;
-		return vector_merge(&r->target, &view);
 	}
 	return 0;
 }

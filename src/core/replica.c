@@ -94,7 +94,6 @@ void replica_deinit(struct replica *r)
 	sessions_deinit(&r->sessions);
 	vector_deinit(&r->v);
 	vector_deinit(&r->retired);
-	vector_deinit(&r->target);
 	logs_clear(r);
 	members_deinit(&r->members);
 	members_deinit(&r->staged);
@@ -102,6 +101,7 @@ void replica_deinit(struct replica *r)
 		vector_deinit(&r->peers[i].vector);
 		vector_deinit(&r->peers[i].sample);
 		vector_deinit(&r->peers[i].covered);
+		vector_deinit(&r->peers[i].target);
 	}
 	free(r->peers);
 	for (size_t i = 0; i < r->pending_count; i++)
@@ -250,7 +250,10 @@ uint64_t replica_lag(const struct replica *r)
 	struct map_slot *slot;
 	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
 		const struct log *log = slot->value;
-		uint64_t applied = vector_get(&r->v, log->origin);
+		uint64_t applied = vector_get(&r->v, log->origin),
+			 retired = vector_get(&r->retired, log->origin);
+		if (applied < retired)
+			applied = retired;
 		lag += log->known > applied ? log->known - applied : 0;
 	}
 	return lag;

@@ -89,7 +89,8 @@ struct peer {
 	uint64_t retired;	 /* digest of its retired origins */
 	uint64_t retired_merged; /* digest of the retired origins it told, all of which are applied here */
 	bool serving;
-	bool confirmed;	       /* its first vector under our membership is part of the target */
+	bool confirmed;	       /* it has sent a vector under our membership: target */
+	struct vector target;  /* to be reached here before this server serves, while the peer is in reach */
 	struct vector vector;  /* its newest */
 	struct vector sample;  /* one of its vectors under our membership, to be reached here … */
 	struct vector covered; /* … and the newest of those that were reached here */
@@ -138,8 +139,6 @@ struct replica {
 	uint64_t digest;    /* of members */
 	struct peer *peers; /* owned; one for each other member that is not forgotten */
 	size_t peer_count;
-	struct vector
-	    target;	 /* what the peers had when they confirmed our membership: reach it, then serve */
 	uint64_t serial; /* of the next vector message */
 
 	struct batch_box **pending; /* for the next own record; owned references */

@@ -160,7 +160,7 @@ static int checkpoint_begin(struct host *h, int64_t now)
 static int checkpoint_slice(struct host *h)
 {
 	struct counted e;
-	for (int i = 0; i < SLICE; i++) {
+	for (unsigned i = h->config.checkpoint_slice ? h->config.checkpoint_slice : SLICE; i > 0; i--) {
 		if (!counts_cut_next(&h->replica.counts, &e)) {
 			h->checkpoint.phase = CHECKPOINT_WRITING;
 			return h->store->ops->checkpoint_commit(h->store);

@@ -26,7 +26,6 @@ static void dump_server(const struct sim *s, const struct sim_server *v)
 	       (unsigned long long)r->snapshot_from.id);
 	dump_vector("V", &r->v);
 	dump_vector("retired", &r->retired);
-	dump_vector("target", &r->target);
 	for (size_t i = 0; i < r->members.count; i++)
 		printf("    member %016llx %s%s\n", (unsigned long long)r->members.list[i].node.id,
 		       r->members.list[i].name, r->members.list[i].forgotten ? " forgotten" : "");
@@ -38,6 +37,7 @@ static void dump_server(const struct sim *s, const struct sim_server *v)
 		       p->confirmed, (unsigned long long)p->digest, (unsigned long long)p->retired,
 		       p->has_sample, p->has_covered);
 		dump_vector("  vector", &p->vector);
+		dump_vector("  target", &p->target);
 	}
 	struct map_slot *slot;
 	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
@@ -95,6 +95,39 @@ static void check_counts(struct sim *s, int i)
 			 (unsigned long long)own, (unsigned long long)shared, s->like_count);
 }
 
+void check_second(struct sim *s)
+{
+	for (int i = 0; i < s->server_count; i++) {
+		struct sim_server *v = &s->servers[i];
+		struct vector oldest = v->past[1];
+		v->past[1] = v->past[0];
+		v->past[0] = oldest;
+		v->past[0].count = 0;
+		if (v->host && !v->disk->dead && v->host->replica.phase == PHASE_SERVING) {
+			vector_copy(&v->past[0], &v->host->replica.v);
+			vector_merge(&v->past[0], &v->host->replica.retired);
+		} else {
+			v->past[1].count = 0;
+		}
+	}
+}
+
+/* Who begins to serve holds what the others in reach had a while ago (while nothing disturbs that they hear
+ * each other). */
+static void check_joined(struct sim *s, int i)
+{
+	if (s->now - s->disturbed_at < 4 * SECOND || s->faults.loss || s->faults.slow)
+		return;
+	for (int k = 0; k < s->server_count; k++) {
+		const struct sim_server *other = &s->servers[k];
+		const struct member *m = members_find(&s->servers[i].host->replica.members, other->node);
+		if (k == i || !other->host || other->condemned || !m || s->cut[k][i] || s->cut[i][k])
+			continue;
+		if (!replica_covers(&s->servers[i].host->replica, &other->past[1]))
+			sim_fail(s, "s%d serves without what s%d had applied a second before", i + 1, k + 1);
+	}
+}
+
 void check_server(struct sim *s, int i)
 {
 	struct sim_server *v = &s->servers[i];
@@ -106,6 +139,8 @@ void check_server(struct sim *s, int i)
 		sim_log(s, "s%d is in phase %d", i + 1, (int)v->phase);
 		if (s->verbose)
 			dump_server(s, v);
+		if (v->phase == PHASE_SERVING)
+			check_joined(s, i);
 	}
 	if (sim_chance(s, 30)) { /* whole walks: now and then */
 		check_digest(s, i);

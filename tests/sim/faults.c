@@ -80,6 +80,7 @@ static void pause_server(struct sim *s)
 	if (!v->host)
 		return;
 	s->stats.pauses++;
+	s->disturbed_at = s->now + 6 * SECOND;
 	v->paused_until = s->now + 20 * MS + (int64_t)sim_below(s, 6 * SECOND);
 	sim_log(s, "s%d is stopped for a while", v->index + 1);
 }
@@ -96,6 +97,7 @@ static int some_entity(struct sim *s)
 
 static void partition(struct sim *s)
 {
+	s->disturbed_at = s->now;
 	if (sim_chance(s, 400)) { /* mend everything */
 		memset(s->cut, 0, sizeof s->cut);
 		return;
@@ -174,6 +176,11 @@ static void forget_node(struct sim *s, struct node node)
 		    s->now < v->paused_until || v->host->replica.phase != PHASE_SERVING)
 			continue;
 		s->stats.forgets++;
+		bool noted = s->gone_count == 32;
+		for (size_t k = 0; k < s->gone_count; k++)
+			noted = noted || node_equal(s->gone[k], node);
+		if (!noted) /* who heard of it may be gone itself: it is said again in the end */
+			s->gone[s->gone_count++] = node;
 		/* Whoever starts one that was declared lost must let it hear of that before it serves. */
 		for (int k = 0; k < s->server_count; k++) {
 			if (node_equal(s->servers[k].node, node))
@@ -319,6 +326,7 @@ void faults_heal(struct sim *s)
 {
 	sim_log(s, "everything heals");
 	s->healing = true;
+	s->disturbed_at = s->now;
 	memset(s->cut, 0, sizeof s->cut);
 	s->faults.loss = s->faults.duplicate = 0;
 	s->faults.slow = false;

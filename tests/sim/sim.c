@@ -178,6 +178,10 @@ static void run_until(struct sim *s, int64_t until)
 	while (s->heap_count > 0 && s->heap[0]->at <= until && !s->failure[0]) {
 		struct sim_event *e = take_event(s);
 		s->now = e->at;
+		if (s->now >= s->next_second) {
+			s->next_second = s->now + SECOND;
+			check_second(s);
+		}
 		s->events_run++;
 		run_event(s, e);
 		free(e->data);
@@ -257,6 +261,8 @@ void sim_free(struct sim *s)
 		disk_free(s->servers[i].disk);
 		disk_free(s->servers[i].backup);
 		vector_deinit(&s->servers[i].promised);
+		vector_deinit(&s->servers[i].past[0]);
+		vector_deinit(&s->servers[i].past[1]);
 	}
 	for (int i = 0; i < s->leader_count; i++)
 		sim_stop_leader(s, i);

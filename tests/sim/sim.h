@@ -124,7 +124,8 @@ struct sim_server {
 	bool established;	/* it was serving once, with this disk */
 	bool may_regress;	/* its disk was damaged or replaced: promised does not hold */
 	struct node node;
-	enum phase phase; /* as last logged */
+	enum phase phase;      /* as last logged */
+	struct vector past[2]; /* what it had applied between one and two seconds ago, while it served */
 };
 
 struct sim_leader {
@@ -187,6 +188,8 @@ struct sim {
 	struct faults faults;
 	unsigned ack_peers;
 	bool healing, quiet;
+	int64_t disturbed_at; /* when the network or a process was last stopped or mended */
+	int64_t next_second;
 
 	struct node gone[32]; /* whose disk was replaced: to be forgotten */
 	size_t gone_count;
@@ -251,6 +254,7 @@ bool faults_may_join(struct sim *s, int i); /* whether an operator may start thi
 
 /* ---- check.c ---- */
 
+void check_second(struct sim *s);	    /* once a second */
 void check_server(struct sim *s, int i);    /* after each call into it */
 void check_recovered(struct sim *s, int i); /* after its start */
 void check_record(struct sim *s, struct position at, const void *data, size_t size);
