@@ -39,6 +39,12 @@ void faults_draw(struct sim *s)
 		s->ack_peers = 1;
 }
 
+static void disturb(struct sim *s, int64_t until)
+{
+	if (s->disturbed_at < until)
+		s->disturbed_at = until;
+}
+
 static int some_server(struct sim *s)
 {
 	return (int)sim_below(s, (uint64_t)s->server_count);
@@ -80,7 +86,7 @@ static void pause_server(struct sim *s)
 	if (!v->host)
 		return;
 	s->stats.pauses++;
-	s->disturbed_at = s->now + 6 * SECOND;
+	disturb(s, s->now + 6 * SECOND);
 	v->paused_until = s->now + 20 * MS + (int64_t)sim_below(s, 6 * SECOND);
 	sim_log(s, "s%d is stopped for a while", v->index + 1);
 }
@@ -97,7 +103,7 @@ static int some_entity(struct sim *s)
 
 static void partition(struct sim *s)
 {
-	s->disturbed_at = s->now;
+	disturb(s, s->now);
 	if (sim_chance(s, 400)) { /* mend everything */
 		memset(s->cut, 0, sizeof s->cut);
 		return;
@@ -326,7 +332,7 @@ void faults_heal(struct sim *s)
 {
 	sim_log(s, "everything heals");
 	s->healing = true;
-	s->disturbed_at = s->now;
+	disturb(s, s->now);
 	memset(s->cut, 0, sizeof s->cut);
 	s->faults.loss = s->faults.duplicate = 0;
 	s->faults.slow = false;
