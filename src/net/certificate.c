@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,25 +15,8 @@
 
 #define PATH_ROOM 4096
 
-static const char *const roles[] = {
-    [ROLE_CLIENT] = "client", [ROLE_OPERATOR] = "operator", [ROLE_SERVER] = "server"};
-
-const char *role_name(enum role role)
-{
-	return role >= ROLE_CLIENT && role <= ROLE_SERVER ? roles[role] : "none";
-}
-
-enum role role_named(const char *name)
-{
-	for (enum role role = ROLE_CLIENT; role <= ROLE_SERVER; role++) {
-		if (strcmp(name, roles[role]) == 0)
-			return role;
-	}
-	return ROLE_NONE;
-}
-
 __attribute__((format(printf, 4, 5))) static int fail(char *why, size_t size, int error, const char *format,
-						       ...)
+						      ...)
 {
 	va_list args;
 	va_start(args, format);
@@ -205,8 +189,8 @@ int certificate_read_own(struct certificate *c, const char *path, char *why, siz
 	snprintf(other, sizeof other, "%s" CERTIFICATE_SECRET, path);
 	e = read_file(c, other, true, why, size);
 	if (e == -ENOENT || (e == 0 && !c->secret_key[0]))
-		e = fail(why, size, KUDOS_BAD_CERTIFICATE, "%s: there is no secret key in it, nor in %s", path,
-			 other);
+		e = fail(why, size, KUDOS_BAD_CERTIFICATE, "%s: there is no secret key in it, nor in %s",
+			 path, other);
 	return e;
 }
 
@@ -221,13 +205,13 @@ int certificate_make(struct certificate *c, enum role role, const char *name)
 
 static int print(FILE *file, const struct certificate *c, bool secret)
 {
-	fprintf(file,
-		secret ? "#   ZeroMQ CURVE **Secret** Certificate\n"
-			 "#   DO NOT PROVIDE THIS FILE TO OTHER USERS nor change its permissions.\n\n"
-		       : "#   ZeroMQ CURVE Public Certificate\n"
-			 "#   Put this file into the trust folder of whoever is to trust its owner.\n\n");
-	fprintf(file, "metadata\n    name = \"%s\"\n    role = \"%s\"\ncurve\n    public-key = \"%s\"\n", c->name,
-		role_name(c->role), c->public_key);
+	fprintf(file, secret
+			  ? "#   ZeroMQ CURVE **Secret** Certificate\n"
+			    "#   DO NOT PROVIDE THIS FILE TO OTHER USERS nor change its permissions.\n\n"
+			  : "#   ZeroMQ CURVE Public Certificate\n"
+			    "#   Put this file into the trust folder of whoever is to trust its owner.\n\n");
+	fprintf(file, "metadata\n    name = \"%s\"\n    role = \"%s\"\ncurve\n    public-key = \"%s\"\n",
+		c->name, role_name(c->role), c->public_key);
 	if (secret)
 		fprintf(file, "    secret-key = \"%s\"\n", c->secret_key);
 	return fflush(file) != 0 || ferror(file) || fsync(fileno(file)) < 0 ? -EIO : 0;

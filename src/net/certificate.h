@@ -1,5 +1,5 @@
-/* Key files in the ZeroMQ certificate format, as zcert writes them: FILE has the public key, FILE_secret both.
- * The metadata that counts here: role = "server" | "client" | "operator", and name. */
+/* Key files in the ZeroMQ certificate format, as zcert writes them: FILE has the public key, FILE_secret
+ * both. The metadata that counts here: role = "server" | "client" | "operator", and name. */
 #ifndef NET_CERTIFICATE_H
 #define NET_CERTIFICATE_H
 
@@ -9,8 +9,8 @@
 #include "base/limits.h"
 #include "net/role.h"
 
-#define KEY_TEXT 40		/* bytes of a key in Z85 */
-#define CERTIFICATE_LIMIT 4096	/* bytes of a file */
+#define KEY_TEXT 40		     /* bytes of a key in Z85 */
+#define CERTIFICATE_LIMIT 4096	     /* bytes of a file */
 #define CERTIFICATE_SECRET "_secret" /* what the name of a file with a secret key ends in */
 
 struct certificate {
@@ -34,8 +34,5 @@ int certificate_make(struct certificate *c, enum role role, const char *name);
 /* Writes path (0644) and path_secret (0600), and makes the last folder of path when it is missing (0700).
  * 0; -EEXIST when there is one and it is not to be replaced; other negative errno. why as above. */
 int certificate_write(const struct certificate *c, const char *path, bool replace, char *why, size_t size);
-
-const char *role_name(enum role role);
-enum role role_named(const char *name); /* ROLE_NONE: it is none of the three */
 
 #endif
