@@ -55,6 +55,8 @@ extern "C" {
 	X(NO_HELLO, "no-hello", "say hello first")                                                        \
 	X(FORGOTTEN, "forgotten", "this node was forgotten; wipe its data folder to join anew")           \
 	X(UNKNOWN_NODE, "unknown-node", "no member has that name or node id")                             \
+	X(FORBIDDEN, "forbidden", "the role of this key does not allow that")                             \
+	X(BAD_CERTIFICATE, "bad-certificate", "a key file or trust folder that cannot be used")           \
 	X(NO_MEMORY, "no-memory", "out of memory")                                                        \
 	X(SYSTEM, "system", "the operating system refused")
 
@@ -91,9 +93,14 @@ struct kudos_options {
 	void (*on_result)(void *arg, const struct kudos_result *result);
 	void (*on_change)(void *arg, const char *key, int64_t count); /* for kudos_watch() */
 	void *arg;
+	/* CURVE: one's own secret certificate, and the folder with the certificate of the cluster's servers
+	 * (kudos-keygen in doc/kudos.1). Both or neither. A handle that shares has those of the other. */
+	const char *key_file, *trust_dir;
+	char *why; /* why_size bytes that are told why kudos_open() failed; NULL: nobody asks */
+	size_t why_size;
 };
 
-/* Makes a handle; talks to nobody yet. Errors: BAD_ENDPOINT, NO_MEMORY, SYSTEM. */
+/* Makes a handle; talks to nobody yet. Errors: BAD_ENDPOINT, BAD_CERTIFICATE, NO_MEMORY, SYSTEM. */
 int kudos_open(kudos **handle, const struct kudos_options *options);
 
 /* Closes the session at the server (waiting up to one second for it) and frees the handle; *handle becomes
@@ -165,11 +172,20 @@ struct kudos_status {
 /* Asks the leader (or the server the handle is pointed at). *status is to be freed with free(). */
 int kudos_status(kudos *handle, struct kudos_status **status);
 
-/* Removes a member that will not come back, by name or node id (16 hex digits). UNKNOWN_NODE. */
+/* Removes a member that will not come back, by name or node id (16 hex digits). UNKNOWN_NODE; FORBIDDEN when
+ * the handle's key is not an operator's. */
 int kudos_forget(kudos *handle, const char *node);
 
 /* "s2 (tcp://…)": the server the handle uses now; "" when none. Valid until the handle's next call. */
 const char *kudos_server(const kudos *handle);
+
+/* Makes a pair of CURVE keys in the ZeroMQ certificate format: `file` with the public one, for trust folders,
+ * and `file`_secret with both, which nobody else can read. role: "server", "client" or "operator"; name says
+ * whose it is (up to 63 printable ASCII characters without spaces; NULL: the role). replace: also when
+ * they exist. public_key (may be NULL) receives 41 bytes: the key as text. why (why_size bytes) is told why
+ * it failed. BAD_CERTIFICATE (role or name), NO_MEMORY, SYSTEM. */
+int kudos_keygen(const char *file, const char *role, const char *name, bool replace, char *public_key,
+		 char *why, size_t why_size);
 
 #ifdef __GNUC__
 #pragma GCC visibility pop

@@ -44,6 +44,15 @@ void flags_env_bool(bool *value, const char *variable)
 	*value = *value || (found && *found && strcmp(found, "0") != 0);
 }
 
+void flags_check_keys(struct argp_state *state, const char **key, const char **trust)
+{
+	flags_env_string(key, "KUDOS_KEY");
+	flags_env_string(trust, "KUDOS_TRUST");
+	if (!*key != !*trust)
+		argp_error(state, "--key and --trust go together: %s (%s) is missing",
+			   *key ? "--trust" : "--key", *key ? "KUDOS_TRUST" : "KUDOS_KEY");
+}
+
 void flags_check_address(struct argp_state *state, const char *address, bool insecure)
 {
 	struct in_addr in;
@@ -53,7 +62,8 @@ void flags_check_address(struct argp_state *state, const char *address, bool ins
 		argp_error(
 		    state,
 		    "--bind %s: refused, because whoever reaches that address may like and forget; bind to "
-		    "127.0.0.1, or add --insecure if the network keeps others away",
+		    "127.0.0.1, give --key and --trust (see kudos keygen), or add --insecure if the network "
+		    "keeps others away",
 		    address);
 }
 

@@ -16,7 +16,10 @@ void flags_env_string(const char **value, const char *variable);
 void flags_env_port(struct argp_state *state, int *port, const char *variable);
 void flags_env_bool(bool *value, const char *variable); /* set, not empty and not "0" */
 
-/* An IPv4 address to bind to; outside 127.0.0.0/8 only with `insecure`. */
+/* --key and --trust, of which there are both or none, with their environment variables. */
+void flags_check_keys(struct argp_state *state, const char **key, const char **trust);
+
+/* An IPv4 address to bind to; outside 127.0.0.0/8 only with `insecure`, or with keys. */
 void flags_check_address(struct argp_state *state, const char *address, bool insecure);
 
 /* argp_parse() with usage errors ending in status 2; version is what --version prints. */

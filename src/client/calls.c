@@ -17,6 +17,13 @@ static void name_leaders(const struct kudos *k, char *out, size_t room)
 		used += (size_t)snprintf(out + used, room - used, "%s%s", i ? ", " : "", k->leaders[i]);
 }
 
+/* Silence is also how keys that do not fit show: nothing is answered to a stranger, not even a refusal. */
+static const char *key_hint(const struct kudos *k)
+{
+	return k->security ? "; this key must be in the trust folder there, and the key there in this one"
+			   : "; a cluster that was started with --key answers only to --key and --trust";
+}
+
 /* Says why nothing came in time, and what to do about it. */
 static int explain(struct kudos *k, int64_t since)
 {
@@ -28,13 +35,13 @@ static int explain(struct kudos *k, int64_t since)
 	name_leaders(k, leaders, sizeof leaders);
 	switch (error) {
 	case KUDOS_NO_LEADER:
-		return handle_fail(k, error,
-				   "%s: no leader answered within %g s: start kudos-leader or give --leader",
-				   leaders, seconds);
+		return handle_fail(
+		    k, error, "%s: no leader answered within %g s: start kudos-leader or give --leader%s",
+		    leaders, seconds, key_hint(k));
 	case KUDOS_NO_SERVER:
 		if (k->server)
 			return handle_fail(k, error, "%s: no server answered within %g s%s%s", k->server,
-					   seconds, *told ? ": " : "", told);
+					   seconds, *told ? ": " : "", *told ? told : key_hint(k));
 		return handle_fail(k, error, "%s: the leader knows no server that is up: start kudos-server",
 				   leaders);
 	case KUDOS_BAD_VERSION:

@@ -21,7 +21,8 @@ struct answer {
 struct kudos {
 	struct agent *agent;
 	void *context;
-	bool shares_context;
+	struct security *security; /* NULL: without CURVE */
+	bool shares_context;	   /* and the security with it */
 	int epoll_fd;
 	int64_t now; /* of the last pass */
 	int64_t timeout;

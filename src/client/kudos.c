@@ -53,7 +53,8 @@ static void on_send_leader(void *arg, size_t index, const void *data, size_t siz
 	struct kudos *k = arg;
 	struct link *l = &k->leader_links[index];
 	if (!l->socket)
-		note_failure(k, link_open(l, SOCKET_DEALER, k->leaders[index], k->context, k->epoll_fd));
+		note_failure(
+		    k, link_open(l, SOCKET_DEALER, k->leaders[index], k->context, k->security, k->epoll_fd));
 	note_failure(k, link_send(l, data, size, LEADER_KEEP));
 }
 
@@ -70,7 +71,8 @@ static void on_use_server(void *arg, const char *endpoint)
 	struct kudos *k = arg;
 	link_close(&k->server_link, k->epoll_fd);
 	if (*endpoint)
-		note_failure(k, link_open(&k->server_link, SOCKET_DEALER, endpoint, k->context, k->epoll_fd));
+		note_failure(k, link_open(&k->server_link, SOCKET_DEALER, endpoint, k->context, k->security,
+					  k->epoll_fd));
 }
 
 static void on_use_notify(void *arg, const char *endpoint)
@@ -78,7 +80,8 @@ static void on_use_notify(void *arg, const char *endpoint)
 	struct kudos *k = arg;
 	link_close(&k->notify_link, k->epoll_fd);
 	if (*endpoint)
-		note_failure(k, link_open(&k->notify_link, SOCKET_SUB, endpoint, k->context, k->epoll_fd));
+		note_failure(k, link_open(&k->notify_link, SOCKET_SUB, endpoint, k->context, k->security,
+					  k->epoll_fd));
 }
 
 static void on_watch(void *arg, const char *key)
@@ -172,9 +175,22 @@ static int take_endpoints(struct kudos *k, const struct kudos_options *o)
 	return 0;
 }
 
+/* One folder read for all that share: there may be thousands. */
+static int take_keys(struct kudos *k, const struct kudos_options *o)
+{
+	char why[512] = "";
+	if (o->share) {
+		k->security = o->share->security;
+		return 0;
+	}
+	int r = security_open(&k->security, o->key_file, o->trust_dir, false, why, sizeof why);
+	if (o->why && o->why_size > 0)
+		snprintf(o->why, o->why_size, "%s", why);
+	return r == -ENOMEM ? KUDOS_NO_MEMORY : r ? KUDOS_BAD_CERTIFICATE : 0;
+}
+
 static int make_context(struct kudos *k, kudos *share)
 {
-	k->shares_context = share != NULL;
 	k->context = share ? share->context : zmq_ctx_new();
 	if (!k->context)
 		return KUDOS_SYSTEM;
@@ -222,6 +238,8 @@ static void handle_free(struct kudos *k)
 		link_close(&k->notify_link, k->epoll_fd);
 		close(k->epoll_fd);
 	}
+	if (!k->shares_context)
+		security_close(k->security);
 	if (k->context && !k->shares_context)
 		zmq_ctx_term(k->context);
 	free(k->endpoints);
@@ -243,6 +261,9 @@ int kudos_open(kudos **handle, const struct kudos_options *options)
 	k->sends_at_once = o->linger_us < 0;
 	k->now = clock_now();
 	int r = take_endpoints(k, o);
+	k->shares_context = o->share != NULL;
+	if (r == 0)
+		r = take_keys(k, o);
 	if (r == 0)
 		r = make_context(k, o->share);
 	if (r == 0)

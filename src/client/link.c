@@ -6,7 +6,8 @@
 
 #include "kudos.h"
 
-int link_open(struct link *l, enum socket_kind kind, const char *endpoint, void *context, int epoll_fd)
+int link_open(struct link *l, enum socket_kind kind, const char *endpoint, void *context,
+	      const struct security *security, int epoll_fd)
 {
 	void *socket = socket_new(context, kind);
 	if (!socket)
@@ -19,6 +20,8 @@ int link_open(struct link *l, enum socket_kind kind, const char *endpoint, void 
 			zmq_getsockopt(socket, ZMQ_FD, &fd, &size) == 0
 		    ? 0
 		    : -errno;
+	if (r == 0)
+		r = security_connect(security, socket);
 	if (r == 0)
 		r = socket_connect(socket, endpoint);
 	struct epoll_event event = {.events = EPOLLIN};

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "base/bytes.h"
+#include "net/security.h"
 #include "net/socket.h"
 
 struct link {
@@ -17,8 +18,10 @@ struct link {
 	size_t waiting_count;
 };
 
-/* Opens and adds to the epoll set. KUDOS_BAD_ENDPOINT or a negative errno; the link is closed then. */
-int link_open(struct link *l, enum socket_kind kind, const char *endpoint, void *context, int epoll_fd);
+/* Opens and adds to the epoll set. security: NULL for none. KUDOS_BAD_ENDPOINT or a negative errno; the link
+ * is closed then. */
+int link_open(struct link *l, enum socket_kind kind, const char *endpoint, void *context,
+	      const struct security *security, int epoll_fd);
 /* Drops everything that was not sent yet. Takes a closed one. */
 void link_close(struct link *l, int epoll_fd);
 

@@ -16,6 +16,7 @@
 struct request {
 	struct desk *desk;
 	int64_t now;
+	enum role role;
 	const uint8_t *id;
 	size_t id_size;
 	struct connection *from; /* NULL before its hello */
@@ -104,6 +105,8 @@ static int on_hello(const struct request *rq)
 		    (unsigned long long)m->hello.version, desk->own_endpoint, KUDOS_VERSION,
 		    PROTOCOL_VERSION);
 	}
+	if (m->hello.is_server && rq->role < ROLE_SERVER)
+		return refuse_malformed(rq, KUDOS_FORBIDDEN, "hello: this key is not a server's");
 	if (m->hello.is_server != (m->hello.node.id != 0))
 		return refuse_malformed(rq, KUDOS_PROTOCOL,
 					"hello: a server has a node id, a client has none");
@@ -245,12 +248,12 @@ static int on_forget(const struct request *rq)
 
 static const struct {
 	int (*handle)(const struct request *rq);
-	bool of_servers; /* only they may send it */
+	enum role least; /* that may send it; ROLE_SERVER: and who said hello as a server */
 } handlers[MESSAGE_TYPE_COUNT] = {
-    [MESSAGE_HELLO] = {on_hello, false},    [MESSAGE_PING] = {on_ping, false},
-    [MESSAGE_MEMBERS] = {on_members, true}, [MESSAGE_HEARTBEAT] = {on_heartbeat, true},
-    [MESSAGE_ASSIGN] = {on_assign, false},  [MESSAGE_STATUS] = {on_status, false},
-    [MESSAGE_FORGET] = {on_forget, false},
+    [MESSAGE_HELLO] = {on_hello, ROLE_CLIENT},	   [MESSAGE_PING] = {on_ping, ROLE_CLIENT},
+    [MESSAGE_MEMBERS] = {on_members, ROLE_SERVER}, [MESSAGE_HEARTBEAT] = {on_heartbeat, ROLE_SERVER},
+    [MESSAGE_ASSIGN] = {on_assign, ROLE_CLIENT},   [MESSAGE_STATUS] = {on_status, ROLE_CLIENT},
+    [MESSAGE_FORGET] = {on_forget, ROLE_OPERATOR},
 };
 
 /* --- receiving --- */
@@ -269,7 +272,13 @@ static bool admit(const struct request *rq, enum message_type type, int *result)
 				       PROTOCOL_VERSION, message_type_name(type));
 		return false;
 	}
-	if (handlers[type].of_servers && rq->from->node.id == 0) {
+	if (rq->role < handlers[type].least) {
+		snprintf(what, sizeof what, "a key with the role %s may not send \"%s\"", role_name(rq->role),
+			 message_type_name(type));
+		*result = refuse_malformed(rq, KUDOS_FORBIDDEN, what);
+		return false;
+	}
+	if (handlers[type].least == ROLE_SERVER && rq->from->node.id == 0) {
 		snprintf(what, sizeof what, "only a server may send \"%s\"", message_type_name(type));
 		*result = refuse_malformed(rq, KUDOS_PROTOCOL, what);
 		return false;
@@ -277,18 +286,22 @@ static bool admit(const struct request *rq, enum message_type type, int *result)
 	return true;
 }
 
-int desk_receive(struct desk *desk, int64_t now, const uint8_t *id, size_t id_size, const void *data,
-		 size_t size)
+int desk_receive(struct desk *desk, int64_t now, enum role role, const uint8_t *id, size_t id_size,
+		 const void *data, size_t size)
 {
-	struct request rq = {.desk = desk, .now = now, .id = id, .id_size = id_size};
+	struct request rq = {.desk = desk, .now = now, .role = role, .id = id, .id_size = id_size};
 	struct message message;
 	enum message_type type;
 	int result;
 
+	if (role == ROLE_NONE)
+		return 0; /* its key was taken back */
 	rq.from = connections_find(&desk->connections, id, id_size);
 	if (rq.from)
 		connections_touch(&desk->connections, rq.from, now);
 	int r = message_peek(data, size, &type);
+	if (r == 0 && role < handlers[type].least)
+		rq.request_id = message_request_id(data, size);
 	if (r == 0 && !admit(&rq, type, &result))
 		return result;
 	if (r == 0)

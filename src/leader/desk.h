@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "core/directory.h"
 #include "net/connections.h"
+#include "net/role.h"
 
 #define DESK_CONNECTIONS 65536	    /* known at once; beyond that the one idle for longest goes */
 #define DESK_IDLE (60 * SECOND)	    /* a connection that was silent for so long is forgotten */
@@ -39,10 +40,10 @@ int desk_init(struct desk *desk, uint64_t incarnation, const char *own_endpoint,
 	      void *arg);
 void desk_deinit(struct desk *desk);
 
-/* One message from a connection with this identity (1..255 bytes). 0, or -ENOMEM or what send returned
- * below 0: this message was lost, the desk is whole. */
-int desk_receive(struct desk *desk, int64_t now, const uint8_t *id, size_t id_size, const void *data,
-		 size_t size);
+/* One message from a connection with this identity (1..255 bytes), whose key has this role. 0, or -ENOMEM or
+ * what send returned below 0: this message was lost, the desk is whole. */
+int desk_receive(struct desk *desk, int64_t now, enum role role, const uint8_t *id, size_t id_size,
+		 const void *data, size_t size);
 
 /* What is due: membership pushes, servers that fell silent, idle connections. Call it after a run of
  * desk_receive() (several registrations then need one push) and at the deadline. */

@@ -13,12 +13,14 @@
 #include "leader/desk.h"
 #include "leader/options.h"
 #include "net/reactor.h"
+#include "net/security.h"
 #include "net/socket.h"
 
 struct leader {
 	void *context;
 	void *socket;
 	struct reactor *reactor;
+	struct security *security; /* NULL: without CURVE */
 	struct desk desk;
 	char endpoint[LIMIT_ENDPOINT + 1];
 	int64_t complain_after; /* the next log line about a message that was lost to an error */
@@ -49,8 +51,9 @@ static bool on_readable(void *arg)
 		if (r == 0)
 			return false;
 		if (r == 1) {
-			r = desk_receive(&leader->desk, now, packet.head, packet.head_size, packet.body,
-					 packet.body_size);
+			r = desk_receive(&leader->desk, now,
+					 security_role(leader->security, &packet.frames[1]), packet.head,
+					 packet.head_size, packet.body, packet.body_size);
 			packet_deinit(&packet);
 		}
 		if (r < 0)
@@ -75,6 +78,15 @@ static int listen_on(struct leader *leader, const char *address, int port)
 	return r;
 }
 
+static int open_security(struct leader *leader, const struct options *o)
+{
+	char why[512] = "";
+	int r = security_open(&leader->security, o->key, o->trust, true, why, sizeof why);
+	if (r != 0)
+		log_error("cannot start: %s", *why ? why : strerror(-r));
+	return r > 0 ? -EINVAL : r;
+}
+
 static int leader_init(struct leader *leader, const struct options *o)
 {
 	*leader = (struct leader){0};
@@ -84,11 +96,16 @@ static int leader_init(struct leader *leader, const struct options *o)
 		log_error("cannot start: %s", strerror(-r));
 		return r;
 	}
+	r = open_security(leader, o);
+	if (r < 0)
+		return r;
 	/* The reactor first: it blocks the signals, and the context starts threads. */
 	leader->reactor = reactor_new();
 	leader->context = leader->reactor ? zmq_ctx_new() : NULL;
 	leader->socket = leader->context ? socket_new(leader->context, SOCKET_ROUTER) : NULL;
-	if (!leader->socket || reactor_add_socket(leader->reactor, leader->socket, on_readable, leader) < 0) {
+	if (!leader->socket || security_guard(leader->security, leader->context, leader->reactor) < 0 ||
+	    security_listen(leader->security, leader->socket) < 0 ||
+	    reactor_add_socket(leader->reactor, leader->socket, on_readable, leader) < 0) {
 		r = errno ? -errno : -ENOMEM;
 		log_error("cannot start: %s", zmq_strerror(-r));
 		return r;
@@ -99,17 +116,27 @@ static int leader_init(struct leader *leader, const struct options *o)
 static void leader_deinit(struct leader *leader)
 {
 	socket_free(&leader->socket);
+	security_close(leader->security);
 	if (leader->context)
 		zmq_ctx_term(leader->context);
 	reactor_free(leader->reactor);
 	desk_deinit(&leader->desk);
 }
 
+static int64_t deadline(const struct leader *leader)
+{
+	int64_t desk = desk_deadline(&leader->desk), security = security_deadline(leader->security);
+	return desk < security ? desk : security;
+}
+
 static int run(struct leader *leader)
 {
 	int r;
-	while ((r = reactor_pass(leader->reactor, desk_deadline(&leader->desk))) == 0)
-		desk_tick(&leader->desk, clock_now());
+	while ((r = reactor_pass(leader->reactor, deadline(leader))) == 0) {
+		int64_t now = clock_now();
+		security_tick(leader->security, now);
+		desk_tick(&leader->desk, now);
+	}
 	return r;
 }
 

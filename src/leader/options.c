@@ -3,14 +3,19 @@
 #include "base/flags.h"
 #include "kudos.h"
 
-enum flag { FLAG_PORT = 'p', FLAG_DEBUG = 'd', FLAG_BIND = 256, FLAG_INSECURE };
+enum flag { FLAG_PORT = 'p', FLAG_DEBUG = 'd', FLAG_BIND = 256, FLAG_INSECURE, FLAG_KEY, FLAG_TRUST };
 
 static const struct argp_option flags[] = {
     {"port", FLAG_PORT, "PORT", 0, "Port to listen on (KUDOS_LEADER_PORT; 5001)", 0},
     {"bind", FLAG_BIND, "ADDR", 0, "IPv4 address to listen on (KUDOS_LEADER_BIND; 127.0.0.1)", 0},
     {"debug", FLAG_DEBUG, NULL, 0, "Log more (KUDOS_DEBUG)", 0},
+    {"key", FLAG_KEY, "FILE", 0,
+     "The cluster's secret key, made by kudos keygen: only with CURVE (KUDOS_KEY)", 0},
+    {"trust", FLAG_TRUST, "DIR", 0, "Folder with the certificates of all who may come in (KUDOS_TRUST)", 0},
     {"insecure", FLAG_INSECURE, NULL, 0,
-     "Allow an address outside 127.0.0.0/8: whoever reaches it may like and forget (KUDOS_INSECURE)", 0},
+     "Allow an address outside 127.0.0.0/8 without --key: whoever reaches it may like and forget "
+     "(KUDOS_INSECURE)",
+     0},
     {0},
 };
 
@@ -23,7 +28,8 @@ static void complete(struct argp_state *state, struct options *o)
 	flags_env_bool(&o->insecure, "KUDOS_INSECURE");
 	o->port = o->port ? o->port : 5001;
 	o->address = o->address ? o->address : "127.0.0.1";
-	flags_check_address(state, o->address, o->insecure);
+	flags_check_keys(state, &o->key, &o->trust);
+	flags_check_address(state, o->address, o->insecure || o->key);
 }
 
 static error_t parse_flag(int key, char *arg, struct argp_state *state)
@@ -38,6 +44,12 @@ static error_t parse_flag(int key, char *arg, struct argp_state *state)
 		return 0;
 	case FLAG_DEBUG:
 		o->debug = true;
+		return 0;
+	case FLAG_KEY:
+		o->key = arg;
+		return 0;
+	case FLAG_TRUST:
+		o->trust = arg;
 		return 0;
 	case FLAG_INSECURE:
 		o->insecure = true;

@@ -7,6 +7,7 @@
 struct options {
 	const char *address; /* IPv4, to bind to */
 	int port;
+	const char *key, *trust; /* CURVE: files; both NULL: without */
 	bool debug;
 	bool insecure;
 };

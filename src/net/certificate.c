@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,23 +14,6 @@
 #include "kudos.h"
 
 #define PATH_ROOM 4096
-
-static const char *const roles[] = {
-    [ROLE_CLIENT] = "client", [ROLE_OPERATOR] = "operator", [ROLE_SERVER] = "server"};
-
-const char *role_name(enum role role)
-{
-	return role >= ROLE_CLIENT && role <= ROLE_SERVER ? roles[role] : "none";
-}
-
-enum role role_named(const char *name)
-{
-	for (enum role role = ROLE_CLIENT; role <= ROLE_SERVER; role++) {
-		if (strcmp(name, roles[role]) == 0)
-			return role;
-	}
-	return ROLE_NONE;
-}
 
 __attribute__((format(printf, 4, 5))) static int fail(char *why, size_t size, int error, const char *format,
 						      ...)

@@ -35,7 +35,4 @@ int certificate_make(struct certificate *c, enum role role, const char *name);
  * 0; -EEXIST when there is one and it is not to be replaced; other negative errno. why as above. */
 int certificate_write(const struct certificate *c, const char *path, bool replace, char *why, size_t size);
 
-const char *role_name(enum role role);
-enum role role_named(const char *name); /* ROLE_NONE: it is none of the three */
-
 #endif

@@ -11,4 +11,7 @@ enum role {
 	ROLE_ANY,      /* no CURVE: whoever can connect may do everything */
 };
 
+const char *role_name(enum role role);	/* "none" for those that no certificate has */
+enum role role_named(const char *name); /* ROLE_NONE: it is none of the three */
+
 #endif

@@ -20,6 +20,7 @@
 #include "base/map.h"
 #include "core/replica.h"
 #include "net/connections.h"
+#include "net/role.h"
 #include "store/store.h"
 #include "wire/message.h"
 
@@ -67,6 +68,7 @@ struct watched {
 	char key[LIMIT_KEY + 1];
 	size_t size;
 	int64_t told;
+	unsigned subscribers;
 };
 
 /* A snapshot that this server gives: one reader's place in the newest checkpoint. */
@@ -142,13 +144,18 @@ int host_open(struct host **host, const struct host_config *config, struct store
 	      const struct host_io *io, int64_t now, char *error, size_t error_size);
 void host_close(struct host **host);
 
-int host_receive_client(struct host *h, int64_t now, const uint8_t *id, size_t id_size, const void *data,
-			size_t size);
+/* role: what the sender may do (net/role.h). */
+int host_receive_client(struct host *h, int64_t now, enum role role, const uint8_t *id, size_t id_size,
+			const void *data, size_t size);
 int host_receive_peer(struct host *h, int64_t now, struct node peer, const void *data, size_t size);
 int host_receive_leader(struct host *h, int64_t now, size_t leader, const void *data, size_t size);
 int host_receive_published(struct host *h, int64_t now, const void *data, size_t size);
 /* A subscription message of the notify port: 1 or 0, then the topic. */
 int host_receive_subscription(struct host *h, const uint8_t *data, size_t size);
+/* Whether one of that role may have the topic of such a message: records and vectors are for servers, a
+ * watched key for everybody, and nothing for one without a role. To end a subscription is always allowed. */
+bool host_may_subscribe(enum role role, const uint8_t *data, size_t size);
+void host_unwatch_all(struct host *h); /* the notify port starts afresh: nobody is subscribed */
 
 /* Stops in order: no new clients or batches, those that are there are told to move, the leaders to send
  * nobody. */

@@ -19,6 +19,8 @@ enum flag {
 	FLAG_ACK_PEERS,
 	FLAG_MEMORY_ONLY,
 	FLAG_INSECURE,
+	FLAG_KEY,
+	FLAG_TRUST,
 };
 
 static const struct argp_option flags[] = {
@@ -39,8 +41,13 @@ static const struct argp_option flags[] = {
     {"memory-only", FLAG_MEMORY_ONLY, NULL, 0,
      "Keep nothing on disk, --data or not: what only this server had is lost with it (KUDOS_MEMORY_ONLY)", 0},
     {"debug", FLAG_DEBUG, NULL, 0, "Log more (KUDOS_DEBUG)", 0},
+    {"key", FLAG_KEY, "FILE", 0,
+     "The cluster's secret key, made by kudos keygen: only with CURVE (KUDOS_KEY)", 0},
+    {"trust", FLAG_TRUST, "DIR", 0, "Folder with the certificates of all who may come in (KUDOS_TRUST)", 0},
     {"insecure", FLAG_INSECURE, NULL, 0,
-     "Allow an address outside 127.0.0.0/8: whoever reaches it may like and forget (KUDOS_INSECURE)", 0},
+     "Allow an address outside 127.0.0.0/8 without --key: whoever reaches it may like and forget "
+     "(KUDOS_INSECURE)",
+     0},
     {0},
 };
 
@@ -75,7 +82,8 @@ static bool word(const char *text, size_t limit)
 
 static void check(struct argp_state *state, struct options *o)
 {
-	flags_check_address(state, o->address, o->insecure);
+	flags_check_keys(state, &o->key, &o->trust);
+	flags_check_address(state, o->address, o->insecure || o->key);
 	if (!o->advertise && strcmp(o->address, "0.0.0.0") == 0)
 		argp_error(state,
 			   "--bind 0.0.0.0: say with --advertise at which address others reach this server");
@@ -144,6 +152,12 @@ static error_t parse_flag(int key, char *arg, struct argp_state *state)
 		return 0;
 	case FLAG_DEBUG:
 		o->debug = true;
+		return 0;
+	case FLAG_KEY:
+		o->key = arg;
+		return 0;
+	case FLAG_TRUST:
+		o->trust = arg;
 		return 0;
 	case FLAG_INSECURE:
 		o->insecure = true;

@@ -15,6 +15,7 @@ struct options {
 	const char *data;	      /* NULL: in the user's state folder, by name */
 	const char *name;	      /* NULL: server-PORT */
 	int client_port, notify_port; /* 0: the first free one */
+	const char *key, *trust;      /* CURVE: files; both NULL: without */
 	unsigned ack_peers;
 	bool ack_peers_given;
 	bool memory_only, debug, insecure;

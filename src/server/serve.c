@@ -58,9 +58,15 @@ static bool node_forgotten(const struct host *h, struct node node)
 	return m && m->forgotten;
 }
 
-static int on_hello(struct host *h, int64_t now, const uint8_t *id, size_t id_size, const struct message *m)
+static int on_hello(struct host *h, int64_t now, enum role role, const uint8_t *id, size_t id_size,
+		    const struct message *m)
 {
 	char text[LIMIT_TEXT];
+	if (m->hello.is_server && role < ROLE_SERVER) {
+		host_malformed(h, now, "a client", KUDOS_FORBIDDEN);
+		turn_away(h, id, id_size, KUDOS_FORBIDDEN, kudos_error_text(KUDOS_FORBIDDEN));
+		return 0;
+	}
 	if (m->hello.version != PROTOCOL_VERSION) {
 		snprintf(
 		    text, sizeof text,
@@ -356,21 +362,28 @@ static int on_members(const struct request *rq)
 
 static const struct {
 	int (*handle)(const struct request *rq);
-	bool of_servers;
+	enum role least;
 } handlers[MESSAGE_TYPE_COUNT] = {
-    [MESSAGE_CLOSE] = {on_close, false},    [MESSAGE_PING] = {on_ping, false},
-    [MESSAGE_STATUS] = {on_status, false},  [MESSAGE_FORGET] = {on_forget, false},
-    [MESSAGE_FETCH] = {on_fetch, true},	    [MESSAGE_SNAPSHOT] = {on_snapshot, true},
-    [MESSAGE_MEMBERS] = {on_members, true},
+    [MESSAGE_CLOSE] = {on_close, ROLE_CLIENT},	   [MESSAGE_PING] = {on_ping, ROLE_CLIENT},
+    [MESSAGE_STATUS] = {on_status, ROLE_CLIENT},   [MESSAGE_FORGET] = {on_forget, ROLE_OPERATOR},
+    [MESSAGE_FETCH] = {on_fetch, ROLE_SERVER},	   [MESSAGE_SNAPSHOT] = {on_snapshot, ROLE_SERVER},
+    [MESSAGE_MEMBERS] = {on_members, ROLE_SERVER},
 };
 
-static int dispatch(struct host *h, int64_t now, struct connection *from, const struct message *m,
-		    const void *data, size_t size)
+static int dispatch(struct host *h, int64_t now, enum role role, struct connection *from,
+		    const struct message *m, const void *data, size_t size)
 {
 	struct request rq = {h, now, from, m};
 	if (m->type == MESSAGE_COUNT)
 		return on_count(&rq, data, size);
-	if (!handlers[m->type].handle || (handlers[m->type].of_servers && from->node.id == 0)) {
+	if (role < handlers[m->type].least) {
+		host_malformed(h, now, "a client", KUDOS_FORBIDDEN);
+		host_answer_error(h, from->handle, message_request_id(data, size), KUDOS_FORBIDDEN,
+				  "a key with the role %s may not send \"%s\"", role_name(role),
+				  message_type_name(m->type));
+		return 0;
+	}
+	if (!handlers[m->type].handle || (handlers[m->type].least == ROLE_SERVER && from->node.id == 0)) {
 		host_malformed(h, now, "a client", KUDOS_PROTOCOL);
 		host_answer_error(h, from->handle, 0, KUDOS_PROTOCOL, "a server takes no \"%s\" from you",
 				  message_type_name(m->type));
@@ -384,10 +397,12 @@ static int dispatch(struct host *h, int64_t now, struct connection *from, const 
 	return handlers[m->type].handle(&rq);
 }
 
-int host_receive_client(struct host *h, int64_t now, const uint8_t *id, size_t id_size, const void *data,
-			size_t size)
+int host_receive_client(struct host *h, int64_t now, enum role role, const uint8_t *id, size_t id_size,
+			const void *data, size_t size)
 {
 	enum message_type type;
+	if (role == ROLE_NONE)
+		return 0; /* its key was taken back */
 	struct connection *from = connections_find(&h->connections, id, id_size);
 	if (from)
 		connections_touch(&h->connections, from, now);
@@ -412,8 +427,8 @@ int host_receive_client(struct host *h, int64_t now, const uint8_t *id, size_t i
 			turn_away(h, id, id_size, e, kudos_error_text(e));
 		return 0;
 	}
-	e = m.type == MESSAGE_HELLO ? on_hello(h, now, id, id_size, &m)
-				    : dispatch(h, now, from, &m, data, size);
+	e = m.type == MESSAGE_HELLO ? on_hello(h, now, role, id, id_size, &m)
+				    : dispatch(h, now, role, from, &m, data, size);
 	message_deinit(&m);
 	return e;
 }

@@ -12,11 +12,13 @@
 #include "base/random.h"
 #include "kudos.h"
 #include "net/reactor.h"
+#include "net/security.h"
 #include "net/socket.h"
 
 #define FIRST_PORT 5100
 #define DRAIN_MIN (200 * MS)
 #define DRAIN_MAX (3500 * MS)
+#define RENEW_INTERVAL (5 * MS)
 
 /* Connections to another member. */
 struct link {
@@ -34,9 +36,12 @@ struct leader {
 };
 
 struct server {
+	const struct options *options; /* by reference */
 	void *context;
 	struct reactor *reactor;
-	void *router, *xpub, *sub;
+	struct security *security; /* NULL: without CURVE */
+	void *router, *xpub, *sub; /* xpub: NULL while it is being replaced */
+	int notify_port;
 	struct link **links; /* owned */
 	size_t link_count;
 	struct leader leaders[HOST_LEADERS];
@@ -80,7 +85,8 @@ static void send_to_leader(void *arg, size_t leader, const void *data, size_t si
 static void publish(void *arg, const void *topic, size_t topic_size, const void *data, size_t size)
 {
 	struct server *s = arg;
-	socket_send(s->xpub, topic, topic_size, data, size);
+	if (s->xpub)
+		socket_send(s->xpub, topic, topic_size, data, size);
 }
 
 /* ---- in ---- */
@@ -106,7 +112,8 @@ static bool drain(struct server *s, void *socket, enum socket_kind kind,
 static int from_client(struct server *s, void *arg, int64_t now, const struct packet *p)
 {
 	(void)arg;
-	return host_receive_client(s->host, now, p->head, p->head_size, p->body, p->body_size);
+	return host_receive_client(s->host, now, security_role(s->security, &p->frames[1]), p->head,
+				   p->head_size, p->body, p->body_size);
 }
 
 static bool on_router(void *arg)
@@ -131,6 +138,9 @@ static int from_subscriber(struct server *s, void *arg, int64_t now, const struc
 {
 	(void)arg;
 	(void)now;
+	if (!host_may_subscribe(security_role(s->security, &p->frames[0]), p->body, p->body_size))
+		return 0;
+	socket_admit(s->xpub, p);
 	return host_receive_subscription(s->host, p->body, p->body_size);
 }
 
@@ -186,7 +196,8 @@ static struct link *link_new(struct server *s, const struct member *m)
 	memcpy(link->client_endpoint, m->client_endpoint, sizeof link->client_endpoint);
 	memcpy(link->notify_endpoint, m->notify_endpoint, sizeof link->notify_endpoint);
 	link->dealer = socket_new(s->context, SOCKET_DEALER);
-	if (!link->dealer || socket_connect(link->dealer, m->client_endpoint) != 0 ||
+	if (!link->dealer || security_connect(s->security, link->dealer) < 0 ||
+	    socket_connect(link->dealer, m->client_endpoint) != 0 ||
 	    socket_connect(s->sub, m->notify_endpoint) != 0 ||
 	    reactor_add_socket(s->reactor, link->dealer, on_link, link) < 0) {
 		log_warn("cannot connect to %s (%s, %s): %s", m->name, m->client_endpoint, m->notify_endpoint,
@@ -316,8 +327,34 @@ static int open_host(struct server *s, const struct options *o, int client_port,
 	return e;
 }
 
+static int open_security(struct server *s, const struct options *o)
+{
+	char why[512] = "";
+	int e = security_open(&s->security, o->key, o->trust, true, why, sizeof why);
+	if (e != 0)
+		log_error("cannot use the keys: %s", *why ? why : strerror(-e));
+	return e > 0 ? -EINVAL : e;
+}
+
+static int open_leaders(struct server *s, const struct options *o)
+{
+	for (size_t i = 0; i < o->leader_count; i++) {
+		struct leader *leader = &s->leaders[i];
+		*leader = (struct leader){s, i, socket_new(s->context, SOCKET_DEALER)};
+		if (!leader->dealer || security_connect(s->security, leader->dealer) < 0 ||
+		    socket_connect(leader->dealer, o->leader[i]) != 0 ||
+		    reactor_add_socket(s->reactor, leader->dealer, on_leader, leader) < 0)
+			return -errno;
+		s->leader_count++;
+	}
+	return 0;
+}
+
 static int open_sockets(struct server *s, const struct options *o)
 {
+	int e = open_security(s, o);
+	if (e < 0)
+		return e;
 	s->reactor =
 	    reactor_new(); /* the reactor first: it blocks the signals, and the context starts threads */
 	s->context = s->reactor ? zmq_ctx_new() : NULL;
@@ -327,18 +364,14 @@ static int open_sockets(struct server *s, const struct options *o)
 	s->router = socket_new(s->context, SOCKET_ROUTER);
 	s->xpub = socket_new(s->context, SOCKET_XPUB);
 	s->sub = socket_new(s->context, SOCKET_SUB);
-	if (!s->router || !s->xpub || !s->sub || socket_subscribe(s->sub, "r", 1) < 0 ||
+	if (!s->router || !s->xpub || !s->sub || security_guard(s->security, s->context, s->reactor) < 0 ||
+	    security_listen(s->security, s->router) < 0 || security_listen(s->security, s->xpub) < 0 ||
+	    security_connect(s->security, s->sub) < 0 || socket_subscribe(s->sub, "r", 1) < 0 ||
 	    socket_subscribe(s->sub, "v", 1) < 0)
 		return -errno;
-	for (size_t i = 0; i < o->leader_count; i++) {
-		struct leader *leader = &s->leaders[i];
-		*leader = (struct leader){s, i, socket_new(s->context, SOCKET_DEALER)};
-		if (!leader->dealer || socket_connect(leader->dealer, o->leader[i]) != 0 ||
-		    reactor_add_socket(s->reactor, leader->dealer, on_leader, leader) < 0)
-			return -errno;
-		s->leader_count++;
-	}
-	int e = reactor_add_socket(s->reactor, s->sub, on_sub, s);
+	e = open_leaders(s, o);
+	if (e == 0)
+		e = reactor_add_socket(s->reactor, s->sub, on_sub, s);
 	if (e == 0)
 		e = reactor_add_socket(s->reactor, s->router, on_router, s);
 	return e == 0 ? reactor_add_socket(s->reactor, s->xpub, on_xpub, s) : e;
@@ -346,22 +379,25 @@ static int open_sockets(struct server *s, const struct options *o)
 
 struct server *server_new(const struct options *o)
 {
-	int client_port = 0, notify_port = 0;
+	int client_port = 0;
 	struct server *s = calloc(1, sizeof *s);
+	if (s)
+		s->options = o;
 	int e = s ? open_sockets(s, o) : -ENOMEM;
 	if (e < 0)
 		log_error("cannot start: %s", zmq_strerror(-e));
 	if (e == 0)
 		e = bind_port(s, s->router, o, "--client-port", o->client_port, FIRST_PORT, &client_port);
 	if (e == 0)
-		e = bind_port(s, s->xpub, o, "--notify-port", o->notify_port, client_port + 1, &notify_port);
+		e = bind_port(s, s->xpub, o, "--notify-port", o->notify_port, client_port + 1,
+			      &s->notify_port);
 	if (e == 0) {
 		if (o->name)
 			snprintf(s->name, sizeof s->name, "%s", o->name);
 		else
 			snprintf(s->name, sizeof s->name, "server-%d", client_port);
 		log_init(s->name, o->debug);
-		e = open_host(s, o, client_port, notify_port);
+		e = open_host(s, o, client_port, s->notify_port);
 	}
 	if (e == 0)
 		return s;
@@ -381,6 +417,7 @@ void server_free(struct server *s)
 	socket_free(&s->router);
 	socket_free(&s->xpub);
 	socket_free(&s->sub);
+	security_close(s->security);
 	if (s->context)
 		zmq_ctx_term(s->context);
 	reactor_free(s->reactor);
@@ -390,10 +427,48 @@ void server_free(struct server *s)
 
 /* ---- running ---- */
 
+/* Who has subscribed keeps getting what it subscribed to for as long as its connection lasts. So when a key
+ * is taken back, all connections of the notify port end: those whose key is good come back by themselves, and
+ * what they missed meanwhile is fetched. */
+static void end_subscriptions(struct server *s)
+{
+	const int linger = 0;
+	if (!s->xpub)
+		return;
+	reactor_remove_socket(s->reactor, s->xpub);
+	zmq_setsockopt(s->xpub, ZMQ_LINGER, &linger, sizeof linger);
+	socket_free(&s->xpub);
+	host_unwatch_all(s->host);
+}
+
+/* The port is free a little after the socket was closed: until then this is tried again and again. */
+static void renew_subscriptions(struct server *s)
+{
+	if (s->xpub)
+		return;
+	s->xpub = socket_new(s->context, SOCKET_XPUB);
+	if (s->xpub && security_listen(s->security, s->xpub) == 0 &&
+	    socket_bind(s->xpub, s->options->address, s->notify_port) == 0 &&
+	    reactor_add_socket(s->reactor, s->xpub, on_xpub, s) == 0)
+		return;
+	socket_free(&s->xpub);
+}
+
+static int64_t deadline(const struct server *s)
+{
+	int64_t host = host_deadline(s->host), security = security_deadline(s->security);
+	int64_t soon = s->xpub ? NEVER : clock_now() + RENEW_INTERVAL;
+	int64_t first = host < security ? host : security;
+	return first < soon ? first : soon;
+}
+
 static int step(struct server *s)
 {
 	int64_t now = clock_now();
 	int e = s->error;
+	if (security_tick(s->security, now))
+		end_subscriptions(s);
+	renew_subscriptions(s);
 	if (e == 0)
 		e = host_tick(s->host, now);
 	if (e == 0)
@@ -420,8 +495,8 @@ static int drain_out(struct server *s)
 	for (int64_t now = start; e == 0 && now < start + DRAIN_MAX; now = clock_now()) {
 		if (now >= start + DRAIN_MIN && host_drained(s->host, now))
 			break;
-		int64_t deadline = host_deadline(s->host);
-		int pass = reactor_pass(s->reactor, deadline < now + 10 * MS ? deadline : now + 10 * MS);
+		int64_t next = deadline(s);
+		int pass = reactor_pass(s->reactor, next < now + 10 * MS ? next : now + 10 * MS);
 		e = pass < 0 ? pass : step(s);
 	}
 	return e;
@@ -431,7 +506,7 @@ int server_run(struct server *s)
 {
 	int e = step(s), stop = 0;
 	while (e == 0 && stop == 0) {
-		stop = reactor_pass(s->reactor, host_deadline(s->host));
+		stop = reactor_pass(s->reactor, deadline(s));
 		e = stop < 0 ? stop : step(s);
 	}
 	return e == 0 ? drain_out(s) : e;

@@ -23,9 +23,12 @@ static int add(struct host *h, const char *key, size_t size)
 {
 	uint64_t hash[2];
 	hash_key(h, key, size, hash);
-	if (map_get(&h->watched_by_key, hash[0], hash[1]) || h->watched_count >= LIMIT_WATCHED)
+	struct watched *w = map_get(&h->watched_by_key, hash[0], hash[1]);
+	if (w)
+		w->subscribers++;
+	if (w || h->watched_count >= LIMIT_WATCHED)
 		return 0; /* over the limit: the client's own reads still tell it, seconds later */
-	struct watched *w = calloc(1, sizeof *w);
+	w = calloc(1, sizeof *w);
 	if (!w ||
 	    replica_reserve((void **)&h->watched, h->watched_count, &h->watched_capacity, sizeof(void *)) <
 		0 ||
@@ -35,6 +38,7 @@ static int add(struct host *h, const char *key, size_t size)
 	}
 	memcpy(w->key, key, size);
 	w->size = size;
+	w->subscribers = 1;
 	w->told = counts_get(&h->replica.counts, key, size);
 	h->watched[h->watched_count++] = w;
 	return 0;
@@ -44,8 +48,11 @@ static void remove_key(struct host *h, const char *key, size_t size)
 {
 	uint64_t hash[2];
 	hash_key(h, key, size, hash);
-	struct watched *w = map_remove(&h->watched_by_key, hash[0], hash[1]);
-	for (size_t i = 0; w && i < h->watched_count; i++) {
+	struct watched *w = map_get(&h->watched_by_key, hash[0], hash[1]);
+	if (!w || --w->subscribers > 0)
+		return;
+	map_remove(&h->watched_by_key, hash[0], hash[1]);
+	for (size_t i = 0; i < h->watched_count; i++) {
 		if (h->watched[i] == w) {
 			h->watched[i] = h->watched[--h->watched_count];
 			free(w);
@@ -54,14 +61,34 @@ static void remove_key(struct host *h, const char *key, size_t size)
 	}
 }
 
+void host_unwatch_all(struct host *h)
+{
+	while (h->watched_count > 0) {
+		struct watched *w = h->watched[0];
+		w->subscribers = 1;
+		remove_key(h, w->key, w->size);
+	}
+}
+
+/* 1 or 0, 'k', the key, NUL */
+static bool is_of_key(const uint8_t *data, size_t size)
+{
+	return size >= 4 && size <= LIMIT_KEY + 3 && data[1] == 'k' && data[size - 1] == 0 &&
+	       key_check((const char *)data + 2, size - 3) == 0;
+}
+
+bool host_may_subscribe(enum role role, const uint8_t *data, size_t size)
+{
+	if (size == 0 || data[0] != 1 || role >= ROLE_SERVER)
+		return true;
+	return role != ROLE_NONE && is_of_key(data, size);
+}
+
 int host_receive_subscription(struct host *h, const uint8_t *data, size_t size)
 {
-	/* 1 or 0, 'k', the key, NUL; subscriptions to records and vectors need no bookkeeping */
-	if (size < 4 || size > LIMIT_KEY + 3 || data[1] != 'k' || data[size - 1] != 0)
-		return 0;
+	if (!is_of_key(data, size))
+		return 0; /* subscriptions to records and vectors need no bookkeeping */
 	const char *key = (const char *)data + 2;
-	if (key_check(key, size - 3) != 0)
-		return 0;
 	if (data[0] == 1)
 		return add(h, key, size - 3);
 	remove_key(h, key, size - 3);

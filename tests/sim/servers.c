@@ -241,7 +241,7 @@ void sim_on_client_port(struct sim *s, struct sim_event *e)
 	struct sim_server *v = sim_awake(s, e);
 	if (v)
 		sim_server_gathered(s, e->to,
-				    host_receive_client(v->host, s->now, (const uint8_t *)&e->id,
+				    host_receive_client(v->host, s->now, ROLE_ANY, (const uint8_t *)&e->id,
 							sizeof e->id, e->data, e->size));
 }
 
@@ -327,7 +327,8 @@ void sim_on_to_leader(struct sim *s, struct sim_event *e)
 	struct sim_leader *l = &s->leaders[e->to];
 	if (!l->desk)
 		return;
-	if (desk_receive(l->desk, s->now, (const uint8_t *)&e->id, sizeof e->id, e->data, e->size) < 0)
+	if (desk_receive(l->desk, s->now, ROLE_ANY, (const uint8_t *)&e->id, sizeof e->id, e->data, e->size) <
+	    0)
 		sim_fail(s, "a leader ran out of memory");
 	if (sim_chance(s, 500))
 		desk_tick(l->desk, s->now);

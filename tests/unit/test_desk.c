@@ -53,7 +53,7 @@ static void teardown(struct fixture *f)
 
 static int receive_bytes(struct fixture *f, int64_t now, const char *from, const void *data, size_t size)
 {
-	return desk_receive(&f->desk, now, (const uint8_t *)from, strlen(from), data, size);
+	return desk_receive(&f->desk, now, ROLE_ANY, (const uint8_t *)from, strlen(from), data, size);
 }
 
 static void receive(struct fixture *f, int64_t now, const char *from, const struct message *m)

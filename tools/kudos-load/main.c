@@ -89,7 +89,15 @@ int main(int argc, char **argv)
 	int status = options_parse(&options, argc, argv);
 	if (status >= 0)
 		return status;
-	int r = kudos_open(&root, &options.kudos);
+	char why[512] = "";
+	struct kudos_options own = options.kudos;
+	own.why = why;
+	own.why_size = sizeof(why);
+	int r = kudos_open(&root, &own);
+	if (r != KUDOS_OK && why[0]) {
+		fprintf(stderr, "kudos-load: %s\n", why);
+		return EXIT_FAILURE;
+	}
 	if (r != KUDOS_OK)
 		return complain(root, r);
 	if (keys_init(&keys, &options.plan) < 0)

@@ -13,6 +13,8 @@ enum {
 	FLAG_LEADER = 256,
 	FLAG_SERVER,
 	FLAG_TIMEOUT,
+	FLAG_KEY,
+	FLAG_TRUST,
 	FLAG_SCRIPT,
 	FLAG_SETTLE,
 	FLAG_LINGER,
@@ -30,6 +32,8 @@ static const struct option flags[] = {
     {"leader", required_argument, NULL, FLAG_LEADER},
     {"server", required_argument, NULL, FLAG_SERVER},
     {"timeout", required_argument, NULL, FLAG_TIMEOUT},
+    {"key", required_argument, NULL, FLAG_KEY},
+    {"trust", required_argument, NULL, FLAG_TRUST},
     {"script", required_argument, NULL, FLAG_SCRIPT},
     {"settle", required_argument, NULL, FLAG_SETTLE},
     {"linger", required_argument, NULL, FLAG_LINGER},
@@ -58,6 +62,8 @@ static const char help[] =
     "\n"
     "  --leader EP[,EP...]  leaders to ask ($KUDOS_LEADER; default " KUDOS_DEFAULT_LEADER ")\n"
     "  --server EP          one server's client endpoint, instead of asking a leader ($KUDOS_SERVER)\n"
+    "  --key FILE           secret key, for a cluster that has keys ($KUDOS_KEY)\n"
+    "  --trust DIR          folder with the cluster's certificate ($KUDOS_TRUST)\n"
     "  --clients N          clients, spread over the servers by the leader (10)\n"
     "  --keys N             keys (1000)\n"
     "  --distribution D     uniform or zipf (uniform)\n"
@@ -111,11 +117,19 @@ static bool set_linger(struct options *options, const char *value)
 	return true;
 }
 
+static const char *from_variable(const char *name)
+{
+	const char *value = getenv(name);
+	return value && *value ? value : NULL;
+}
+
 static int from_environment(struct options *options)
 {
 	const char *timeout = getenv("KUDOS_TIMEOUT");
 	options->kudos.leaders = getenv("KUDOS_LEADER");
 	options->kudos.server = getenv("KUDOS_SERVER");
+	options->kudos.key_file = from_variable("KUDOS_KEY");
+	options->kudos.trust_dir = from_variable("KUDOS_TRUST");
 	if (timeout && !set_timeout(options, timeout))
 		return usage("KUDOS_TIMEOUT: a timeout is a number of seconds");
 	return -1;
@@ -136,6 +150,12 @@ static int take_flag(struct options *options, struct plan_phase *phase, int flag
 	case FLAG_TIMEOUT:
 		good = set_timeout(options, value);
 		snprintf(error, sizeof(error), "a timeout is a number of seconds, not '%.100s'", value);
+		break;
+	case FLAG_KEY:
+		options->kudos.key_file = value;
+		break;
+	case FLAG_TRUST:
+		options->kudos.trust_dir = value;
 		break;
 	case FLAG_SETTLE:
 		good = plan_time(value, &options->settle);

@@ -9,13 +9,14 @@
 
 #include "command.h"
 #include "input.h"
+#include "keygen.h"
 #include "repl.h"
 
 #define DEFAULT_TIMEOUT "5"
 
 /* The command line taken apart: flags may stand before or after the command. */
 struct flags {
-	const char *leaders, *server, *timeout; /* NULL: not given */
+	const char *leaders, *server, *timeout, *key, *trust; /* NULL: not given */
 	bool json, help, version;
 	const char **words; /* the command and what belongs to it */
 	size_t count;
@@ -29,12 +30,15 @@ static void print_help(void)
 	     "  --leader EP[,EP...]  the leaders (KUDOS_LEADER; " KUDOS_DEFAULT_LEADER ")\n"
 	     "  --server EP          use this server, ask no leader (KUDOS_SERVER)\n"
 	     "  --timeout SECONDS    give up after so long (KUDOS_TIMEOUT; " DEFAULT_TIMEOUT ")\n"
+	     "  --key FILE           this user's secret key, for a cluster that has keys (KUDOS_KEY)\n"
+	     "  --trust DIR          folder with the cluster's certificate (KUDOS_TRUST)\n"
 	     "  --json               print JSON, one object a line (KUDOS_JSON=1)\n"
 	     "  -h, --help           show this help\n"
 	     "  -V, --version        show the version\n\n"
 	     "Commands:");
 	for (const struct command *c = command_table(); c->name; c++)
 		printf("  %-28s %s\n", c->usage, c->help);
+	printf("  %-28s %s\n", "keygen --role ROLE PATH", "make a pair of keys; \"keygen --help\" says more");
 	puts("\nExit status: 0 done, 1 failed, 2 wrong usage.");
 }
 
@@ -57,6 +61,12 @@ static bool take_flag(struct flags *flags, int flag)
 	case 't':
 		flags->timeout = optarg;
 		return true;
+	case 'k':
+		flags->key = optarg;
+		return true;
+	case 'r':
+		flags->trust = optarg;
+		return true;
 	case 'j':
 		flags->json = true;
 		return true;
@@ -77,6 +87,8 @@ static bool parse_flags(struct flags *flags, int argc, char **argv, const struct
 	    {"leader", required_argument, NULL, 'l'},
 	    {"server", required_argument, NULL, 's'},
 	    {"timeout", required_argument, NULL, 't'},
+	    {"key", required_argument, NULL, 'k'},
+	    {"trust", required_argument, NULL, 'r'},
 	    {"json", no_argument, NULL, 'j'},
 	    {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'V'},
@@ -125,6 +137,8 @@ static bool settle(struct session *session, const struct flags *flags)
 	session->leaders = setting(flags->leaders, "KUDOS_LEADER");
 	/* A leader asked for by flag beats a server that the environment names. */
 	session->server = flags->server || !flags->leaders ? setting(flags->server, "KUDOS_SERVER") : NULL;
+	session->key = setting(flags->key, "KUDOS_KEY");
+	session->trust = setting(flags->trust, "KUDOS_TRUST");
 	const char *timeout = setting(flags->timeout, "KUDOS_TIMEOUT");
 	double seconds;
 	if (!words_seconds(timeout ? timeout : DEFAULT_TIMEOUT, &seconds) || seconds <= 0) {
@@ -173,6 +187,8 @@ static bool may_colour(int fd)
 
 int main(int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[1], "keygen") == 0)
+		return keygen_main(argc - 1, argv + 1); /* it talks to nobody and has flags of its own */
 	setlocale(LC_CTYPE, ""); /* not LC_NUMERIC: "0.5" is to be half a second everywhere */
 	struct session session = {
 	    .out = {.json = is_set("KUDOS_JSON"),

@@ -41,16 +41,26 @@ kudos *session_handle(struct session *session, enum outcome *outcome)
 {
 	if (session->handle)
 		return session->handle;
+	char why[512] = "";
 	int error = kudos_open(&session->handle, &(struct kudos_options){
 						     .leaders = session->leaders,
 						     .server = session->server,
 						     .timeout_ms = session->timeout_ms,
 						     .on_result = on_result,
 						     .arg = session,
+						     .key_file = session->key,
+						     .trust_dir = session->trust,
+						     .why = why,
+						     .why_size = sizeof why,
 						 });
 	if (error == KUDOS_OK)
 		return session->handle;
 	session->handle = NULL;
+	if (*why) {
+		output_error(&session->out, kudos_error_code(error), "%s", why);
+		*outcome = FAILED;
+		return NULL;
+	}
 	const char *given = session->server ? session->server : session->leaders;
 	*outcome = session_failed(session, NULL, error, given ? given : KUDOS_DEFAULT_LEADER);
 	return NULL;

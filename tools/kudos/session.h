@@ -24,6 +24,7 @@ struct tally {
 
 struct session {
 	const char *leaders, *server;
+	const char *key, *trust; /* CURVE; both NULL: without */
 	int timeout_ms;
 	struct output out;
 	struct input *input; /* where `like many` asks; also the REPL's lines */

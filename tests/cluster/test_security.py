@@ -1,0 +1,254 @@
+#!/usr/bin/python3
+"""Closed to strangers: who has no trusted key gets nothing, and a key does no more than its role allows."""
+import contextlib
+import os
+import shutil
+import time
+
+import msgpack
+import zmq
+
+import cluster
+from cluster import ClusterTest, run, wait_until
+
+PORT = 22500
+PATIENCE = 3  # seconds to wait for an answer that must not come
+
+
+class SecureCluster(cluster.Cluster):
+    def __init__(self, *arguments, **more):
+        self.ready = False
+        super().__init__(*arguments, start=False, **more)
+        os.mkdir(self.path("trust"))
+        for role in ("server", "operator", "client"):
+            self.make_key(role, role)
+            self.trust(role)
+        self.ready = True
+        self.environment = self.keys("operator")
+        self.start(*self.leaders, *self.servers)
+
+    def path(self, *names):
+        return os.path.join(self.folder, *names)
+
+    def make_key(self, name, role):
+        code, out, err = run("kudos", "keygen", "--role", role, "--name", name, self.path("keys") + "/")
+        assert code == 0, err
+        return out.strip()
+
+    def trust(self, name):
+        shutil.copy(self.path("keys", name + ".cert"), self.path("trust"))
+
+    def distrust(self, name):
+        os.remove(self.path("trust", name + ".cert"))
+
+    def keys(self, name):
+        return {"KUDOS_KEY": self.path("keys", name + ".cert"), "KUDOS_TRUST": self.path("trust")}
+
+    def command(self, name):
+        return super().command(name) + ["--key", self.path("keys", "server.cert"), "--trust", self.path("trust")]
+
+    def kudos(self, *arguments, key="operator", **more):
+        keys = self.keys(key) if key else {}
+        return super().kudos(*arguments, **{**keys, **more})
+
+    def count(self, key, *names):
+        counts = {}
+        for name in names or self.servers:
+            code, out, _ = self.kudos("--server", self.endpoint(name), "count", key)
+            counts[name] = int(out.split()[1]) if code == 0 else None
+        return counts
+
+
+def certificate(path):
+    """The public and secret key in it: the format is simple enough to be read like this."""
+    with open(path) as file:
+        lines = [line.split("=", 1) for line in file if "-key = " in line]
+    found = {name.strip(): value.strip().strip('"').encode() for name, value in lines}
+    return found["public-key"], found.get("secret-key")
+
+
+class Security(ClusterTest):
+    def setUp(self):
+        self.context = zmq.Context()
+        self.context.linger = 0  # what was never delivered would hold up the end
+        self.addCleanup(self.context.destroy, 0)
+        self.c = SecureCluster(PORT, servers=2)
+        self.addCleanup(self.leave, self.c)
+
+    def socket(self, kind, key, endpoint, server_key=None):
+        """A connection of our own. key: a name among the keys; None: without CURVE."""
+        socket = self.context.socket(kind)
+        if key:
+            socket.curve_serverkey = server_key or certificate(self.c.path("keys", "server.cert"))[0]
+            socket.curve_publickey, socket.curve_secretkey = certificate(self.c.path("keys", key + ".cert_secret"))
+        socket.connect(endpoint)
+        return socket
+
+    def dealer(self, key, endpoint, **more):
+        return self.socket(zmq.DEALER, key, endpoint, **more)
+
+    def ask(self, socket, message, seconds=10):
+        socket.send(msgpack.packb(message))
+        return msgpack.unpackb(socket.recv()) if socket.poll(seconds * 1000) else None
+
+    def hello(self, key, endpoint, role="client", node=0):
+        socket = self.dealer(key, endpoint)
+        return socket, self.ask(socket, ["hello", 1, role, False, node])
+
+    def notify_endpoint(self, name):
+        return f"tcp://127.0.0.1:{self.c.ports(name)[1]}"
+
+    def everywhere(self):
+        return [self.c.endpoint("leader"), self.c.endpoint("s1")]
+
+    def test_good_keys_get_in_and_likes_count(self):
+        self.assertEqual(self.c.ok("like", "a", "5", key="client"), "a 5\n")
+        self.assertEqual(self.c.ok("like", "a", "2", key="operator"), "a 7\n")
+        self.c.await_count("a", 7)
+        for endpoint in self.everywhere():
+            self.assertEqual(self.hello("client", endpoint)[1][0], "welcome")
+        self.c.kill("s2")
+        self.c.ok("like", "a", key="client")
+        self.c.start("s2")
+        self.c.await_count("a", 8)
+        code, out, err = run("kudos-load", "--clients", "4", "--count", "20000", KUDOS_LEADER=self.c.leader_endpoints(),
+                             **self.c.keys("client"))
+        self.assertEqual(code, 0, out + err)
+
+    def test_strangers_hear_nothing(self):
+        self.c.make_key("stranger", "operator")  # a good pair of keys, but not in the trust folder
+        wrong = self.c.make_key("other", "server").encode()
+        sockets = []
+        for endpoint in self.everywhere():
+            sockets += [self.dealer(None, endpoint), self.dealer("stranger", endpoint),
+                        self.dealer("client", endpoint, server_key=wrong)]
+        for socket in sockets:
+            with contextlib.suppress(zmq.Again):  # libzmq has given up already
+                socket.send(msgpack.packb(["hello", 1, "client", False, 0]), zmq.DONTWAIT)
+        heard = self.context.socket(zmq.PAIR)  # nothing ever arrives at this one
+        self.assertEqual(heard.poll(PATIENCE * 1000), 0)
+        self.assertEqual([socket.poll(0) for socket in sockets], [0] * len(sockets))
+        lines = self.c.log("s1").count("refused a connection")
+        self.assertEqual(lines, 1, "refused all the time, and said so once")
+
+    def test_the_commands_say_what_may_be_wrong(self):
+        self.c.make_key("stranger", "client")
+        code, _, err = self.c.kudos("like", "--timeout", "1", key=None)
+        self.assertEqual(code, 1)
+        self.assertIn("--key", err)
+        code, _, err = self.c.kudos("like", "--timeout", "1", key="stranger")
+        self.assertEqual(code, 1)
+        self.assertIn("trust folder", err)
+        code, _, err = self.c.kudos("like", key=None, KUDOS_KEY=self.c.keys("client")["KUDOS_KEY"])
+        self.assertEqual(code, 1)
+        self.assertIn("--trust", err)
+        os.chmod(self.c.path("keys", "client.cert_secret"), 0o644)
+        code, _, err = self.c.kudos("like", key="client")
+        self.assertEqual(code, 1)
+        self.assertIn("chmod 600", err)
+
+    def test_a_client_key_is_not_a_servers(self):
+        node = 4711
+        for endpoint in self.everywhere():
+            socket, answer = self.hello("client", endpoint, "server", node)
+            self.assertEqual((answer[0], answer[2]), ("error", "forbidden"))
+            socket, answer = self.hello("client", endpoint)
+            self.assertEqual(answer[0], "welcome")
+            answer = self.ask(socket, ["members", node, [], []])
+            self.assertEqual((answer[0], answer[2]), ("error", "forbidden"))
+        answer = self.ask(socket, ["fetch", 1, 1, 1])
+        self.assertEqual((answer[0], answer[2]), ("error", "forbidden"))
+        self.assertNotIn(f"{node:016x}", self.c.ok("status", "--json"))
+        # The server's own key does get an answer to that: so it was the role that counted.
+        socket, answer = self.hello("server", self.c.endpoint("s1"), "server", node)
+        self.assertEqual(answer[0], "welcome")
+        self.assertEqual(self.ask(socket, ["fetch", 1, 1, 1])[0], "gone")
+
+    def test_records_are_for_servers(self):
+        records = {key: self.socket(zmq.SUB, key, self.notify_endpoint("s1")) for key in ("client", "server")}
+        for socket in records.values():
+            socket.subscribe(b"")
+            socket.subscribe(b"r")
+        watching = self.socket(zmq.SUB, "client", self.notify_endpoint("s1"))
+        watching.subscribe(b"kwatched\0")
+        self.assertTrue(records["server"].poll(10000))
+
+        def changed():
+            self.c.ok("like", "watched", key="client")
+            return watching.poll(200)
+        wait_until(changed, "a change of a watched key is told")
+        self.assertEqual(records["client"].poll(0), 0)
+
+    def test_forget_is_for_operators(self):
+        code, _, err = self.c.kudos("forget", "s2", key="client")
+        self.assertEqual(code, 1)
+        self.assertIn("client", err)
+        self.assertEqual(set(self.c.states()), {"s1", "s2"})
+        code, _, err = self.c.kudos("--server", self.c.endpoint("s1"), "forget", "s2", key="client")
+        self.assertEqual(code, 1)
+        self.assertEqual(set(self.c.states()), {"s1", "s2"})
+        self.c.ok("forget", "s2", key="operator")
+        self.assertEqual(self.c.ended("s2"), 1)
+
+    def test_a_key_that_is_taken_back_while_it_is_connected(self):
+        sockets = [self.hello("client", endpoint)[0] for endpoint in self.everywhere()]
+        for socket in sockets:
+            self.assertEqual(self.ask(socket, ["ping", 1]), ["pong", 1])
+        watching = self.socket(zmq.SUB, "client", self.notify_endpoint("s1"))
+        watching.subscribe(b"kwatched\0")
+        other = self.socket(zmq.SUB, "operator", self.notify_endpoint("s1"))
+        other.subscribe(b"kwatched\0")
+
+        def changed(socket):
+            self.c.ok("--server", self.c.endpoint("s2"), "like", "watched")
+            return socket.poll(200) and socket.recv_multipart()
+        wait_until(lambda: changed(watching) and changed(other), "changes are told to both")
+        self.c.distrust("client")
+        for socket in sockets:
+            wait_until(lambda: self.ask(socket, ["ping", 2], seconds=1) is None, "no answer any more")
+        while watching.poll(200):
+            watching.recv_multipart()
+        wait_until(lambda: changed(other), "who is still trusted is told of changes again")
+        self.assertEqual(watching.poll(0), 0)
+        code, _, _ = self.c.kudos("--timeout", "1", "like", key="client")
+        self.assertEqual(code, 1)
+        self.c.ok("like", "x", key="operator")
+        self.c.await_count("x", 1)
+        # Put back, it is good again, on the very connections that were silent meanwhile.
+        self.c.trust("client")
+        for socket in sockets:
+            wait_until(lambda: self.ask(socket, ["ping", 3], seconds=1), "answers again")
+
+    def test_a_key_that_is_added(self):
+        self.c.make_key("late", "client")
+        socket = self.dealer("late", self.c.endpoint("leader"))
+        self.assertIsNone(self.ask(socket, ["hello", 1, "client", False, 0], seconds=1))
+        self.c.trust("late")
+        self.assertTrue(socket.poll(10000), "the same socket, which has been trying all the time")
+        self.assertEqual(self.c.ok("like", "late", key="late"), "late 1\n")
+        # From client to operator, without a new key.
+        self.assertEqual(self.c.kudos("forget", "s2", key="late")[0], 1)
+        text = open(self.c.path("keys", "late.cert")).read().replace('"client"', '"operator"')
+        with open(self.c.path("trust", "late.cert"), "w") as file:
+            file.write(text)
+        wait_until(lambda: self.c.kudos("forget", "s2", key="late")[0] == 0, "it is an operator's now")
+
+    def test_daemons_refuse_what_makes_no_sense(self):
+        base = ["--port", str(PORT + 9)]
+        key, trust = self.c.path("keys", "server.cert"), self.c.path("trust")
+        code, _, err = run("kudos-leader", *base, "--key", key)
+        self.assertEqual(code, 2)
+        self.assertIn("--trust", err)
+        code, _, err = run("kudos-leader", *base, "--key", self.c.path("keys", "client.cert"), "--trust", trust)
+        self.assertEqual(code, 1)
+        self.assertIn("role server", err)
+        code, _, err = run("kudos-leader", *base, "--key", self.c.path("none"), "--trust", trust)
+        self.assertEqual(code, 1)
+        self.assertIn("none", err)
+        code, _, err = run("kudos-leader", *base, "--bind", "0.0.0.0")
+        self.assertEqual(code, 2)
+        self.assertIn("--key", err)
+
+
+if __name__ == "__main__":
+    cluster.main(__name__)

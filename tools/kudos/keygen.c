@@ -1,0 +1,97 @@
+#include "keygen.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "kudos.h"
+#include "session.h"
+
+static const char help[] =
+    "usage: kudos keygen --role server|client|operator [--name NAME] [--force] PATH\n"
+    "Makes a pair of keys: a certificate with the public key, which goes into trust folders, and\n"
+    "beside it one with the secret key too, whose name ends in _secret and which only you can read.\n"
+    "PATH is the certificate's file, or a folder (one that is there, or ends in /) in which it is\n"
+    "called NAME.cert.\n\n"
+    "  --role ROLE   server: all leaders and servers of a cluster, which share one pair;\n"
+    "                client: likes, counts, watches; operator: a client who may also forget servers\n"
+    "  --name NAME   whose it is, for people (the role)\n"
+    "  --force       replace files that are there\n"
+    "  -h, --help    show this help\n";
+
+static int usage(const char *what)
+{
+	fprintf(stderr, "kudos keygen: %s\n%s", what, "\"kudos keygen --help\" says more\n");
+	return USAGE;
+}
+
+static bool place(char *file, size_t room, const char *path, const char *name)
+{
+	struct stat st;
+	size_t size = strlen(path);
+	bool folder = size > 0 && (path[size - 1] == '/' || (stat(path, &st) == 0 && S_ISDIR(st.st_mode)));
+	const char *slash = folder && path[size - 1] != '/' ? "/" : "";
+	int length = folder ? snprintf(file, room, "%s%s%s.cert", path, slash, name)
+			    : snprintf(file, room, "%s", path);
+	return size > 0 && length > 0 && (size_t)length < room;
+}
+
+static int make(const char *path, const char *role, const char *name, bool force)
+{
+	char file[4096], key[41], why[512] = "";
+	if (strchr(name, '/') || !place(file, sizeof file, path, name))
+		return usage("the path is empty or too long, or the name has a / in it");
+	int error = kudos_keygen(file, role, name, force, key, why, sizeof why);
+	if (error) {
+		fprintf(stderr, "kudos keygen: %s%s\n", *why ? why : kudos_error_text(error),
+			strstr(why, "File exists") ? "; --force replaces it" : "");
+		return error == KUDOS_BAD_CERTIFICATE ? USAGE : FAILED;
+	}
+	printf("%s\n", key);
+	fprintf(stderr,
+		"made %s, the public key: copy it into the trust folder of %s\n"
+		"made %s_secret, the secret key: keep it, and give it to %s with --key\n",
+		file,
+		strcmp(role, "server") == 0 ? "all servers, leaders and users" : "all servers and leaders",
+		file, strcmp(role, "server") == 0 ? "every leader and server" : "kudos or kudos-load");
+	return fflush(stdout) == 0 ? DONE : FAILED;
+}
+
+int keygen_main(int argc, char **argv)
+{
+	static const struct option options[] = {
+	    {"role", required_argument, NULL, 'r'},
+	    {"name", required_argument, NULL, 'n'},
+	    {"force", no_argument, NULL, 'f'},
+	    {"help", no_argument, NULL, 'h'},
+	    {NULL, 0, NULL, 0},
+	};
+	const char *role = NULL, *name = NULL;
+	bool force = false;
+	int flag;
+	opterr = 0;
+	while ((flag = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+		switch (flag) {
+		case 'r':
+			role = optarg;
+			break;
+		case 'n':
+			name = optarg;
+			break;
+		case 'f':
+			force = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return fflush(stdout) == 0 ? DONE : FAILED;
+		default:
+			return usage(flag == ':' ? "an option lacks its value" : "unknown option");
+		}
+	}
+	if (!role)
+		return usage("--role server, client or operator?");
+	if (optind + 1 != argc)
+		return usage("one path, of the file or its folder");
+	return make(argv[optind], role, name ? name : role, force);
+}
