@@ -426,16 +426,21 @@ static int close_idle_sessions(struct replica *r, int64_t now)
 	return 0;
 }
 
+int replica_tell_vector(struct replica *r, int64_t now)
+{
+	if (now < r->next_vector || !r->meta_durable)
+		return 0;
+	r->next_vector = now + VECTOR_INTERVAL;
+	return replica_push(r, (struct action){.type = ACTION_PUBLISH_VECTOR});
+}
+
 int replica_tick(struct replica *r, int64_t now)
 {
+	if (replica_tell_vector(r, now) < 0)
+		return -ENOMEM;
 	if (now < r->next_tick)
 		return 0;
 	r->next_tick = now + TICK;
-	if (now >= r->next_vector && r->meta_durable) {
-		r->next_vector = now + VECTOR_INTERVAL;
-		if (replica_push(r, (struct action){.type = ACTION_PUBLISH_VECTOR}) < 0)
-			return -ENOMEM;
-	}
 	if (now >= r->next_agree) {
 		r->next_agree = now + AGREE_INTERVAL;
 		if (replica_agree(r, now) < 0)
@@ -453,5 +458,5 @@ int replica_tick(struct replica *r, int64_t now)
 
 int64_t replica_deadline(const struct replica *r)
 {
-	return r->next_tick;
+	return r->meta_durable && r->next_vector < r->next_tick ? r->next_vector : r->next_tick;
 }

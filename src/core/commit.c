@@ -10,7 +10,10 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/time.h"
 #include "kudos.h"
+
+#define VECTOR_DELAY (10 * MS)
 
 static int refuse(struct replica *r, uint64_t client, const struct batch *b, int error)
 {
@@ -322,6 +325,7 @@ int replica_committed(struct replica *r, int64_t now)
 	}
 	r->group_count = 0;
 	r->committing = false;
+	bool urgent = r->meta_committing || r->config.ack_peers > 0;
 	if (r->meta_committing) {
 		r->meta_committing = false;
 		if (replica_membership_committed(r) < 0)
@@ -329,7 +333,12 @@ int replica_committed(struct replica *r, int64_t now)
 	}
 	if (replica_acknowledge(r) < 0)
 		return -ENOMEM;
-	if (replica_push(r, (struct action){.type = ACTION_PUBLISH_VECTOR}) < 0)
+	/* Records speak for themselves; how far this server has got with others' is urgent only to who
+	 * acknowledges by it. */
+	int64_t due = now + (urgent ? 0 : VECTOR_DELAY);
+	if (r->next_vector > due)
+		r->next_vector = due;
+	if (replica_tell_vector(r, now) < 0)
 		return -ENOMEM;
 	return replica_judge_phase(r, now);
 }

@@ -80,9 +80,8 @@ static uint64_t *find(const struct counts *c, const struct shard *s, uint64_t ha
 	}
 }
 
-static int shard_grow(const struct counts *c, struct shard *s)
+static int shard_resize(const struct counts *c, struct shard *s, uint32_t capacity)
 {
-	uint32_t capacity = s->capacity ? s->capacity * 2 : 4;
 	uint64_t *slots = calloc(capacity, sizeof *slots);
 	if (!slots)
 		return -ENOMEM;
@@ -99,6 +98,26 @@ static int shard_grow(const struct counts *c, struct shard *s)
 	free(s->slots);
 	s->slots = slots;
 	s->capacity = capacity;
+	return 0;
+}
+
+static int shard_grow(const struct counts *c, struct shard *s)
+{
+	return shard_resize(c, s, s->capacity ? s->capacity * 2 : 4);
+}
+
+int counts_reserve(struct counts *c, uint64_t keys)
+{
+	uint64_t share =
+	    keys / COUNTS_SHARDS + keys / COUNTS_SHARDS / 16; /* shards differ by a few per cent */
+	for (size_t i = 0; i < COUNTS_SHARDS && share < UINT32_MAX / 4; i++) {
+		struct shard *s = &c->shards[i];
+		uint32_t capacity = s->capacity ? s->capacity : 4;
+		while ((s->used + share) * 8 > (uint64_t)capacity * 7)
+			capacity *= 2;
+		if (capacity > s->capacity && shard_resize(c, s, capacity) < 0)
+			return -ENOMEM;
+	}
 	return 0;
 }
 
@@ -290,6 +309,15 @@ bool counts_cut_next(struct counts *c, struct counted *out)
 	return false;
 }
 
+void counts_cut_done(struct counts *c)
+{
+	free(c->cut.at);
+	free(c->saved);
+	c->cut = (struct places){0};
+	c->saved = NULL;
+	c->cut_at = c->saved_count = c->saved_capacity = 0;
+}
+
 int counts_cut_abandon(struct counts *c)
 {
 	for (size_t i = 0; i < c->cut.count; i++) {
@@ -307,5 +335,6 @@ void counts_mark_clean(struct counts *c)
 {
 	for (size_t i = 0; i < c->dirty.count; i++)
 		entry_at(c, c->dirty.at[i])[8] = 0;
-	c->dirty.count = 0;
+	free(c->dirty.at);
+	c->dirty = (struct places){0};
 }

@@ -64,6 +64,10 @@ void counts_prefetch_slot(const struct counts *c, uint64_t hash);
 void counts_prefetch_entry(const struct counts *c, uint64_t hash);
 int counts_add_hashed(struct counts *c, uint64_t hash, const char *key, size_t size, int64_t n);
 
+/* Makes room for so many keys more, evenly spread, so that the shards need not grow one doubling after the
+ * other. 0 or -ENOMEM. */
+int counts_reserve(struct counts *c, uint64_t keys);
+
 struct counted {
 	const char *key; /* within the arena, not NUL-terminated */
 	size_t size;
@@ -79,6 +83,8 @@ uint64_t counts_digest(const struct counts *c);
 void counts_cut(struct counts *c);
 /* The next entry of the cut as it was then; false when all have been handed out. */
 bool counts_cut_next(struct counts *c, struct counted *out);
+/* What was handed out is safe elsewhere: the cut's list is freed. */
+void counts_cut_done(struct counts *c);
 /* The cut came to nothing: all that it held is dirty again. 0 or -ENOMEM. */
 int counts_cut_abandon(struct counts *c);
 /* Nothing is dirty (after loading from a checkpoint). */

@@ -273,11 +273,6 @@ void replica_unload(struct replica *r)
 	r->incoming_bytes = 0;
 }
 
-int replica_load_count(struct replica *r, const char *key, size_t size, int64_t count)
-{
-	return counts_add(&r->counts, key, size, count);
-}
-
 int replica_load_seen(struct replica *r, struct session session, const struct interval *applied, size_t count,
 		      struct position closed, int64_t now)
 {

@@ -177,7 +177,6 @@ void replica_deinit(struct replica *r);
 
 /* Recovery, and the adoption of a snapshot (I7), which is a recovery from another's checkpoint: */
 void replica_unload(struct replica *r); /* drops counts, sessions, V and retired; nothing may be committing */
-int replica_load_count(struct replica *r, const char *key, size_t size, int64_t count);
 int replica_load_seen(struct replica *r, struct session session, const struct interval *applied, size_t count,
 		      struct position closed, int64_t now);
 int replica_load_forgotten(struct replica *r, uint64_t issuer, uint64_t lo, uint64_t hi);
@@ -261,6 +260,7 @@ uint64_t replica_retired_digest(const struct position *retired, size_t count);
 int replica_assert_self(struct replica *r);
 int replica_membership_committed(struct replica *r);
 int replica_judge_phase(struct replica *r, int64_t now);
+int replica_tell_vector(struct replica *r, int64_t now); /* when it is time */
 int replica_repair(struct replica *r, int64_t now);
 
 /* Makes room for one more element of size bytes: doubles. 0 or -ENOMEM. */

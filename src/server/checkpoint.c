@@ -2,6 +2,7 @@
  *
  * A checkpoint is an ordered map:
  *
+ *   'a'                 how many keys there are, 8 bytes
  *   'c' key             count, 8 bytes
  *   'v' chunk number    [origin, lsn] …                                   V
  *   'r' chunk number    [origin, lsn] …                                   retired origins
@@ -20,6 +21,8 @@
 #include "base/time.h"
 #include "kudos.h"
 
+#define BLOCK 32
+#define RESERVE_MAX 100000000
 #define CHUNK_BYTES 65536
 #define SLICE 4096 /* counts handed to the store between two commits */
 #define FRESH (2 * SECOND)
@@ -154,7 +157,9 @@ static int checkpoint_begin(struct host *h, int64_t now)
 	c->journal_then = h->store->ops->journal_bytes(h->store);
 	c->events_then = h->replica.stats.events;
 	c->wanted = false;
-	return write_tables(h);
+	uint64_t keys = htole64(h->replica.counts.keys);
+	e = h->store->ops->checkpoint_put(h->store, "a", 1, &keys, sizeof keys);
+	return e < 0 ? e : write_tables(h);
 }
 
 static int checkpoint_slice(struct host *h)
@@ -238,6 +243,7 @@ int host_checkpoint_step(struct host *h, int64_t now)
 		return checkpoint_failed(h, e);
 	if (c->phase != CHECKPOINT_WRITING || e == 1)
 		return 0;
+	counts_cut_done(&h->replica.counts);
 	c->phase = CHECKPOINT_NONE;
 	c->exists = true;
 	c->made = c->began;
@@ -303,16 +309,18 @@ static int load_row(struct replica *r, char letter, struct numbers *n, int64_t n
 	return n->failed || hi < b ? -EBADMSG : replica_load_forgotten(r, a, b, hi);
 }
 
+/* A hint, from another server perhaps: what is unlikely is not believed. */
+static int reserve_counts(struct host *h, uint64_t keys)
+{
+	return keys > RESERVE_MAX ? 0 : counts_reserve(&h->replica.counts, keys);
+}
+
 static int load_entry(struct host *h, int64_t now, const uint8_t *key, size_t key_size, const uint8_t *value,
 		      size_t value_size)
 {
 	struct numbers n = {value, value_size, false};
-	if (key_size > 1 && key[0] == 'c') {
-		if (value_size != 8 || key_size > 1 + LIMIT_KEY)
-			return -EBADMSG;
-		return replica_load_count(&h->replica, (const char *)key + 1, key_size - 1,
-					  (int64_t)next_number(&n));
-	}
+	if (key_size == 1 && key[0] == 'a' && value_size == 8)
+		return reserve_counts(h, next_number(&n));
 	const char *table = key_size == 5 ? memchr(tables, key[0], sizeof tables) : NULL;
 	if (!table)
 		return -EBADMSG;
@@ -325,8 +333,45 @@ static int load_entry(struct host *h, int64_t now, const uint8_t *key, size_t ke
 	return 0;
 }
 
+/* Counts are loaded in blocks: the memory for a whole block is asked for before the first of it is added. */
+struct block {
+	char keys[BLOCK][LIMIT_KEY];
+	size_t sizes[BLOCK];
+	int64_t counts[BLOCK];
+	uint64_t hashes[BLOCK];
+	size_t count;
+};
+
+static int load_block(struct replica *r, struct block *b)
+{
+	for (size_t i = 0; i < b->count; i++)
+		counts_prefetch_entry(&r->counts, b->hashes[i]);
+	for (size_t i = 0; i < b->count; i++) {
+		if (counts_add_hashed(&r->counts, b->hashes[i], b->keys[i], b->sizes[i], b->counts[i]) < 0)
+			return -ENOMEM;
+	}
+	b->count = 0;
+	return 0;
+}
+
+static int load_count(struct replica *r, struct block *b, const uint8_t *key, size_t key_size,
+		      const uint8_t *value, size_t value_size)
+{
+	struct numbers n = {value, value_size, false};
+	if (value_size != 8 || key_size < 2 || key_size > 1 + LIMIT_KEY)
+		return -EBADMSG;
+	size_t i = b->count++;
+	b->sizes[i] = key_size - 1;
+	memcpy(b->keys[i], key + 1, key_size - 1);
+	b->counts[i] = (int64_t)next_number(&n);
+	b->hashes[i] = counts_hash(&r->counts, b->keys[i], b->sizes[i]);
+	counts_prefetch_slot(&r->counts, b->hashes[i]);
+	return b->count == BLOCK ? load_block(r, b) : 0;
+}
+
 static int load_checkpoint(struct host *h, int64_t now)
 {
+	struct block block = {.count = 0};
 	struct store_cursor *cursor;
 	const uint8_t *key, *value;
 	size_t key_size, value_size;
@@ -337,10 +382,14 @@ static int load_checkpoint(struct host *h, int64_t now)
 	h->checkpoint.exists = false;
 	while ((e = h->store->ops->cursor_next(cursor, &key, &key_size, &value, &value_size)) == 1) {
 		h->checkpoint.exists = true;
-		e = load_entry(h, now, key, key_size, value, value_size);
+		e = key_size > 0 && key[0] == 'c'
+			? load_count(&h->replica, &block, key, key_size, value, value_size)
+			: load_entry(h, now, key, key_size, value, value_size);
 		if (e < 0)
 			break;
 	}
+	if (e >= 0 && load_block(&h->replica, &block) < 0)
+		e = -ENOMEM;
 	h->store->ops->cursor_close(cursor);
 	if (e < 0)
 		return e;
