@@ -99,15 +99,16 @@ void check_second(struct sim *s)
 {
 	for (int i = 0; i < s->server_count; i++) {
 		struct sim_server *v = &s->servers[i];
-		struct vector oldest = v->past[1];
-		v->past[1] = v->past[0];
+		struct vector oldest = v->past[SIM_PAST - 1];
+		memmove(&v->past[1], &v->past[0], (SIM_PAST - 1) * sizeof *v->past);
 		v->past[0] = oldest;
 		v->past[0].count = 0;
 		if (v->host && !v->disk->dead && v->host->replica.phase == PHASE_SERVING) {
 			vector_copy(&v->past[0], &v->host->replica.v);
 			vector_merge(&v->past[0], &v->host->replica.retired);
 		} else {
-			v->past[1].count = 0;
+			for (int k = 0; k < SIM_PAST; k++)
+				v->past[k].count = 0;
 		}
 	}
 }
@@ -123,8 +124,8 @@ static void check_joined(struct sim *s, int i)
 		const struct member *m = members_find(&s->servers[i].host->replica.members, other->node);
 		if (k == i || !other->host || other->condemned || !m || s->cut[k][i] || s->cut[i][k])
 			continue;
-		if (!replica_covers(&s->servers[i].host->replica, &other->past[1]))
-			sim_fail(s, "s%d serves without what s%d had applied a second before", i + 1, k + 1);
+		if (!replica_covers(&s->servers[i].host->replica, &other->past[SIM_PAST - 1]))
+			sim_fail(s, "s%d serves without what s%d had applied long before", i + 1, k + 1);
 	}
 }
 

@@ -261,8 +261,8 @@ void sim_free(struct sim *s)
 		disk_free(s->servers[i].disk);
 		disk_free(s->servers[i].backup);
 		vector_deinit(&s->servers[i].promised);
-		vector_deinit(&s->servers[i].past[0]);
-		vector_deinit(&s->servers[i].past[1]);
+		for (int k = 0; k < SIM_PAST; k++)
+			vector_deinit(&s->servers[i].past[k]);
 	}
 	for (int i = 0; i < s->leader_count; i++)
 		sim_stop_leader(s, i);

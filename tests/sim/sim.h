@@ -22,6 +22,7 @@
 #define SIM_SERVERS 6
 #define SIM_LEADERS 2
 #define SIM_CLIENTS 6
+#define SIM_PAST 8
 
 struct sim;
 
@@ -124,8 +125,8 @@ struct sim_server {
 	bool established;	/* it was serving once, with this disk */
 	bool may_regress;	/* its disk was damaged or replaced: promised does not hold */
 	struct node node;
-	enum phase phase;      /* as last logged */
-	struct vector past[2]; /* what it had applied between one and two seconds ago, while it served */
+	enum phase phase;	      /* as last logged */
+	struct vector past[SIM_PAST]; /* what it had applied each second, newest first, while it served */
 };
 
 struct sim_leader {
