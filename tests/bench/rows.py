@@ -13,7 +13,7 @@ CLIENTS = 16
 KEYS = 10000
 ENTRY_BYTES = 128  # a journal entry with one like in it, roughly
 PAUSE_MS = 6  # between two likes that watchers are told of: a server tells changes within 3 ms as one
-NATS_WINDOW = 256  # messages in flight a client; a larger one made it slower
+NATS_WINDOW = 256  # messages in flight a client
 
 
 class Round:
