@@ -1,5 +1,5 @@
-/* Kills the process it is preloaded into (LD_PRELOAD) at a named point, as kill -9 does, so that the programs need no hooks
- * for it. KUDOS_FAILPOINT=NAME:N dies at the N-th time:
+/* Kills the process it is preloaded into (LD_PRELOAD) at a named point, as kill -9 does, so that the programs
+ * need no hooks for it. KUDOS_FAILPOINT=NAME:N dies at the N-th time:
  *
  *   before-commit, after-commit        around the journal's fdatasync
  *   before-publish, after-publish      around sending a record or vector to the peers (XPUB)
@@ -26,7 +26,8 @@ static void point(const char *when, const char *what)
 		return;
 	const char *colon = strchr(wanted, ':');
 	size_t name = strlen(what);
-	if (!colon || (size_t)(colon - wanted) != size + 1 + name || strncmp(wanted + size + 1, what, name) != 0)
+	if (!colon || (size_t)(colon - wanted) != size + 1 + name ||
+	    strncmp(wanted + size + 1, what, name) != 0)
 		return;
 	if (atomic_fetch_add(&passed, 1) + 1 == atoi(colon + 1))
 		kill(getpid(), SIGKILL);

@@ -257,7 +257,7 @@ Test(replica, acknowledges_and_counts_what_is_durable_and_nothing_before)
 	batch(&f, 1, 2, 1); /* gathers until the disk is done */
 	expect(&f, "");
 	finish_commit(&f);
-	expect(&f, "publish 1:1, ack 1@1, vector, append 1:2, commit, publish 1:2, ack 2@2, vector");
+	expect(&f, "publish 1:1, ack 1@1, append 1:2, commit, publish 1:2, ack 2@2");
 	cr_assert(likes(&f) == 6 && vector_get(&f.r.v, (struct origin){1}) == 2);
 	stop(&f);
 }
@@ -268,7 +268,7 @@ Test(replica, counts_a_batch_once_however_often_it_comes)
 	start_serving(&f);
 	batch(&f, 1, 1, 5);
 	batch(&f, 1, 1, 5);
-	expect(&f, "append 1:1, commit, publish 1:1, ack 1@1, ack 1@1, vector");
+	expect(&f, "append 1:1, commit, publish 1:1, ack 1@1, ack 1@1");
 	batch(&f, 1, 1, 5);
 	expect(&f, "ack 1@V");
 	f.disk_stopped = true;
@@ -276,7 +276,7 @@ Test(replica, counts_a_batch_once_however_often_it_comes)
 	run(&f);
 	batch(&f, 1, 2, 5); /* on its way to disk */
 	finish_commit(&f);
-	expect(&f, "append 1:2, commit, publish 1:2, ack 2@2, ack 2@2, vector");
+	expect(&f, "append 1:2, commit, publish 1:2, ack 2@2, ack 2@2");
 	cr_assert(likes(&f) == 10);
 	stop(&f);
 }
@@ -301,8 +301,8 @@ static void overtaken(uint64_t seq, const char *trace)
 
 Test(replica, answers_what_was_overtaken_by_a_peers_close)
 {
-	overtaken(1, "vector, ack 1@V");
-	overtaken(2, "vector, refuse 2 expired");
+	overtaken(1, "ack 1@V");
+	overtaken(2, "refuse 2 expired");
 }
 
 Test(replica, refuses_other_content_under_the_same_number)
@@ -311,7 +311,7 @@ Test(replica, refuses_other_content_under_the_same_number)
 	start_serving(&f);
 	batch(&f, 1, 1, 5);
 	batch(&f, 1, 1, 6);
-	expect(&f, "refuse 1 conflict, append 1:1, commit, publish 1:1, ack 1@1, vector");
+	expect(&f, "refuse 1 conflict, append 1:1, commit, publish 1:1, ack 1@1");
 	cr_assert(likes(&f) == 5);
 	stop(&f);
 }
@@ -322,7 +322,7 @@ Test(replica, expires_what_comes_after_the_close)
 	start_serving(&f);
 	batch(&f, 1, 1, 5);
 	close_session(&f, 1);
-	expect(&f, "append 1:1, commit, publish 1:1, ack 1@1, closed, vector");
+	expect(&f, "append 1:1, commit, publish 1:1, ack 1@1, closed");
 	batch(&f, 1, 2, 5);
 	batch(&f, 1, 1, 5);
 	close_session(&f, 1);
@@ -375,7 +375,7 @@ Test(replica, commits_its_own_record_before_its_peers)
 	add_peer(&f);
 	peer_record(&f, 1, 2, 1, 100, true);
 	batch(&f, 1, 1, 5);
-	expect(&f, "append 1:1, append 2:1, commit, publish 1:1, ack 1@1, vector");
+	expect(&f, "append 1:1, append 2:1, commit, publish 1:1, ack 1@1");
 	cr_assert(likes(&f) == 105);
 	stop(&f);
 }
@@ -387,9 +387,9 @@ Test(replica, counts_once_what_a_peer_took_as_well)
 	add_peer(&f);
 	peer_record(&f, 1, 1, 1, 5, true);
 	batch(&f, 1, 1, 5); /* the client sent it to both */
-	expect(&f, "append 1:1, append 2:1, commit, publish 1:1, ack 1@1, vector");
+	expect(&f, "append 1:1, append 2:1, commit, publish 1:1, ack 1@1");
 	peer_record(&f, 2, 1, 2, 7, true);
-	expect(&f, "append 2:2, commit, vector");
+	expect(&f, "append 2:2, commit");
 	batch(&f, 1, 2, 7);
 	expect(&f, "ack 2@V");
 	cr_assert(likes(&f) == 12 && f.r.stats.duplicates == 1);
@@ -413,7 +413,7 @@ Test(replica, applies_a_peers_records_in_order_and_fetches_what_is_missing)
 	peer_record(&f, 2, 2, 2, 10, false);
 	expect(&f, "");
 	peer_record(&f, 1, 2, 1, 1, false);
-	expect(&f, "append 2:1, append 2:2, append 2:3, commit, vector");
+	expect(&f, "append 2:1, append 2:2, append 2:3, commit");
 	cr_assert(likes(&f) == 111 && vector_get(&f.r.v, (struct origin){2}) == 3);
 	cr_assert(replica_lag(&f.r) == 1);
 	cr_assert(replica_fetched(&f.r, f.now, (struct origin){2}) == 0); /* the lost tail */
@@ -534,6 +534,49 @@ Test(replica, takes_nothing_more_while_it_drains)
 	batch(&f, 1, 1, 5);
 	replica_drain(&f.r);
 	batch(&f, 1, 2, 5);
-	expect(&f, "refuse 2 not-serving, append 1:1, commit, publish 1:1, ack 1@1, vector");
+	expect(&f, "refuse 2 not-serving, append 1:1, commit, publish 1:1, ack 1@1");
+	stop(&f);
+}
+
+Test(replica, tells_its_vector_soon_after_a_commit)
+{
+	struct fixture f;
+	start_serving(&f);
+	tick(&f, 100 * MS);
+	forget_trace(&f);
+	batch(&f, 1, 1, 5);
+	batch(&f, 1, 2, 5);
+	expect(&f, "append 1:1, commit, publish 1:1, ack 1@1, ack 2@1");
+	tick(&f, 9 * MS);
+	expect(&f, "");
+	tick(&f, 1 * MS);
+	expect(&f, "vector");
+	stop(&f);
+}
+
+Test(replica, keeps_a_number_of_a_hundred_thousand_sessions)
+{
+	struct fixture f;
+	start_serving(&f);
+	for (uint64_t number = 1; number <= 100000; number++) {
+		batch(&f, number, 1, 1);
+		forget_trace(&f);
+		close_session(&f, number);
+		forget_trace(&f);
+		if (number % 64 == 0) {
+			tick(&f, SECOND);
+			forget_trace(&f);
+		}
+	}
+	tick(&f, SECOND);
+	forget_trace(&f);
+	cr_assert(likes(&f) == 100000);
+	cr_assert(f.r.sessions.seen.count == 0 && f.r.sessions.issuers.count == 1);
+	const struct issuer *issuer = map_get(&f.r.sessions.issuers, 7, 0);
+	cr_assert(issuer->forgotten.count == 1, "%zu intervals", issuer->forgotten.count);
+	size_t bytes = f.r.sessions.seen.capacity * sizeof(struct map_slot) +
+		       f.r.closing_capacity * sizeof(struct session) +
+		       issuer->forgotten.capacity * sizeof(struct interval);
+	cr_assert(bytes < 16384, "%zu bytes are left of them", bytes);
 	stop(&f);
 }
