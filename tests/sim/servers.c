@@ -163,6 +163,11 @@ void sim_start_server(struct sim *s, int i)
 		return;
 	}
 	v->node = v->host->config.self.node;
+	for (size_t k = 0; k < s->gone_count;
+	     k++) { /* I10; a forgotten folder itself comes back as what it was */
+		if (node_equal(s->gone[k], v->node) && v->disk->count == 0)
+			sim_fail(s, "s%d's new disk gave it the node id of an old one", i + 1);
+	}
 	sim_log(s, "s%d starts as node %016llx origin %016llx", i + 1, (unsigned long long)v->node.id,
 		(unsigned long long)config.self.origin.id);
 	if (v->host->forgotten) {
