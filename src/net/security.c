@@ -252,6 +252,15 @@ enum role security_role(const struct security *s, const zmq_msg_t *frame)
 
 /* ---- changes ---- */
 
+void security_shut_out(struct security *s, const zmq_msg_t *frame, const char *reason)
+{
+	const char *key = s ? zmq_msg_gets(frame, "User-Id") : NULL;
+	if (!key || trust_role(s->trust, key) == ROLE_SERVER || trust_role(s->trust, key) == ROLE_NONE)
+		return;
+	log_warn("shut out until the trust folder changes: key %s, because it %s", key, reason);
+	trust_shut_out(s->trust, key);
+}
+
 bool security_tick(struct security *s, int64_t now)
 {
 	bool revoked = false;

@@ -36,6 +36,9 @@ int security_connect(const struct security *security, void *socket);
 /* Who sent it, by what the trust folder says now. */
 enum role security_role(const struct security *security, const zmq_msg_t *frame);
 
+/* Nothing more for the key of who sent this, unless it is a server's, until the trust folder changes. */
+void security_shut_out(struct security *security, const zmq_msg_t *frame, const char *reason);
+
 /* Looks into the trust folder once a second. Whether a key lost something by a change. */
 bool security_tick(struct security *security, int64_t now);
 int64_t security_deadline(const struct security *security);

@@ -73,9 +73,8 @@ static int set_options(void *socket, enum socket_kind kind)
 		/* Else it queues for peers that are not there. */
 		return set(socket, ZMQ_IMMEDIATE, 1);
 	case SOCKET_XPUB:
-		/* Nobody is subscribed to anything before socket_admit() says so; and every one that comes or
-		 * goes is seen, not only a topic's first and last. */
-		return set(socket, ZMQ_XPUB_MANUAL, 1);
+		/* Else only a topic's first and last subscriber would be seen. */
+		return set(socket, ZMQ_XPUB_VERBOSER, 1);
 	case SOCKET_SUB:
 		break;
 	}
@@ -161,15 +160,6 @@ int socket_subscribe(void *socket, const void *topic, size_t size)
 int socket_unsubscribe(void *socket, const void *topic, size_t size)
 {
 	return zmq_setsockopt(socket, ZMQ_UNSUBSCRIBE, topic, size) < 0 ? -errno : 0;
-}
-
-/* For the subscriber whose message was received last; when that one has left since, there is nothing to do.
- */
-void socket_admit(void *xpub, const struct packet *packet)
-{
-	if (packet->body_size > 0 && packet->body[0] <= 1)
-		zmq_setsockopt(xpub, packet->body[0] == 1 ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE, packet->body + 1,
-			       packet->body_size - 1);
 }
 
 static int receive_frame(void *socket, zmq_msg_t *frame)

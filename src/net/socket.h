@@ -47,12 +47,10 @@ struct packet {
 };
 
 /* Receives without waiting. 1: got one (deinit it); 0: none there; -1: a message of the wrong number of
- * frames was read and dropped; other negative errno. From a ROUTER such a message comes with an empty body
- * instead: no message of the protocol, but its sender can be told so. */
+ * frames was read and dropped; other negative errno. From a ROUTER or XPUB such a message comes with an empty
+ * body instead: no message of the protocol, but its sender can be told so, or found out. */
 int socket_receive(void *socket, enum socket_kind kind, struct packet *packet);
 void packet_deinit(struct packet *packet);
-/* Carries out a subscription or its end, received from an XPUB just now: none has effect before. */
-void socket_admit(void *xpub, const struct packet *packet);
 
 /* Sends head (when head_size > 0) and body without waiting. 0; KUDOS_BUSY: the peer's queue is full, or a
  * DEALER is not connected; KUDOS_NO_SERVER: the ROUTER's peer is not there (any more); negative errno.

@@ -42,6 +42,7 @@ struct server {
 	struct security *security; /* NULL: without CURVE */
 	void *router, *xpub, *sub; /* xpub: NULL while it is being replaced */
 	int notify_port;
+	bool spoiled;	     /* somebody is subscribed who may not be: xpub is to be replaced */
 	struct link **links; /* owned */
 	size_t link_count;
 	struct leader leaders[HOST_LEADERS];
@@ -80,13 +81,6 @@ static void send_to_leader(void *arg, size_t leader, const void *data, size_t si
 {
 	struct server *s = arg;
 	socket_send(s->leaders[leader].dealer, NULL, 0, data, size);
-}
-
-static void publish(void *arg, const void *topic, size_t topic_size, const void *data, size_t size)
-{
-	struct server *s = arg;
-	if (s->xpub)
-		socket_send(s->xpub, topic, topic_size, data, size);
 }
 
 /* ---- in ---- */
@@ -138,16 +132,40 @@ static int from_subscriber(struct server *s, void *arg, int64_t now, const struc
 {
 	(void)arg;
 	(void)now;
-	if (!host_may_subscribe(security_role(s->security, &p->frames[0]), p->body, p->body_size))
-		return 0;
-	socket_admit(s->xpub, p);
-	return host_receive_subscription(s->host, p->body, p->body_size);
+	if (host_may_subscribe(security_role(s->security, &p->frames[0]), p->body, p->body_size))
+		return host_receive_subscription(s->host, p->body, p->body_size);
+	security_shut_out(s->security, &p->frames[0], "subscribed to what only servers may have");
+	s->spoiled = true;
+	return 0;
 }
 
 static bool on_xpub(void *arg)
 {
 	struct server *s = arg;
 	return drain(s, s->xpub, SOCKET_XPUB, from_subscriber, NULL);
+}
+
+static void look_at_subscribers(struct server *s)
+{
+	struct packet p;
+	int r;
+	while (s->xpub && s->error == 0 && !s->spoiled &&
+	       (r = socket_receive(s->xpub, SOCKET_XPUB, &p)) != 0 && r >= -1) {
+		if (r < 0)
+			continue;
+		s->error = from_subscriber(s, NULL, 0, &p);
+		packet_deinit(&p);
+	}
+}
+
+static void publish(void *arg, const void *topic, size_t topic_size, const void *data, size_t size)
+{
+	struct server *s = arg;
+	/* Who may not have it has subscribed to it by itself: it is looked at before anything goes out. */
+	if (s->security && *(const char *)topic != 'k')
+		look_at_subscribers(s);
+	if (s->xpub && !s->spoiled)
+		socket_send(s->xpub, topic, topic_size, data, size);
 }
 
 static int from_peer(struct server *s, void *arg, int64_t now, const struct packet *p)
@@ -433,6 +451,7 @@ void server_free(struct server *s)
 static void end_subscriptions(struct server *s)
 {
 	const int linger = 0;
+	s->spoiled = false;
 	if (!s->xpub)
 		return;
 	reactor_remove_socket(s->reactor, s->xpub);
@@ -466,7 +485,7 @@ static int step(struct server *s)
 {
 	int64_t now = clock_now();
 	int e = s->error;
-	if (security_tick(s->security, now))
+	if (security_tick(s->security, now) || s->spoiled)
 		end_subscriptions(s);
 	renew_subscriptions(s);
 	if (e == 0)

@@ -86,7 +86,7 @@ bool host_may_subscribe(enum role role, const uint8_t *data, size_t size)
 
 int host_receive_subscription(struct host *h, const uint8_t *data, size_t size)
 {
-	if (!is_of_key(data, size))
+	if (!is_of_key(data, size) || data[0] > 1)
 		return 0; /* subscriptions to records and vectors need no bookkeeping */
 	const char *key = (const char *)data + 2;
 	if (data[0] == 1)

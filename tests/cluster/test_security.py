@@ -165,19 +165,37 @@ class Security(ClusterTest):
         self.assertEqual(self.ask(socket, ["fetch", 1, 1, 1])[0], "gone")
 
     def test_records_are_for_servers(self):
-        records = {key: self.socket(zmq.SUB, key, self.notify_endpoint("s1")) for key in ("client", "server")}
-        for socket in records.values():
-            socket.subscribe(b"")
-            socket.subscribe(b"r")
+        self.c.make_key("mallory", "client")
+        self.c.trust("mallory")
+        records = self.socket(zmq.SUB, "server", self.notify_endpoint("s1"))
+        records.subscribe(b"r")
         watching = self.socket(zmq.SUB, "client", self.notify_endpoint("s1"))
         watching.subscribe(b"kwatched\0")
-        self.assertTrue(records["server"].poll(10000))
 
-        def changed():
-            self.c.ok("like", "watched", key="client")
-            return watching.poll(200)
-        wait_until(changed, "a change of a watched key is told")
-        self.assertEqual(records["client"].poll(0), 0)
+        def told():
+            self.c.ok("--server", self.c.endpoint("s1"), "like", "watched", key="client")
+            return records.poll(200) and watching.poll(200)
+        wait_until(told, "records for the server, changes for the client")
+        for topic in b"", b"r", b"v", b"k":
+            dealer = wait_until(lambda: self.answered("mallory"), "the key is trusted")
+            curious = self.socket(zmq.SUB, "mallory", self.notify_endpoint("s1"))
+            curious.subscribe(topic)
+            wait_until(lambda: self.ask(dealer, ["ping", 1], seconds=1) is None, "it is shut out")
+            self.drain(records, watching)
+            wait_until(told, "the others are told of everything again")
+            self.assertEqual(curious.poll(0), 0)
+            curious.close()
+            self.c.trust("mallory")  # written anew: the folder has changed
+        self.assertEqual(self.c.log("s1").count("shut out"), 4)
+
+    def answered(self, key):
+        dealer, welcome = self.hello(key, self.c.endpoint("s1"))
+        return dealer if welcome else None
+
+    def drain(self, *sockets):
+        for socket in sockets:
+            while socket.poll(0):
+                socket.recv_multipart()
 
     def test_forget_is_for_operators(self):
         code, _, err = self.c.kudos("forget", "s2", key="client")
@@ -206,8 +224,7 @@ class Security(ClusterTest):
         self.c.distrust("client")
         for socket in sockets:
             wait_until(lambda: self.ask(socket, ["ping", 2], seconds=1) is None, "no answer any more")
-        while watching.poll(200):
-            watching.recv_multipart()
+        self.drain(watching)
         wait_until(lambda: changed(other), "who is still trusted is told of changes again")
         self.assertEqual(watching.poll(0), 0)
         code, _, _ = self.c.kudos("--timeout", "1", "like", key="client")
@@ -248,6 +265,21 @@ class Security(ClusterTest):
         code, _, err = run("kudos-leader", *base, "--bind", "0.0.0.0")
         self.assertEqual(code, 2)
         self.assertIn("--key", err)
+
+    def test_the_launcher_makes_and_uses_keys(self):
+        folder = self.c.path("launched")
+        env = {"KUDOS_DIR": folder, "KUDOS_BIN": os.path.abspath(cluster.BINDIR)}
+        self.addCleanup(run, "kudos-cluster", "stop", **env)
+        code, _, err = run("kudos-cluster", "start", "--secure", "--port", str(PORT + 80), "-n", "2", **env)
+        self.assertEqual(code, 0, err)
+        self.assertEqual(os.stat(os.path.join(folder, "keys")).st_mode & 0o777, 0o700)
+        leader = {"KUDOS_LEADER": f"tcp://127.0.0.1:{PORT + 80}"}
+        keys = {"KUDOS_KEY": os.path.join(folder, "keys", "client.cert"), "KUDOS_TRUST": os.path.join(folder, "trust")}
+        self.assertEqual(run("kudos", "like", "a", "3", **leader, **keys)[:2], (0, "a 3\n"))
+        self.assertEqual(run("kudos", "--timeout", "1", "like", "a", **leader)[0], 1)
+        for verb in ("kill", "s2"), ("restart", "s2"), ("add",), ("status",), ("stop",):
+            code, _, err = run("kudos-cluster", *verb, **env)
+            self.assertEqual(code, 0, f"{verb}: {err}")
 
 
 if __name__ == "__main__":
