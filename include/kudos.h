@@ -94,7 +94,7 @@ struct kudos_options {
 	void (*on_change)(void *arg, const char *key, int64_t count); /* for kudos_watch() */
 	void *arg;
 	/* CURVE: one's own secret certificate, and the folder with the certificate of the cluster's servers
-	 * (kudos-keygen in doc/kudos.1). Both or neither. A handle that shares has those of the other. */
+	 * (KEYS in kudos(1)). Both or neither. A handle that shares has those of the other. */
 	const char *key_file, *trust_dir;
 	char *why; /* why_size bytes that are told why kudos_open() failed; NULL: nobody asks */
 	size_t why_size;
