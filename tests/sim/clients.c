@@ -237,8 +237,8 @@ void sim_on_answer(struct sim *s, struct sim_event *e)
 void sim_on_leaders_answer(struct sim *s, struct sim_event *e)
 {
 	struct sim_client *c = &s->clients[e->to];
-	if (!c->agent)
-		return;
+	if (!c->agent || sim_identity_run(&e->id) != (uint32_t)c->generation)
+		return; /* an answer to its life before: with it, it would take that one's session */
 	agent_receive_leader(c->agent, s->now, (size_t)e->from, e->data, e->size);
 	schedule_client(s, e->to);
 }
