@@ -292,9 +292,11 @@ static int advance_samples(struct replica *r)
 			continue;
 		struct vector spare = p->covered;
 		p->covered = p->sample;
+		p->covered_retired = p->sample_retired;
 		p->has_covered = true;
 		p->sample = spare;
 		p->has_sample = same_view(r, p);
+		p->sample_retired = p->retired;
 		if (p->has_sample && vector_copy(&p->sample, &p->vector) < 0)
 			return -ENOMEM;
 	}
@@ -310,13 +312,16 @@ static bool all_covered(const struct replica *r)
 	return true;
 }
 
-/* I8: every member had applied the close when it sent a vector that this server has reached since. */
+/* I8: every member had applied the close when it sent a vector that this server has reached since. Where the
+ * close's origin is retired, the vector need not show it any more; then the member must have retired it, too.
+ */
 static bool close_agreed(const struct replica *r, struct position close)
 {
-	if (vector_get(&r->retired, close.origin) >= close.lsn)
-		return true;
+	bool retired = vector_get(&r->retired, close.origin) >= close.lsn;
 	for (size_t i = 0; i < r->peer_count; i++) {
-		if (vector_get(&r->peers[i].covered, close.origin) < close.lsn)
+		const struct peer *p = &r->peers[i];
+		bool gone = retired && p->covered_retired == r->retired_digest;
+		if (!gone && vector_get(&p->covered, close.origin) < close.lsn)
 			return false;
 	}
 	return true;

@@ -43,20 +43,45 @@ static int wait_for(struct replica *r, struct waiter w)
 	return 0;
 }
 
+static size_t peers_that_reached(const struct replica *r, const struct waiter *w)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < r->peer_count; i++) {
+		const struct vector *v = &r->peers[i].vector;
+		bool reached = true;
+		if (w->lsn != UINT64_MAX) {
+			reached = vector_get(v, r->config.self.origin) >= w->lsn;
+		} else {
+			for (size_t k = 0; k < w->needs.count && reached; k++)
+				reached =
+				    vector_get(v, w->needs.at[k].origin) >= w->needs.at[k].lsn ||
+				    vector_get(&r->retired, w->needs.at[k].origin) >= w->needs.at[k].lsn;
+		}
+		n += reached;
+	}
+	return n;
+}
+
 /* Already counted, here and durably (I2: what is applied is durable): acknowledge, when K peers are asked for
- * as soon as they have reached what is applied here now. */
+ * as soon as they have reached what is applied here now. A resend of what waits already adds nothing. */
 static int answer_again(struct replica *r, uint64_t client, const struct batch *b)
 {
 	struct waiter w = {.client = client, .session = b->session, .seq = b->seq, .lsn = UINT64_MAX};
 	if (r->config.ack_peers == 0)
 		return answer(r, &w);
+	for (size_t i = 0; i < r->waiter_count; i++) {
+		const struct waiter *other = &r->waiters[i];
+		if (other->client == client && other->seq == b->seq &&
+		    session_equal(other->session, b->session))
+			return 0;
+	}
 	if (vector_copy(&w.needs, &r->v) < 0)
 		return -ENOMEM;
-	if (wait_for(r, w) < 0) {
+	bool reached = peers_that_reached(r, &w) >= r->config.ack_peers;
+	int e = reached ? answer(r, &w) : wait_for(r, w);
+	if (reached || e < 0)
 		vector_deinit(&w.needs);
-		return -ENOMEM;
-	}
-	return replica_acknowledge(r);
+	return e;
 }
 
 static int add_pending(struct replica *r, int64_t now, uint64_t client, struct seen *seen,
@@ -152,6 +177,7 @@ static int sift_pending(struct replica *r)
 		}
 		if (seen && intervals_remove(&seen->pending, box->batch.seq) < 0)
 			return -ENOMEM;
+		r->pending_bytes -= box->batch.raw_size;
 		batch_box_unref(box);
 	}
 	r->pending_count = kept;
@@ -218,6 +244,7 @@ static int settle_waiters(struct replica *r)
 	size_t kept = 0;
 	for (size_t i = 0; i < r->waiter_count; i++) {
 		struct waiter w = r->waiters[i];
+		r->waiters[i] = (struct waiter){0}; /* moved: a failure below must not find it twice */
 		const struct seen *seen = w.lsn ? NULL : sessions_find(&r->sessions, w.session);
 		struct batch b = {.session = w.session, .seq = w.seq};
 		if (seen && intervals_has(&seen->pending, w.seq)) {
@@ -262,25 +289,6 @@ int replica_flush(struct replica *r)
 	return replica_push(r, (struct action){.type = ACTION_COMMIT});
 }
 
-static size_t peers_that_reached(const struct replica *r, const struct waiter *w)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < r->peer_count; i++) {
-		const struct vector *v = &r->peers[i].vector;
-		bool reached = true;
-		if (w->lsn != UINT64_MAX) {
-			reached = vector_get(v, r->config.self.origin) >= w->lsn;
-		} else {
-			for (size_t k = 0; k < w->needs.count && reached; k++)
-				reached =
-				    vector_get(v, w->needs.at[k].origin) >= w->needs.at[k].lsn ||
-				    vector_get(&r->retired, w->needs.at[k].origin) >= w->needs.at[k].lsn;
-		}
-		n += reached;
-	}
-	return n;
-}
-
 /* Answers everyone whose batch is applied, and on enough peers; refuses those whose session closed before
  * their batch was logged. */
 int replica_acknowledge(struct replica *r)
@@ -288,15 +296,17 @@ int replica_acknowledge(struct replica *r)
 	uint64_t own = vector_get(&r->v, r->config.self.origin);
 	size_t kept = 0;
 	for (size_t i = 0; i < r->waiter_count; i++) {
-		struct waiter *w = &r->waiters[i];
-		if (w->lsn == 0 || (w->lsn != UINT64_MAX && w->lsn > own) ||
-		    (r->config.ack_peers > 0 && peers_that_reached(r, w) < r->config.ack_peers)) {
-			r->waiters[kept++] = *w;
+		struct waiter w = r->waiters[i];
+		r->waiters[i] = (struct waiter){0}; /* moved: a failure below must not find it twice */
+		if (w.lsn == 0 || (w.lsn != UINT64_MAX && w.lsn > own) ||
+		    (r->config.ack_peers > 0 && peers_that_reached(r, &w) < r->config.ack_peers)) {
+			r->waiters[kept++] = w;
 			continue;
 		}
-		if (answer(r, w) < 0)
-			return -ENOMEM;
-		vector_deinit(&w->needs);
+		int e = answer(r, &w);
+		vector_deinit(&w.needs);
+		if (e < 0)
+			return e;
 	}
 	r->waiter_count = kept;
 	return 0;

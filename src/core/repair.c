@@ -278,6 +278,7 @@ static int keep_vector(struct replica *r, struct peer *p, const struct vector_me
 	if (m->serving && !p->has_sample) {
 		if (vector_copy(&p->sample, &view) < 0)
 			return -ENOMEM;
+		p->sample_retired = m->retired;
 		p->has_sample = true;
 	}
 	/* What it has retired counts, too: it has told, and all of it is applied here. */

@@ -94,6 +94,7 @@ struct peer {
 	struct vector vector;  /* its newest */
 	struct vector sample;  /* one of its vectors under our membership, to be reached here … */
 	struct vector covered; /* … and the newest of those that were reached here */
+	uint64_t sample_retired, covered_retired; /* digests of the origins it had retired then */
 	bool has_sample, has_covered;
 	int64_t told; /* when it was last sent the membership */
 };

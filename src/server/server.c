@@ -249,6 +249,11 @@ static void match_links(void *arg, const struct members *members)
 			link_free(s, s->links[i]);
 	}
 	s->link_count = kept;
+	/* A member that went may have had the endpoint of one that stays (a folder wiped, a server started
+	 * again on its ports): the SUB has one connection for both. Connecting again is nothing where there
+	 * is one. */
+	for (size_t i = 0; i < kept; i++)
+		socket_connect(s->sub, s->links[i]->notify_endpoint);
 	struct link **links = realloc(s->links, (members->count + 1) * sizeof *links);
 	if (!links)
 		return; /* the next change of the membership tries again */
