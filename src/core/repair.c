@@ -113,7 +113,7 @@ int replica_record(struct replica *r, int64_t now, struct record *record, bool p
 		return 0;
 	struct log *log = published ? map_get(&r->logs, at.origin.id, 0) : replica_log(r, at.origin);
 	if (!log)
-		return published || r->logs.count >= LIMIT_ORIGINS ? 0 : -ENOMEM;
+		return published || r->logs.count >= LIMIT_ORIGINS - 1 ? 0 : -ENOMEM;
 	/* What a forgotten node still publishes must not get in: others may have agreed without it (I14). So
 	 * only the runs of members are listened to; a run not known yet is known after its next vector. */
 	if (published && !replica_peer(r, log->owner))
@@ -262,7 +262,7 @@ static int learn_positions(struct replica *r, struct peer *p, int64_t now)
 			continue;
 		struct log *log = replica_log(r, at.origin);
 		if (!log)
-			return r->logs.count >= LIMIT_ORIGINS ? 0 : -ENOMEM;
+			return r->logs.count >= LIMIT_ORIGINS - 1 ? 0 : -ENOMEM;
 		note_known(log, at.lsn, now);
 	}
 	return 0;

@@ -141,7 +141,9 @@ int replica_push(struct replica *r, struct action action)
 struct log *replica_log(struct replica *r, struct origin origin)
 {
 	struct log *log = map_get(&r->logs, origin.id, 0);
-	if (log || r->logs.count >= LIMIT_ORIGINS)
+	/* One place is kept for this run. */
+	size_t limit = LIMIT_ORIGINS - !origin_equal(origin, r->config.self.origin);
+	if (log || r->logs.count >= limit)
 		return log;
 	log = calloc(1, sizeof *log);
 	if (!log)

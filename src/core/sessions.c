@@ -7,6 +7,7 @@ void sessions_init(struct sessions *s, uint64_t seed)
 {
 	map_init(&s->seen, seed);
 	map_init(&s->issuers, seed);
+	s->forgotten = 0;
 }
 
 static void seen_free(struct seen *seen)
@@ -28,6 +29,7 @@ void sessions_deinit(struct sessions *s)
 	}
 	map_deinit(&s->seen);
 	map_deinit(&s->issuers);
+	s->forgotten = 0;
 }
 
 struct seen *sessions_find(const struct sessions *s, struct session session)
@@ -71,7 +73,10 @@ int sessions_forget_range(struct sessions *s, uint64_t id, uint64_t lo, uint64_t
 			return -ENOMEM;
 		}
 	}
-	return intervals_add(&issuer->forgotten, lo, hi);
+	size_t before = issuer->forgotten.count;
+	int e = intervals_add(&issuer->forgotten, lo, hi);
+	s->forgotten += issuer->forgotten.count - before; /* wraps when intervals melt, which is right */
+	return e;
 }
 
 int sessions_forget(struct sessions *s, struct session session)

@@ -30,6 +30,7 @@ struct issuer {
 struct sessions {
 	struct map seen;    /* (issuer, number) → struct seen, owned */
 	struct map issuers; /* (issuer, 0) → struct issuer, owned */
+	size_t forgotten;   /* intervals of all issuers */
 };
 
 void sessions_init(struct sessions *s, uint64_t seed);

@@ -135,7 +135,7 @@ static int write_tables(struct host *h)
 		while (t.chunk <
 		       h->checkpoint.chunks[i]) /* an empty value deletes what is left of a longer one */
 			table_flush(&t);
-		h->checkpoint.chunks[i] = chunks;
+		h->checkpoint.next_chunks[i] = chunks;
 		bytes_deinit(&t.bytes);
 		if (t.error < 0)
 			return t.error;
@@ -183,6 +183,8 @@ static int checkpoint_slice(struct host *h)
 /* The durable checkpoint reaches further now: what every member has and it covers may leave the journal. */
 int host_truncate(struct host *h)
 {
+	if (h->snapshot.from.id != 0)
+		return 0; /* the snapshot may rest on what this journal still has */
 	struct vector floor = {0};
 	int r = replica_floor(&h->replica, &h->checkpoint.vector, &floor);
 	if (r == 0 && floor.count > 0)
@@ -247,6 +249,7 @@ int host_checkpoint_step(struct host *h, int64_t now)
 	c->phase = CHECKPOINT_NONE;
 	c->exists = true;
 	c->made = c->began;
+	memcpy(c->chunks, c->next_chunks, sizeof c->chunks);
 	struct vector old = c->vector;
 	c->vector = c->next;
 	c->next = old;

@@ -101,8 +101,9 @@ struct checkpointing {
 	uint64_t journal_then; /* journal bytes when the last one began */
 	uint64_t events_then;  /* events applied by then */
 	int64_t began;
-	int64_t made;	  /* when the newest durable one began */
-	size_t chunks[4]; /* of each table in the newest one */
+	int64_t made;	       /* when the newest durable one began */
+	size_t next_chunks[4]; /* of the one being made */
+	size_t chunks[4];      /* of each table in the newest one */
 };
 
 struct host {
@@ -117,6 +118,9 @@ struct host {
 
 	struct read_waiting *reads; /* owned */
 	size_t read_count, read_capacity;
+	size_t read_bytes;
+	uint64_t reads_seen; /* records applied when they were last looked at */
+	int64_t next_reads;
 	struct watched **watched; /* owned */
 	size_t watched_count, watched_capacity;
 	struct map watched_by_key; /* by two hashes of the key */

@@ -138,6 +138,7 @@ static void register_with(struct host *h, size_t leader)
 {
 	struct message m;
 	host_members_message(h, &m);
+	m.members.retired_count = 0; /* nothing to a leader */
 	host_send_leader(h, leader, &m);
 }
 

@@ -10,7 +10,8 @@
 #include "base/time.h"
 #include "kudos.h"
 
-#define ACTIVE (10 * SECOND)		    /* clients heard within it are told as this server's load */
+#define ACTIVE (10 * SECOND) /* clients heard within it are told as this server's load */
+#define READS_INTERVAL (50 * MS)
 #define READ_WAIT (2 * SECOND)		    /* how long a read waits for a position */
 #define FETCH_BYTES (LIMIT_MESSAGE - 65536) /* of records in one answer */
 #define FETCH_RECORDS 4096
@@ -155,7 +156,7 @@ static void answer_count(struct host *h, uint64_t client, const struct message *
 static int keep_read(const struct request *rq, const void *data, size_t size)
 {
 	struct host *h = rq->h;
-	if (h->read_count >= LIMIT_READS_WAITING) {
+	if (h->read_count >= LIMIT_READS_WAITING || h->read_bytes + size > LIMIT_READS_BYTES) {
 		host_answer_error(h, rq->from->handle, rq->m->count.id, KUDOS_BUSY,
 				  "too many reads wait here");
 		return 0;
@@ -168,6 +169,7 @@ static int keep_read(const struct request *rq, const void *data, size_t size)
 		return -ENOMEM;
 	}
 	h->reads[h->read_count++] = w;
+	h->read_bytes += size;
 	return 0;
 }
 
@@ -190,6 +192,12 @@ int host_answer_reads(struct host *h, int64_t now)
 {
 	size_t kept = 0;
 	int e = 0;
+	/* Each look decodes them all: only when something was applied, or from time to time for those that
+	 * give up. */
+	if (h->read_count == 0 || (h->reads_seen == h->replica.stats.records && now < h->next_reads))
+		return 0;
+	h->reads_seen = h->replica.stats.records;
+	h->next_reads = now + READS_INTERVAL;
 	for (size_t i = 0; i < h->read_count; i++) {
 		struct read_waiting *w = &h->reads[i];
 		struct message m;
@@ -207,10 +215,12 @@ int host_answer_reads(struct host *h, int64_t now)
 			    h->config.self.name);
 		if (e == 0)
 			message_deinit(&m);
-		if (over)
-			bytes_deinit(&w->request);
-		else
+		if (!over) {
 			h->reads[kept++] = *w;
+			continue;
+		}
+		h->read_bytes -= w->request.size;
+		bytes_deinit(&w->request);
 	}
 	h->read_count = kept;
 	return e < 0 ? e : 0;
