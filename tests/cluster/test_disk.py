@@ -41,6 +41,10 @@ class Disks(ClusterTest):
         new = c.row("s2")["node"]
         self.assertNotEqual(new, old)
         c.ok("forget", old)
+        # The new node listens where the forgotten one did: the others must still hear it.
+        wait_until(lambda: len(c.status("s1")["servers"]) == 3, "the old node is forgotten")
+        before = int(c.ok("--server", c.endpoint("s2"), "like", "after:forget").split()[1])
+        c.await_count("after:forget", before)
         wait_until(lambda: {row["node"] for row in c.status()["servers"]} ==
                    {new, c.row("s1")["node"], c.row("s3")["node"]}, lambda: c.status())
         load.flows()
