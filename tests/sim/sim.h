@@ -52,6 +52,7 @@ struct disk {
 	size_t count, capacity;
 	size_t synced; /* entries before this one survive a crash */
 	uint64_t bytes;
+	bool damaged; /* and it shows, as checksums do */
 	struct pairs checkpoint, next;
 	bool wipe;
 	int polls_left; /* until the next one is durable; 0: none is on its way */
