@@ -239,9 +239,6 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 	if (!r->heard_leader && !r->config.alone && now - r->started < r->config.grace)
 		return "a leader's word on who the members are"; /* a folder restored from a backup may not
 								    know */
-	if (missing && r->config.damaged)
-		return "every member, as its own journal is damaged: start the others, or forget those that "
-		       "are lost";
 	if (missing && now - r->started < r->config.grace)
 		return "members that have not been heard yet";
 	/* A new node must not begin with nothing beside members that may hold something. */

@@ -114,8 +114,6 @@ struct replica_config {
 	int64_t session_idle; /* close sessions after so long without a batch; 0: the default, 10 minutes */
 	int64_t grace;	      /* how long to wait for members that do not show up; 0: the default, 2 s */
 	bool alone;	      /* there is no leader to wait for before a first start */
-	bool damaged; /* its journal has lost records, perhaps the last of an origin, which leaves no gap to
-			 see: every member is to be heard before it serves */
 };
 
 struct replica {

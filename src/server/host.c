@@ -54,7 +54,6 @@ static int open_replica(struct host *h, const struct bytes *meta, int64_t now)
 	    .session_idle = h->config.session_idle,
 	    .grace = h->config.grace,
 	    .alone = h->config.leaders == 0,
-	    .damaged = h->store->report.damaged_bytes > 0,
 	};
 	struct message m = {.type = MESSAGE_MEMBERS};
 	int e = meta->size > 1 ? message_decode(meta->data + 1, meta->size - 1, &m) : 0;

@@ -216,7 +216,7 @@ void check_truncate(struct sim *s, int i, struct position at)
 	for (int k = 0; k < s->server_count; k++) {
 		const struct sim_server *v = &s->servers[k];
 		const struct member *m = members_find(&s->servers[i].host->replica.staged, v->node);
-		if (v->forgotten || !m || m->forgotten || v->may_regress || !v->established)
+		if (v->forgotten || !m || m->forgotten || v->may_regress || v->damaged || !v->established)
 			continue;
 		bool has;
 		if (v->host)

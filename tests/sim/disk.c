@@ -180,7 +180,6 @@ bool disk_damage(struct disk *d, size_t entry)
 		return false;
 	drop_entries(d, entry, entry + 1);
 	d->synced = d->count;
-	d->damaged = true;
 	return true;
 }
 
@@ -435,7 +434,6 @@ struct store *disk_open(struct disk *d)
 	if (!s)
 		abort();
 	s->base.ops = &ops;
-	s->base.report.damaged_bytes = d->damaged;
 	s->disk = d;
 	return &s->base;
 }

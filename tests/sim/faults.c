@@ -295,6 +295,7 @@ static void damage(struct sim *s)
 	    disk_damage(v->disk, sim_below(s, v->disk->count))) {
 		s->stats.damages++;
 		sim_log(s, "a record on s%d's disk is damaged", i + 1);
+		v->damaged = true;
 		v->may_regress = true;
 	}
 	restart_later(s, i);

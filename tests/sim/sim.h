@@ -52,7 +52,6 @@ struct disk {
 	size_t count, capacity;
 	size_t synced; /* entries before this one survive a crash */
 	uint64_t bytes;
-	bool damaged; /* and it shows, as checksums do */
 	struct pairs checkpoint, next;
 	bool wipe;
 	int polls_left; /* until the next one is durable; 0: none is on its way */
@@ -119,6 +118,7 @@ struct sim_server {
 	int64_t paused_until;
 	int64_t tick_at; /* of the tick event that counts */
 	bool forgotten;	 /* and knows it */
+	bool damaged;	 /* it lost a record after it had told that it has it */
 	bool condemned;	 /* someone was told to forget it */
 	bool patient;	 /* restored from an old copy: must meet everyone before it serves */
 	struct disk *backup;
