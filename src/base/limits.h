@@ -23,8 +23,9 @@
 #define LIMIT_ENDPOINT 127	     /* bytes in an endpoint */
 #define LIMIT_TEXT 512		     /* bytes in an error text */
 #define LIMIT_SESSIONS 1000000	     /* sessions with a seen entry that a server accepts likes for */
-#define LIMIT_FORGOTTEN 1000000 /* intervals of forgotten session numbers before new sessions are told busy \
-				 */
+#define LIMIT_FORGOTTEN                                                                     \
+	1000000 /* intervals of forgotten session numbers before new sessions are told busy \
+		 */
 #define LIMIT_SEEN_INTERVALS 1024      /* holes in one session's seen numbers before it is told busy */
 #define LIMIT_WAITERS (1 << 20)	       /* acknowledgements that clients of one server wait for */
 #define LIMIT_PENDING_BYTES (64 << 20) /* bytes of client batches waiting for the next commit */
