@@ -227,11 +227,9 @@ static struct link *link_new(struct server *s, const struct member *m)
 	return link;
 }
 
-static const struct member *wanted(const struct server *s, const struct members *members,
-				   const struct link *link)
+static const struct member *wanted(const struct members *members, const struct link *link)
 {
 	const struct member *m = members_find(members, link->node);
-	(void)s;
 	return m && !m->forgotten && strcmp(m->client_endpoint, link->client_endpoint) == 0 &&
 		       strcmp(m->notify_endpoint, link->notify_endpoint) == 0
 		   ? m
@@ -243,7 +241,7 @@ static void match_links(void *arg, const struct members *members)
 	struct server *s = arg;
 	size_t kept = 0;
 	for (size_t i = 0; i < s->link_count; i++) {
-		if (wanted(s, members, s->links[i]))
+		if (wanted(members, s->links[i]))
 			s->links[kept++] = s->links[i];
 		else
 			link_free(s, s->links[i]);
@@ -275,10 +273,8 @@ const struct member *server_self(const struct server *s)
 	return &s->host->config.self;
 }
 
-static int bind_port(struct server *s, void *socket, const struct options *o, const char *flag, int port,
-		     int first, int *bound)
+static int bind_port(void *socket, const struct options *o, const char *flag, int port, int first, int *bound)
 {
-	(void)s;
 	int e =
 	    port ? socket_bind(socket, o->address, port) : socket_bind_free(socket, o->address, first, bound);
 	if (port && e == 0)
@@ -410,10 +406,9 @@ struct server *server_new(const struct options *o)
 	if (e < 0)
 		log_error("cannot start: %s", zmq_strerror(-e));
 	if (e == 0)
-		e = bind_port(s, s->router, o, "--client-port", o->client_port, FIRST_PORT, &client_port);
+		e = bind_port(s->router, o, "--client-port", o->client_port, FIRST_PORT, &client_port);
 	if (e == 0)
-		e = bind_port(s, s->xpub, o, "--notify-port", o->notify_port, client_port + 1,
-			      &s->notify_port);
+		e = bind_port(s->xpub, o, "--notify-port", o->notify_port, client_port + 1, &s->notify_port);
 	if (e == 0) {
 		if (o->name)
 			snprintf(s->name, sizeof s->name, "%s", o->name);
