@@ -1,64 +1,51 @@
 #include "core/counts.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
 
-#define CHUNK ((size_t)1 << 20)
-#define HEADER 10 /* count, flags, key size */
+#define HEADER 9				 /* count, key size */
+#define ENTRIES_MAX (ARENA_BLOCK / (HEADER + 1)) /* of a block */
 #define PLACE_BITS 48
 #define PLACE_MASK ((UINT64_C(1) << PLACE_BITS) - 1)
 
 void counts_init(struct counts *c, uint64_t seed)
 {
-	*c = (struct counts){.seed = seed, .chunk_used = CHUNK, .dirty_flag = 1};
+	*c = (struct counts){.seed = seed};
 }
 
 void counts_deinit(struct counts *c)
 {
 	for (size_t i = 0; i < COUNTS_SHARDS; i++)
 		free(c->shards[i].slots);
-	for (size_t i = 0; i < c->chunk_count; i++)
-		free(c->chunks[i]);
-	free(c->chunks);
-	free(c->dirty.at);
-	free(c->cut.at);
-	free(c->saved);
+	arena_deinit(&c->arena);
 	*c = (struct counts){0};
-}
-
-static uint8_t *entry_at(const struct counts *c, uint64_t place)
-{
-	return c->chunks[place / CHUNK] + place % CHUNK;
 }
 
 static int64_t entry_count(const uint8_t *entry)
 {
-	int64_t count;
+	uint64_t count;
 	memcpy(&count, entry, sizeof count);
-	return count;
+	return (int64_t)le64toh(count);
 }
 
 static void entry_set_count(uint8_t *entry, int64_t count)
 {
-	memcpy(entry, &count, sizeof count);
-}
-
-static uint8_t cut_flag(const struct counts *c)
-{
-	return c->dirty_flag ^ 3;
+	uint64_t little = htole64((uint64_t)count);
+	memcpy(entry, &little, sizeof little);
 }
 
 static bool entry_is(const uint8_t *entry, const char *key, size_t size)
 {
-	return entry[9] == size && memcmp(entry + HEADER, key, size) == 0;
+	return entry[8] == size && memcmp(entry + HEADER, key, size) == 0;
 }
 
 static struct counted entry_counted(const uint8_t *entry)
 {
-	return (struct counted){(const char *)entry + HEADER, entry[9], entry_count(entry)};
+	return (struct counted){(const char *)entry + HEADER, entry[8], entry_count(entry)};
 }
 
 static const struct shard *shard_of(const struct counts *c, uint64_t hash)
@@ -74,8 +61,8 @@ static uint64_t *find(const struct counts *c, const struct shard *s, uint64_t ha
 	uint32_t mask = s->capacity - 1;
 	for (uint32_t i = (uint32_t)(hash >> 16) & mask;; i = (i + 1) & mask) {
 		uint64_t slot = s->slots[i];
-		if (slot == 0 ||
-		    (slot >> PLACE_BITS == tag && entry_is(entry_at(c, (slot & PLACE_MASK) - 1), key, size)))
+		if (slot == 0 || (slot >> PLACE_BITS == tag &&
+				  entry_is(arena_at(&c->arena, (slot & PLACE_MASK) - 1), key, size)))
 			return &s->slots[i];
 	}
 }
@@ -88,8 +75,8 @@ static int shard_resize(const struct counts *c, struct shard *s, uint32_t capaci
 	for (uint32_t i = 0; i < s->capacity; i++) {
 		if (s->slots[i] == 0)
 			continue;
-		const uint8_t *entry = entry_at(c, (s->slots[i] & PLACE_MASK) - 1);
-		uint64_t hash = hash_bytes(entry + HEADER, entry[9], c->seed);
+		const uint8_t *entry = arena_at(&c->arena, (s->slots[i] & PLACE_MASK) - 1);
+		uint64_t hash = hash_bytes(entry + HEADER, entry[8], c->seed);
 		uint32_t at = (uint32_t)(hash >> 16) & (capacity - 1);
 		while (slots[at] != 0)
 			at = (at + 1) & (capacity - 1);
@@ -121,77 +108,6 @@ int counts_reserve(struct counts *c, uint64_t keys)
 	return 0;
 }
 
-/* Room for one more place; doubling. */
-static int places_reserve(struct places *p)
-{
-	if (p->count < p->capacity)
-		return 0;
-	size_t capacity = p->capacity ? p->capacity * 2 : 64;
-	uint64_t *at = realloc(p->at, capacity * sizeof *at);
-	if (!at)
-		return -ENOMEM;
-	p->at = at;
-	p->capacity = capacity;
-	return 0;
-}
-
-static int saved_reserve(struct counts *c)
-{
-	if (c->saved_count < c->saved_capacity)
-		return 0;
-	size_t capacity = c->saved_capacity ? c->saved_capacity * 2 : 64;
-	struct saved *saved = realloc(c->saved, capacity * sizeof *saved);
-	if (!saved)
-		return -ENOMEM;
-	c->saved = saved;
-	c->saved_capacity = capacity;
-	return 0;
-}
-
-/* A new entry in the arena with count 0; an entry never crosses chunks. */
-static int arena_add(struct counts *c, const char *key, size_t size, uint64_t *place)
-{
-	if (c->chunk_used + HEADER + size > CHUNK) {
-		if (c->chunk_count == c->chunk_capacity) {
-			size_t capacity = c->chunk_capacity ? c->chunk_capacity * 2 : 16;
-			uint8_t **chunks = realloc(c->chunks, capacity * sizeof *chunks);
-			if (!chunks)
-				return -ENOMEM;
-			c->chunks = chunks;
-			c->chunk_capacity = capacity;
-		}
-		uint8_t *chunk = calloc(1, CHUNK); /* zeros: a key size of 0 marks the end */
-		if (!chunk)
-			return -ENOMEM;
-		c->chunks[c->chunk_count++] = chunk;
-		c->chunk_used = 0;
-	}
-	*place = (c->chunk_count - 1) * CHUNK + c->chunk_used;
-	uint8_t *entry = entry_at(c, *place);
-	entry[9] = (uint8_t)size;
-	memcpy(entry + HEADER, key, size);
-	c->chunk_used += HEADER + size;
-	return 0;
-}
-
-/* Before an entry changes: saves what the cut still needs of it, and notes it for the next cut. */
-static int touch(struct counts *c, uint8_t *entry, uint64_t place)
-{
-	if (entry[8] & cut_flag(c)) {
-		if (saved_reserve(c) < 0)
-			return -ENOMEM;
-		c->saved[c->saved_count++] = (struct saved){place, entry_count(entry)};
-		entry[8] = 0;
-	}
-	if (!(entry[8] & c->dirty_flag)) {
-		if (places_reserve(&c->dirty) < 0)
-			return -ENOMEM;
-		c->dirty.at[c->dirty.count++] = place;
-		entry[8] |= c->dirty_flag;
-	}
-	return 0;
-}
-
 uint64_t counts_hash(const struct counts *c, const char *key, size_t size)
 {
 	return hash_bytes(key, size, c->seed);
@@ -202,25 +118,42 @@ int counts_add(struct counts *c, const char *key, size_t size, int64_t n)
 	return counts_add_hashed(c, counts_hash(c, key, size), key, size, n);
 }
 
-int counts_add_hashed(struct counts *c, uint64_t hash, const char *key, size_t size, int64_t n)
+/* The slot for key: of its entry, or free, its shard having room for one more. NULL: no memory. */
+static uint64_t *slot_for(struct counts *c, uint64_t hash, const char *key, size_t size)
 {
 	struct shard *s = &c->shards[hash >> 54];
 	if ((uint64_t)(s->used + 1) * 8 > (uint64_t)s->capacity * 7 && shard_grow(c, s) < 0)
+		return NULL;
+	return find(c, s, hash, key, size);
+}
+
+static void take_slot(struct counts *c, uint64_t *slot, uint64_t hash, uint64_t place)
+{
+	*slot = (hash & 0xffff) << PLACE_BITS | (place + 1);
+	c->shards[hash >> 54].used++;
+	c->keys++;
+}
+
+int counts_add_hashed(struct counts *c, uint64_t hash, const char *key, size_t size, int64_t n)
+{
+	uint64_t *slot = slot_for(c, hash, key, size);
+	if (!slot)
 		return -ENOMEM;
-	uint64_t *slot = find(c, s, hash, key, size);
-	uint64_t place;
-	if (*slot == 0) {
-		if (arena_add(c, key, size, &place) < 0)
+	uint8_t *entry;
+	if (*slot != 0) {
+		uint64_t place = (*slot & PLACE_MASK) - 1;
+		if (arena_touch(&c->arena, place) < 0)
 			return -ENOMEM;
-		*slot = (hash & 0xffff) << PLACE_BITS | (place + 1);
-		s->used++;
-		c->keys++;
+		entry = arena_at(&c->arena, place);
 	} else {
-		place = (*slot & PLACE_MASK) - 1;
+		uint64_t place;
+		if (arena_add(&c->arena, HEADER + size, &place) < 0)
+			return -ENOMEM;
+		entry = arena_at(&c->arena, place);
+		entry[8] = (uint8_t)size;
+		memcpy(entry + HEADER, key, size);
+		take_slot(c, slot, hash, place);
 	}
-	uint8_t *entry = entry_at(c, place);
-	if (entry[8] != c->dirty_flag && touch(c, entry, place) < 0)
-		return -ENOMEM;
 	entry_set_count(entry, entry_count(entry) + n);
 	c->total += n;
 	return 0;
@@ -233,7 +166,7 @@ int64_t counts_get(const struct counts *c, const char *key, size_t size)
 	if (s->capacity == 0)
 		return 0;
 	uint64_t slot = *find(c, s, hash, key, size);
-	return slot ? entry_count(entry_at(c, (slot & PLACE_MASK) - 1)) : 0;
+	return slot ? entry_count(arena_at(&c->arena, (slot & PLACE_MASK) - 1)) : 0;
 }
 
 static const uint64_t *home_slot(const struct counts *c, uint64_t hash)
@@ -253,22 +186,33 @@ void counts_prefetch_entry(const struct counts *c, uint64_t hash)
 {
 	const uint64_t *slot = home_slot(c, hash);
 	if (slot && *slot != 0)
-		__builtin_prefetch(entry_at(c, (*slot & PLACE_MASK) - 1), 1);
+		__builtin_prefetch(arena_at(&c->arena, (*slot & PLACE_MASK) - 1), 1);
+}
+
+bool counts_block_next(const uint8_t *bytes, size_t size, size_t *at, struct counted *out)
+{
+	if (size - *at < HEADER)
+		return false;
+	const uint8_t *entry = bytes + *at;
+	if (entry[8] == 0 || entry[8] > size - *at - HEADER)
+		return false;
+	*out = entry_counted(entry);
+	*at += HEADER + out->size;
+	return true;
 }
 
 bool counts_next(const struct counts *c, uint64_t *at, struct counted *out)
 {
-	for (;;) {
-		size_t chunk = *at / CHUNK, offset = *at % CHUNK;
-		if (chunk >= c->chunk_count || (chunk == c->chunk_count - 1 && offset >= c->chunk_used))
-			return false;
-		if (offset + HEADER < CHUNK && entry_at(c, *at)[9] != 0) {
-			*out = entry_counted(entry_at(c, *at));
-			*at += HEADER + out->size;
+	uint32_t number = (uint32_t)(*at >> ARENA_OFFSET_BITS);
+	size_t offset = *at & ((1 << ARENA_OFFSET_BITS) - 1);
+	for (; number < c->arena.block_count; number++, offset = 0) {
+		struct block block = arena_block(&c->arena, number);
+		if (counts_block_next(block.bytes, block.size, &offset, out)) {
+			*at = (uint64_t)number << ARENA_OFFSET_BITS | offset;
 			return true;
 		}
-		*at = (chunk + 1) * CHUNK;
 	}
+	return false;
 }
 
 uint64_t counts_digest(const struct counts *c)
@@ -280,61 +224,50 @@ uint64_t counts_digest(const struct counts *c)
 	return digest;
 }
 
-void counts_cut(struct counts *c)
+bool counts_block_whole(const uint8_t *bytes, size_t size)
 {
-	struct places old = c->cut;
-	c->cut = c->dirty;
-	c->dirty = (struct places){.at = old.at, .capacity = old.capacity};
-	c->cut_at = 0;
-	c->saved_count = 0;
-	c->dirty_flag = cut_flag(c);
+	struct counted e;
+	size_t at = 0;
+	if (size > ARENA_BLOCK)
+		return false;
+	while (counts_block_next(bytes, size, &at, &e))
+		;
+	while (at < size && bytes[at] == 0)
+		at++;
+	return at == size;
 }
 
-bool counts_cut_next(struct counts *c, struct counted *out)
+static int load_entry(struct counts *c, uint64_t hash, uint64_t place)
 {
-	if (c->saved_count > 0) {
-		struct saved saved = c->saved[--c->saved_count];
-		*out = entry_counted(entry_at(c, saved.place));
-		out->count = saved.count;
-		return true;
-	}
-	while (c->cut_at < c->cut.count) {
-		uint8_t *entry = entry_at(c, c->cut.at[c->cut_at++]);
-		if (entry[8] & cut_flag(c)) {
-			entry[8] &= c->dirty_flag;
-			*out = entry_counted(entry);
-			return true;
-		}
-	}
-	return false;
-}
-
-void counts_cut_done(struct counts *c)
-{
-	free(c->cut.at);
-	free(c->saved);
-	c->cut = (struct places){0};
-	c->saved = NULL;
-	c->cut_at = c->saved_count = c->saved_capacity = 0;
-}
-
-int counts_cut_abandon(struct counts *c)
-{
-	for (size_t i = 0; i < c->cut.count; i++) {
-		uint8_t *entry = entry_at(c, c->cut.at[i]);
-		entry[8] &= c->dirty_flag;
-		if (touch(c, entry, c->cut.at[i]) < 0)
-			return -ENOMEM;
-	}
-	c->cut.count = c->cut_at = 0;
-	c->saved_count = 0;
+	const uint8_t *entry = arena_at(&c->arena, place);
+	uint64_t *slot = slot_for(c, hash, (const char *)entry + HEADER, entry[8]);
+	if (!slot)
+		return -ENOMEM;
+	if (*slot != 0)
+		return -EBADMSG; /* the key was in another block, too */
+	take_slot(c, slot, hash, place);
+	c->total += entry_count(entry);
 	return 0;
 }
 
-void counts_mark_clean(struct counts *c)
+int counts_load_block(struct counts *c, const struct block *block)
 {
-	for (size_t i = 0; i < c->dirty.count; i++)
-		entry_at(c, c->dirty.at[i])[8] = 0;
-	free(c->dirty.at);
-	c->dirty = (struct places){0};
+	uint64_t hashes[ENTRIES_MAX], places[ENTRIES_MAX];
+	size_t count = 0, at = 0;
+	struct counted e;
+	if (block->number != c->arena.block_count || !counts_block_whole(block->bytes, block->size))
+		return -EBADMSG;
+	if (arena_load(&c->arena, block->bytes, block->size) < 0)
+		return -ENOMEM;
+	for (size_t begin = 0; counts_block_next(block->bytes, block->size, &at, &e); begin = at) {
+		places[count] = (uint64_t)block->number << ARENA_OFFSET_BITS | begin;
+		hashes[count] = counts_hash(c, e.key, e.size);
+		counts_prefetch_slot(c, hashes[count++]);
+	}
+	for (size_t i = 0; i < count; i++) {
+		int r = load_entry(c, hashes[i], places[i]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }

@@ -1,20 +1,19 @@
-/* The count of every key, compact: a key costs its bytes + 10 in the arena and 8 bytes a slot of its shard.
+/* The count of every key, compact: a key costs its bytes + 9 in the arena and 8 bytes a slot of its shard.
  *
  *   shard (by the top bits of the hash): slots, open addressing, each   [ 16 bits of hash | 48 bits place+1 ]
- *   arena (1 MiB chunks, never moved):   entry = [ count 8 | flags 1 | key size 1 | key ]
+ *   arena:                               entry = [ count 8, little-endian | key size 1 | key ]
  *
  * Many shards, so that growing one rehashes few keys and no like waits for long. The hash is seeded, so that
- * those who choose the keys cannot make it slow.
- *
- * A cut is a consistent picture of what changed since the cut before, taken without copying all of it at
- * once: entries are handed out by counts_cut_next() at leisure, and an add to one not yet handed out saves
- * its old value first. */
+ * those who choose the keys cannot make it slow. Checkpoints are cuts of the arena, block by block; the
+ * shards are made again from the entries when blocks are loaded. */
 #ifndef CORE_COUNTS_H
 #define CORE_COUNTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "core/arena.h"
 
 #define COUNTS_SHARDS 1024
 
@@ -24,31 +23,12 @@ struct shard {
 	uint32_t used;
 };
 
-struct places { /* entries by their place in the arena */
-	uint64_t *at;
-	size_t count, capacity;
-};
-
-struct saved { /* the value an entry had at the cut */
-	uint64_t place;
-	int64_t count;
-};
-
 struct counts {
 	uint64_t seed;
 	struct shard shards[COUNTS_SHARDS];
-	uint8_t **chunks; /* the arena */
-	size_t chunk_count, chunk_capacity;
-	size_t chunk_used; /* bytes of the last chunk */
+	struct arena arena;
 	uint64_t keys;
 	int64_t total; /* sum of all counts */
-
-	uint8_t dirty_flag;  /* 1 or 2; the other one means "in the cut, not yet handed out or saved" */
-	struct places dirty; /* changed since the last cut */
-	struct places cut;   /* changed before it, from cut_at on still to be handed out */
-	size_t cut_at;
-	struct saved *saved; /* of those changed again meanwhile; handed out first */
-	size_t saved_count, saved_capacity;
 };
 
 void counts_init(struct counts *c, uint64_t seed);
@@ -79,15 +59,12 @@ bool counts_next(const struct counts *c, uint64_t *at, struct counted *out);
 /* Of all keys and their counts, in whatever order they came; keys that count 0 included. */
 uint64_t counts_digest(const struct counts *c);
 
-/* Begins a cut. The one before must have been handed out to its end, or been abandoned. */
-void counts_cut(struct counts *c);
-/* The next entry of the cut as it was then; false when all have been handed out. */
-bool counts_cut_next(struct counts *c, struct counted *out);
-/* What was handed out is safe elsewhere: the cut's list is freed. */
-void counts_cut_done(struct counts *c);
-/* The cut came to nothing: all that it held is dirty again. 0 or -ENOMEM. */
-int counts_cut_abandon(struct counts *c);
-/* Nothing is dirty (after loading from a checkpoint). */
-void counts_mark_clean(struct counts *c);
+/* Walks a block's entries: start with *at = 0. False at its end. */
+bool counts_block_next(const uint8_t *bytes, size_t size, size_t *at, struct counted *out);
+/* Whether a block is nothing but whole entries, and zeros behind them. */
+bool counts_block_whole(const uint8_t *bytes, size_t size);
+/* The next block of a checkpoint. 0, -ENOMEM, or -EBADMSG: it is damaged, not
+ * the next, or has a key that another has. The counts are not to be used any more after a failure. */
+int counts_load_block(struct counts *c, const struct block *block);
 
 #endif

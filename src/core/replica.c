@@ -314,7 +314,6 @@ int replica_load_retired(struct replica *r, const struct position *at, size_t co
 
 int replica_loaded(struct replica *r)
 {
-	counts_mark_clean(&r->counts);
 	r->retired_digest = replica_retired_digest(r->retired.at, r->retired.count);
 	for (size_t i = 0; i < r->v.count; i++) {
 		if (!replica_log(r, r->v.at[i].origin))

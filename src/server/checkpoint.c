@@ -3,14 +3,14 @@
  * A checkpoint is an ordered map:
  *
  *   'a'                 how many keys there are, 8 bytes
- *   'c' key             count, 8 bytes
+ *   'b' block number    [count 8, size of the key 1, key] …               counts
  *   'v' chunk number    [origin, lsn] …                                   V
  *   'r' chunk number    [origin, lsn] …                                   retired origins
  *   's' chunk number    [issuer, number, closed origin, closed lsn, n, (lo, hi) × n] …   seen
  *   'f' chunk number    [issuer, lo, hi] …                                forgotten sessions
  *
- * all numbers 64-bit little-endian, chunk numbers 32-bit big-endian. Counts are written when they changed;
- * the four tables are small and are written whole. */
+ * all numbers 64-bit little-endian, chunk and block numbers 32-bit big-endian. Blocks are written when
+ * they changed; the four tables are small and are written whole. */
 #include "server/host.h"
 
 #include <endian.h>
@@ -21,10 +21,10 @@
 #include "base/time.h"
 #include "kudos.h"
 
-#define BLOCK 32
 #define RESERVE_MAX 100000000
 #define CHUNK_BYTES 65536
-#define SLICE 4096 /* counts handed to the store between two commits */
+#define SLICE 64 /* blocks handed to the store between two commits: a tenth of a millisecond */
+#define JOURNAL_LEAST (64 << 20)
 #define FRESH (2 * SECOND)
 #define CHECKPOINT_RETRY (5 * SECOND) /* after one that failed */
 
@@ -47,16 +47,20 @@ static void put_number(struct bytes *b, uint64_t x)
 	bytes_append(b, &little, sizeof little);
 }
 
+static int put(struct host *h, char letter, uint32_t number, const void *value, size_t size)
+{
+	uint8_t key[5] = {(uint8_t)letter};
+	uint32_t big = htobe32(number);
+	memcpy(key + 1, &big, sizeof big);
+	return h->store->ops->checkpoint_put(h->store, key, sizeof key, value, size);
+}
+
 static void table_flush(struct table *t)
 {
-	uint8_t key[5] = {(uint8_t)t->letter};
-	uint32_t big = htobe32(t->chunk);
-	memcpy(key + 1, &big, sizeof big);
 	if (t->error == 0 && bytes_failed(&t->bytes))
 		t->error = -ENOMEM;
 	if (t->error == 0)
-		t->error = t->h->store->ops->checkpoint_put(t->h->store, key, sizeof key, t->bytes.data,
-							    t->bytes.size);
+		t->error = put(t->h, t->letter, t->chunk, t->bytes.data, t->bytes.size);
 	t->chunk++;
 	bytes_clear(&t->bytes);
 }
@@ -151,12 +155,12 @@ static int checkpoint_begin(struct host *h, int64_t now)
 		return e;
 	if (vector_copy(&c->next, &h->replica.v) < 0 || vector_merge(&c->next, &h->replica.retired) < 0)
 		return -ENOMEM;
-	counts_cut(&h->replica.counts);
+	arena_cut(&h->replica.counts.arena);
 	c->phase = CHECKPOINT_CUTTING;
 	c->began = now;
-	c->journal_then = h->store->ops->journal_bytes(h->store);
+	c->appended_then = h->appended;
 	c->events_then = h->replica.stats.events;
-	c->wanted = false;
+	c->wanted = c->failed = false;
 	uint64_t keys = htole64(h->replica.counts.keys);
 	e = h->store->ops->checkpoint_put(h->store, "a", 1, &keys, sizeof keys);
 	return e < 0 ? e : write_tables(h);
@@ -164,18 +168,15 @@ static int checkpoint_begin(struct host *h, int64_t now)
 
 static int checkpoint_slice(struct host *h)
 {
-	struct counted e;
+	struct block block;
 	for (unsigned i = h->config.checkpoint_slice ? h->config.checkpoint_slice : SLICE; i > 0; i--) {
-		if (!counts_cut_next(&h->replica.counts, &e)) {
+		if (!arena_cut_next(&h->replica.counts.arena, &block)) {
 			h->checkpoint.phase = CHECKPOINT_WRITING;
 			return h->store->ops->checkpoint_commit(h->store);
 		}
-		uint8_t key[1 + LIMIT_KEY] = {'c'};
-		memcpy(key + 1, e.key, e.size);
-		uint64_t value = htole64((uint64_t)e.count);
-		int r = h->store->ops->checkpoint_put(h->store, key, 1 + e.size, &value, sizeof value);
-		if (r < 0)
-			return r;
+		int e = put(h, 'b', block.number, block.bytes, block.size);
+		if (e < 0)
+			return e;
 	}
 	return 0;
 }
@@ -202,6 +203,15 @@ bool host_checkpoint_fresh(const struct host *h, int64_t now)
 						       vector_covers(&c->vector, &h->replica.retired)));
 }
 
+/* Bytes of journal between two checkpoints: the more there is to write, the rarer, so that a like over many
+ * keys does not cost much more than one over few, and a restart not much more than loading what there is. */
+static uint64_t journal_limit(const struct host *h)
+{
+	uint64_t half = h->replica.counts.arena.block_count * (uint64_t)ARENA_BLOCK / 2;
+	uint64_t least = JOURNAL_LEAST;
+	return h->config.checkpoint_bytes ? h->config.checkpoint_bytes : half > least ? half : least;
+}
+
 static bool checkpoint_due(const struct host *h, int64_t now)
 {
 	const struct checkpointing *c = &h->checkpoint;
@@ -209,26 +219,28 @@ static bool checkpoint_due(const struct host *h, int64_t now)
 		return false; /* the store takes in another's meanwhile */
 	if (c->wanted && !host_checkpoint_fresh(h, now))
 		return true;
-	if (h->replica.stats.events == c->events_then || now < c->began + CHECKPOINT_RETRY)
+	if (now < c->began + CHECKPOINT_RETRY)
 		return false;
-	uint64_t limit = h->config.checkpoint_bytes ? h->config.checkpoint_bytes : 64 << 20;
+	if (c->failed)
+		return true;
+	if (h->replica.stats.events == c->events_then)
+		return false;
 	int64_t interval = h->config.checkpoint_interval ? h->config.checkpoint_interval : 60 * SECOND;
-	return h->store->ops->journal_bytes(h->store) >= c->journal_then + limit ||
-	       now - c->began >= interval;
+	return h->appended - c->appended_then >= journal_limit(h) || now - c->began >= interval;
 }
 
-static int checkpoint_failed(struct host *h, int error)
+static void checkpoint_failed(struct host *h, int error)
 {
 	host_log(h, 'e',
 		 "the checkpoint could not be written: %s; the journal keeps everything, trying again in 5 s",
 		 strerror(-error));
 	h->store->ops->checkpoint_abandon(h->store);
 	h->checkpoint.phase = CHECKPOINT_NONE;
-	h->checkpoint.events_then = UINT64_MAX;
+	h->checkpoint.failed = true;
 	for (size_t i = 0; i < 4; i++)
 		h->checkpoint.chunks[i] +=
 		    16; /* it is not known how far the tables reach: delete generously */
-	return counts_cut_abandon(&h->replica.counts);
+	arena_cut_abandon(&h->replica.counts.arena);
 }
 
 int host_checkpoint_step(struct host *h, int64_t now)
@@ -242,10 +254,10 @@ int host_checkpoint_step(struct host *h, int64_t now)
 	if (e == 0 && c->phase == CHECKPOINT_WRITING)
 		e = h->store->ops->checkpoint_poll(h->store);
 	if (e < 0)
-		return checkpoint_failed(h, e);
+		checkpoint_failed(h, e);
 	if (c->phase != CHECKPOINT_WRITING || e == 1)
 		return 0;
-	counts_cut_done(&h->replica.counts);
+	arena_cut_done(&h->replica.counts.arena);
 	c->phase = CHECKPOINT_NONE;
 	c->exists = true;
 	c->made = c->began;
@@ -324,7 +336,14 @@ static int load_entry(struct host *h, int64_t now, const uint8_t *key, size_t ke
 	struct numbers n = {value, value_size, false};
 	if (key_size == 1 && key[0] == 'a' && value_size == 8)
 		return reserve_counts(h, next_number(&n));
-	const char *table = key_size == 5 ? memchr(tables, key[0], sizeof tables) : NULL;
+	if (key_size != 5)
+		return -EBADMSG;
+	uint32_t big;
+	memcpy(&big, key + 1, sizeof big);
+	if (key[0] == 'b')
+		return counts_load_block(&h->replica.counts,
+					 &(struct block){be32toh(big), value, value_size});
+	const char *table = memchr(tables, key[0], sizeof tables);
 	if (!table)
 		return -EBADMSG;
 	h->checkpoint.chunks[table - tables]++;
@@ -336,45 +355,8 @@ static int load_entry(struct host *h, int64_t now, const uint8_t *key, size_t ke
 	return 0;
 }
 
-/* Counts are loaded in blocks: the memory for a whole block is asked for before the first of it is added. */
-struct block {
-	char keys[BLOCK][LIMIT_KEY];
-	size_t sizes[BLOCK];
-	int64_t counts[BLOCK];
-	uint64_t hashes[BLOCK];
-	size_t count;
-};
-
-static int load_block(struct replica *r, struct block *b)
-{
-	for (size_t i = 0; i < b->count; i++)
-		counts_prefetch_entry(&r->counts, b->hashes[i]);
-	for (size_t i = 0; i < b->count; i++) {
-		if (counts_add_hashed(&r->counts, b->hashes[i], b->keys[i], b->sizes[i], b->counts[i]) < 0)
-			return -ENOMEM;
-	}
-	b->count = 0;
-	return 0;
-}
-
-static int load_count(struct replica *r, struct block *b, const uint8_t *key, size_t key_size,
-		      const uint8_t *value, size_t value_size)
-{
-	struct numbers n = {value, value_size, false};
-	if (value_size != 8 || key_size < 2 || key_size > 1 + LIMIT_KEY)
-		return -EBADMSG;
-	size_t i = b->count++;
-	b->sizes[i] = key_size - 1;
-	memcpy(b->keys[i], key + 1, key_size - 1);
-	b->counts[i] = (int64_t)next_number(&n);
-	b->hashes[i] = counts_hash(&r->counts, b->keys[i], b->sizes[i]);
-	counts_prefetch_slot(&r->counts, b->hashes[i]);
-	return b->count == BLOCK ? load_block(r, b) : 0;
-}
-
 static int load_checkpoint(struct host *h, int64_t now)
 {
-	struct block block = {.count = 0};
 	struct store_cursor *cursor;
 	const uint8_t *key, *value;
 	size_t key_size, value_size;
@@ -385,14 +367,10 @@ static int load_checkpoint(struct host *h, int64_t now)
 	h->checkpoint.exists = false;
 	while ((e = h->store->ops->cursor_next(cursor, &key, &key_size, &value, &value_size)) == 1) {
 		h->checkpoint.exists = true;
-		e = key_size > 0 && key[0] == 'c'
-			? load_count(&h->replica, &block, key, key_size, value, value_size)
-			: load_entry(h, now, key, key_size, value, value_size);
+		e = load_entry(h, now, key, key_size, value, value_size);
 		if (e < 0)
 			break;
 	}
-	if (e >= 0 && load_block(&h->replica, &block) < 0)
-		e = -ENOMEM;
 	h->store->ops->cursor_close(cursor);
 	if (e < 0)
 		return e;
@@ -416,6 +394,7 @@ static int replay_entry(void *arg, const struct entry *entry)
 	int e = message_decode_record(entry->data, entry->size, &record);
 	if (e != 0)
 		return e < 0 ? e : -EBADMSG;
+	p->h->appended += entry->size;
 	e = replica_replay(&p->h->replica, record, p->now);
 	record_unref(record);
 	return e;
@@ -427,7 +406,7 @@ int host_recover(struct host *h, int64_t now)
 	if (e < 0)
 		return e;
 	h->checkpoint.events_then = h->replica.stats.events;
-	h->checkpoint.journal_then = h->store->ops->journal_bytes(h->store);
+	h->checkpoint.appended_then = h->appended; /* what is replayed is yet to be in a checkpoint */
 	h->checkpoint.began = now;
 	struct replaying replaying = {h, now};
 	return h->store->ops->journal_replay(h->store, replay_entry, &replaying);

@@ -258,6 +258,7 @@ static void refuse(struct host *h, const struct action *a)
 static int append(struct host *h, struct record *record)
 {
 	int e = record->raw ? 0 : message_encode_record(record);
+	h->appended += record->raw_size;
 	return e < 0 ? e
 		     : h->store->ops->journal_append(h->store, ENTRY_RECORD, record->at, record->raw,
 						     record->raw_size);

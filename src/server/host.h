@@ -46,7 +46,7 @@ struct host_config {
 	int64_t session_idle, grace; /* 0: the defaults */
 	uint64_t checkpoint_bytes;   /* of journal between two checkpoints; 0: 64 MiB */
 	int64_t checkpoint_interval; /* at most so long between two, while anything changes; 0: 60 s */
-	unsigned checkpoint_slice;   /* counts handed to the store between two commits; 0: 4096 */
+	unsigned checkpoint_slice;   /* blocks handed to the store between two commits; 0: 64 */
 	bool quiet;		     /* no log lines */
 };
 
@@ -98,8 +98,9 @@ struct checkpointing {
 	struct vector next;   /* of the one being made */
 	bool wanted;	      /* by someone who waits for a snapshot */
 	bool exists;
-	uint64_t journal_then; /* journal bytes when the last one began */
-	uint64_t events_then;  /* events applied by then */
+	bool failed;		/* the last one: it is to be tried again */
+	uint64_t appended_then; /* bytes appended to the journal when the last one began */
+	uint64_t events_then;	/* events applied by then */
 	int64_t began;
 	int64_t made;	       /* when the newest durable one began */
 	size_t next_chunks[4]; /* of the one being made */
@@ -131,6 +132,7 @@ struct host {
 	struct snapshot_out snapshots[HOST_SNAPSHOTS];
 	struct snapshot_in snapshot;
 
+	uint64_t appended; /* bytes of records, to the journal, and replayed from it above the checkpoint */
 	uint64_t rate_events;
 	int64_t rate_since;
 	uint64_t events_per_s;

@@ -170,8 +170,7 @@ static int begin(struct host *h)
 	if (h->checkpoint.phase == CHECKPOINT_CUTTING) {
 		h->store->ops->checkpoint_abandon(h->store);
 		h->checkpoint.phase = CHECKPOINT_NONE;
-		if (counts_cut_abandon(&h->replica.counts) < 0)
-			return -ENOMEM;
+		arena_cut_abandon(&h->replica.counts.arena);
 	}
 	h->snapshot.begun = true;
 	return h->store->ops->checkpoint_begin(h->store, true);
@@ -207,13 +206,24 @@ static bool loses_nothing(const struct host *h)
 	return true;
 }
 
+static bool block_ok(const struct blob *value)
+{
+	struct counted e;
+	size_t at = 0;
+	while (counts_block_next(value->data, value->size, &at, &e)) {
+		if (key_check(e.key, e.size) != 0)
+			return false;
+	}
+	return counts_block_whole(value->data, value->size);
+}
+
 /* What is adopted becomes this server's own: nothing gets in that it could not load again. */
 static bool entry_ok(const struct blob *key, const struct blob *value)
 {
 	if (key->size == 1)
 		return key->data[0] == 'a' && value->size == 8;
-	if (key->size > 1 && key->data[0] == 'c')
-		return value->size == 8 && key_check((const char *)key->data + 1, key->size - 1) == 0;
+	if (key->size == 5 && key->data[0] == 'b')
+		return block_ok(value);
 	return key->size == 5 && memchr("vrsf", key->data[0], 4) && value->size % 8 == 0;
 }
 

@@ -59,7 +59,7 @@ static int add_to_vector(void *arg)
 static int add_counts(void *arg)
 {
 	struct counts c;
-	struct counted out;
+	struct block out;
 	int e = 0;
 	(void)arg;
 	counts_init(&c, 1);
@@ -68,14 +68,13 @@ static int add_counts(void *arg)
 		e = counts_add(&c, key, 2, 1);
 		cr_assert(c.total == (int64_t)(i + (e == 0)) && counts_get(&c, key, 2) == (e == 0));
 		if (i == 100)
-			counts_cut(&c);
+			arena_cut(&c.arena);
 		if (e == 0 && i > 100)
 			e = counts_add(&c, "aa", 2, 0); /* saved for the cut */
 	}
 	if (e == 0)
-		cr_assert(counts_cut_next(&c, &out));
-	if (e == 0)
-		e = counts_cut_abandon(&c);
+		cr_assert(arena_cut_next(&c.arena, &out));
+	arena_cut_abandon(&c.arena);
 	counts_deinit(&c);
 	return e;
 }

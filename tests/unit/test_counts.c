@@ -1,4 +1,5 @@
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,18 +8,22 @@
 #include "core/counts.h"
 #include "unit/leak.h"
 
-#define KEYS 300
+#define KEYS 1000
+#define BLOCKS 64
+
+struct image { /* what a checkpoint holds */
+	struct block blocks[BLOCKS];
+	uint8_t bytes[BLOCKS][ARENA_BLOCK];
+};
 
 struct model {
 	struct counts counts;
 	struct random random;
 	uint64_t seed;
 	int64_t now[KEYS];
-	bool dirty[KEYS];
-	/* The cut: what each key was at its beginning, and which are to come or came. */
-	int64_t then[KEYS];
-	bool due[KEYS];
+	int64_t then[KEYS]; /* what each key was when the cut began */
 	bool cutting;
+	struct image durable, staged;
 };
 
 /* Short and long ones. Returns its size. */
@@ -31,11 +36,6 @@ static size_t name(char key[129], size_t i)
 	return size + padding;
 }
 
-static size_t index_of(const char *key)
-{
-	return strtoul(key + 1, NULL, 10);
-}
-
 static void add(struct model *m, size_t i)
 {
 	char key[129];
@@ -43,81 +43,87 @@ static void add(struct model *m, size_t i)
 	int64_t n = (int64_t)random_below(&m->random, 2001) - 1000;
 	cr_assert(counts_add(&m->counts, key, size, n) == 0);
 	m->now[i] += n;
-	m->dirty[i] = true;
 }
 
-static void expect_counts(const struct model *m)
+static void expect(const struct model *m, const struct counts *counts, const int64_t *values)
 {
 	int64_t total = 0;
 	for (size_t i = 0; i < KEYS; i++) {
 		char key[129];
 		size_t size = name(key, i);
-		cr_assert(counts_get(&m->counts, key, size) == m->now[i], "seed %llu: %s",
+		cr_assert(counts_get(counts, key, size) == values[i], "seed %llu: %s",
 			  (unsigned long long)m->seed, key);
-		total += m->now[i];
+		total += values[i];
 	}
-	cr_assert(m->counts.total == total);
+	cr_assert(counts->total == total);
+}
+
+/* What is loaded from the image is what was when its cut began, and unchanged since. */
+static void expect_loaded(const struct model *m)
+{
+	struct counts loaded;
+	struct block none;
+	counts_init(&loaded, m->seed + 1);
+	for (size_t i = 0; i < BLOCKS && m->durable.blocks[i].bytes; i++)
+		cr_assert(counts_load_block(&loaded, &m->durable.blocks[i]) == 0, "seed %llu: block %zu",
+			  (unsigned long long)m->seed, i);
+	expect(m, &loaded, m->then);
+	arena_cut(&loaded.arena);
+	cr_assert(!arena_cut_next(&loaded.arena, &none));
+	counts_deinit(&loaded);
 }
 
 static void begin_cut(struct model *m)
 {
-	counts_cut(&m->counts);
+	arena_cut(&m->counts.arena);
 	memcpy(m->then, m->now, sizeof m->then);
-	memcpy(m->due, m->dirty, sizeof m->due);
-	memset(m->dirty, 0, sizeof m->dirty);
+	m->staged = m->durable;
 	m->cutting = true;
 }
 
-/* One entry of the cut; at its end all that were due must have come. */
+/* One block of the cut; after the last the image is checked. */
 static void take_cut(struct model *m)
 {
-	struct counted e;
-	if (counts_cut_next(&m->counts, &e)) {
-		size_t i = index_of(e.key);
-		cr_assert(m->due[i], "seed %llu: %zu was not due, or came twice", (unsigned long long)m->seed,
-			  i);
-		cr_assert(e.count == m->then[i], "seed %llu: %zu is %lld, was %lld",
-			  (unsigned long long)m->seed, i, (long long)e.count, (long long)m->then[i]);
-		m->due[i] = false;
+	struct block b;
+	if (arena_cut_next(&m->counts.arena, &b)) {
+		cr_assert(b.number < BLOCKS && b.size <= ARENA_BLOCK);
+		memcpy(m->staged.bytes[b.number], b.bytes, b.size);
+		m->staged.blocks[b.number] = b;
 		return;
 	}
-	for (size_t i = 0; i < KEYS; i++)
-		cr_assert(!m->due[i], "seed %llu: %zu did not come", (unsigned long long)m->seed, i);
+	arena_cut_done(&m->counts.arena);
+	m->durable = m->staged;
+	for (size_t i = 0; i < BLOCKS; i++) {
+		if (m->durable.blocks[i].bytes)
+			m->durable.blocks[i].bytes = m->durable.bytes[i];
+	}
 	m->cutting = false;
-}
-
-/* What was due and what had come is dirty again, whatever changed meanwhile. */
-static void abandon_cut(struct model *m, const bool *in_cut)
-{
-	cr_assert(counts_cut_abandon(&m->counts) == 0);
-	for (size_t i = 0; i < KEYS; i++)
-		m->dirty[i] = m->dirty[i] || in_cut[i];
-	m->cutting = false;
+	expect_loaded(m);
 }
 
 static void random_steps(uint64_t seed)
 {
 	static struct model m;
-	bool in_cut[KEYS] = {0};
 	memset(&m, 0, sizeof m);
 	m.seed = seed;
 	random_seed(&m.random, seed);
 	counts_init(&m.counts, seed);
 	uint64_t range = 1 + random_below(&m.random, KEYS);
+	uint64_t hurry = 1 + random_below(&m.random, 40); /* how fast blocks are taken */
 	for (int step = 0; step < 4000; step++) {
 		uint64_t draw = random_below(&m.random, 100);
-		if (draw < 60) {
-			add(&m, random_below(&m.random, range));
-		} else if (m.cutting && draw < 99) {
+		if (m.cutting && draw < hurry) {
 			take_cut(&m);
-		} else if (m.cutting) {
-			abandon_cut(&m, in_cut);
-		} else if (draw < 70) {
-			memcpy(in_cut, m.dirty, sizeof in_cut);
+		} else if (m.cutting && draw == 99) {
+			arena_cut_abandon(&m.counts.arena);
+			m.cutting = false;
+		} else if (!m.cutting && draw < 5) {
 			begin_cut(&m);
+		} else {
+			add(&m, random_below(&m.random, range));
 		}
 	}
-	expect_counts(&m);
+	expect(&m, &m.counts, m.now);
 	while (m.cutting)
 		take_cut(&m);
 	begin_cut(&m);
@@ -128,7 +134,7 @@ static void random_steps(uint64_t seed)
 
 Test(counts, and_their_cuts_are_what_a_model_says)
 {
-	for (uint64_t seed = 1; seed <= 60; seed++)
+	for (uint64_t seed = 1; seed <= 100; seed++)
 		random_steps(seed);
 	assert_no_leak();
 }
@@ -142,7 +148,7 @@ Test(counts, are_walked_in_order_of_their_first_like)
 	const size_t keys = 60000; /* several chunks of the arena, several growths of each shard */
 	for (size_t i = 0; i < keys; i++)
 		cr_assert(counts_add(&c, key, name(key, i), (int64_t)i) == 0);
-	cr_assert(c.keys == keys && c.chunk_count > 2);
+	cr_assert(c.keys == keys && c.arena.block_count > 2 * ARENA_CHUNK);
 	size_t i = 0;
 	for (uint64_t at = 0; counts_next(&c, &at, &e); i++) {
 		cr_assert(e.size == name(key, i) && memcmp(e.key, key, e.size) == 0);
@@ -172,18 +178,42 @@ Test(counts, digest_is_of_the_counts_and_not_of_their_order)
 	assert_no_leak();
 }
 
-Test(counts, loaded_ones_are_clean)
+static void put_entry(uint8_t *block, size_t *at, const char *key, uint8_t size)
 {
-	struct counts c;
-	struct counted e;
-	counts_init(&c, 1);
-	cr_assert(counts_add(&c, "a", 1, 5) == 0 && counts_add(&c, "b", 1, 6) == 0);
-	counts_mark_clean(&c);
-	cr_assert(counts_add(&c, "b", 1, 1) == 0);
-	counts_cut(&c);
-	cr_assert(counts_cut_next(&c, &e) && e.size == 1 && e.key[0] == 'b' && e.count == 7);
-	cr_assert(!counts_cut_next(&c, &e));
-	cr_assert(counts_get(&c, "a", 1) == 5 && counts_get(&c, "none", 4) == 0);
-	counts_deinit(&c);
+	block[*at] = 1; /* the count, little-endian */
+	block[*at + 8] = size;
+	memcpy(block + *at + 9, key, strlen(key));
+	*at += 9 + strlen(key);
+}
+
+Test(counts, damaged_blocks_are_refused)
+{
+	static const struct {
+		const char *what, *first, *second;
+		uint8_t first_size, second_size;
+		uint32_t number;
+		size_t more;
+		int expected;
+	} cases[] = {
+	    {"whole", "a", "bc", 1, 2, 0, 0, 0},
+	    {"zeros behind", "a", "bc", 1, 2, 0, 100, 0},
+	    {"not the next", "a", "b", 1, 1, 1, 0, -EBADMSG},
+	    {"a key twice", "a", "a", 1, 1, 0, 0, -EBADMSG},
+	    {"beyond the end", "a", "b", 1, 2, 0, 0, -EBADMSG},
+	    {"no key", "a", "b", 1, 0, 0, 0, -EBADMSG},
+	    {"too large", "a", "b", 1, 1, 0, ARENA_BLOCK, -EBADMSG},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		static uint8_t bytes[2 * ARENA_BLOCK];
+		size_t at = 0;
+		struct counts c;
+		memset(bytes, 0, sizeof bytes);
+		counts_init(&c, 1);
+		put_entry(bytes, &at, cases[i].first, cases[i].first_size);
+		put_entry(bytes, &at, cases[i].second, cases[i].second_size);
+		struct block block = {cases[i].number, bytes, at + cases[i].more};
+		cr_assert(counts_load_block(&c, &block) == cases[i].expected, "%s", cases[i].what);
+		counts_deinit(&c);
+	}
 	assert_no_leak();
 }
