@@ -4,46 +4,63 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void saved_free(struct arena *a)
-{
-	for (size_t i = 0; i < a->saved_count; i++)
-		free((void *)(uintptr_t)a->saved[i].bytes);
-	free(a->saved);
-	a->saved = NULL;
-	a->saved_count = a->saved_given = a->saved_capacity = 0;
-}
+#include "base/pages.h"
+
+#define CHUNK_BYTES (ARENA_CHUNK * ARENA_BLOCK)
 
 void arena_deinit(struct arena *a)
 {
-	for (size_t i = 0; i * ARENA_CHUNK < a->block_count; i++)
-		free(a->chunks[i]);
+	for (size_t i = 1; i * ARENA_CHUNK < a->block_count; i++)
+		pages_free(a->chunks[i], CHUNK_BYTES);
+	if (a->chunks)
+		free(a->chunks[0]);
 	free(a->chunks);
 	free(a->states);
-	saved_free(a);
 	*a = (struct arena){0};
+}
+
+/* The first chunk grows with what is in it: most counters are few. */
+static int grow_first(struct arena *a)
+{
+	size_t capacity = a->first_capacity ? a->first_capacity * 2 : 1;
+	uint8_t *first = realloc(a->chunks[0], capacity * ARENA_BLOCK);
+	if (!first)
+		return -ENOMEM;
+	memset(first + a->first_capacity * ARENA_BLOCK, 0, (capacity - a->first_capacity) * ARENA_BLOCK);
+	a->chunks[0] = first;
+	a->first_capacity = capacity;
+	return 0;
+}
+
+static int reserve_chunks(struct arena *a, size_t chunk)
+{
+	if (chunk < a->chunk_capacity)
+		return 0;
+	size_t capacity = chunk ? chunk * 2 : 1;
+	uint8_t **chunks = realloc(a->chunks, capacity * sizeof *chunks);
+	if (!chunks)
+		return -ENOMEM;
+	if (chunk == 0)
+		chunks[0] = NULL;
+	a->chunks = chunks;
+	uint8_t *states = realloc(a->states, capacity * ARENA_CHUNK);
+	if (!states)
+		return -ENOMEM;
+	a->states = states;
+	a->chunk_capacity = capacity;
+	return 0;
 }
 
 /* Another block, in another chunk if need be. */
 static int add_block(struct arena *a, enum block_state state)
 {
 	size_t chunk = a->block_count / ARENA_CHUNK;
-	if (a->block_count % ARENA_CHUNK == 0) {
-		if (chunk == a->chunk_capacity) {
-			size_t capacity = chunk ? chunk * 2 : 4;
-			uint8_t **chunks = realloc(a->chunks, capacity * sizeof *chunks);
-			if (chunks)
-				a->chunks = chunks;
-			uint8_t *states = realloc(a->states, capacity * ARENA_CHUNK);
-			if (states)
-				a->states = states;
-			if (!chunks || !states)
-				return -ENOMEM;
-			a->chunk_capacity = capacity;
-		}
-		a->chunks[chunk] = calloc(ARENA_CHUNK, ARENA_BLOCK);
-		if (!a->chunks[chunk])
-			return -ENOMEM;
-	}
+	if (reserve_chunks(a, chunk) < 0)
+		return -ENOMEM;
+	if (chunk == 0 && a->block_count == a->first_capacity && grow_first(a) < 0)
+		return -ENOMEM;
+	if (chunk > 0 && a->block_count % ARENA_CHUNK == 0 && !(a->chunks[chunk] = pages_new(CHUNK_BYTES)))
+		return -ENOMEM;
 	a->states[a->block_count++] = (uint8_t)state;
 	a->used = 0;
 	return 0;
@@ -57,9 +74,9 @@ static uint64_t last_place(const struct arena *a)
 int arena_add(struct arena *a, size_t size, uint64_t *place)
 {
 	bool full = a->block_count == 0 || a->used + size > ARENA_BLOCK;
-	int e = full ? add_block(a, BLOCK_CHANGED) : arena_touch(a, last_place(a));
-	if (e < 0)
-		return e;
+	if (full && add_block(a, BLOCK_CHANGED) < 0)
+		return -ENOMEM;
+	arena_touch(a, last_place(a));
 	*place = last_place(a);
 	a->used += size;
 	return 0;
@@ -71,36 +88,19 @@ struct block arena_block(const struct arena *a, uint32_t number)
 			      number + 1 == a->block_count ? a->used : ARENA_BLOCK};
 }
 
-static int save(struct arena *a, uint32_t number)
+static void give(struct arena *a, uint32_t number)
 {
-	if (a->saved_count == a->saved_capacity) {
-		size_t capacity = a->saved_capacity ? a->saved_capacity * 2 : 16;
-		struct block *saved = realloc(a->saved, capacity * sizeof *saved);
-		if (!saved)
-			return -ENOMEM;
-		a->saved = saved;
-		a->saved_capacity = capacity;
-	}
 	struct block block = arena_block(a, number);
-	uint8_t *copy = malloc(ARENA_BLOCK);
-	if (!copy)
-		return -ENOMEM;
-	memcpy(copy, block.bytes, block.size);
-	block.bytes = copy;
-	a->saved[a->saved_count++] = block;
-	return 0;
+	a->states[number] &= (uint8_t)~BLOCK_DUE;
+	a->give(a->give_arg, &block);
 }
 
-int arena_touch(struct arena *a, uint64_t place)
+void arena_touch(struct arena *a, uint64_t place)
 {
 	uint32_t number = (uint32_t)(place >> ARENA_OFFSET_BITS);
-	unsigned state = a->states[number];
-	if ((state & (BLOCK_CHANGED | BLOCK_DUE)) == BLOCK_CHANGED)
-		return 0;
-	if ((state & BLOCK_DUE) && save(a, number) < 0)
-		return -ENOMEM;
-	a->states[number] = (uint8_t)((state & ~(unsigned)BLOCK_DUE) | BLOCK_CHANGED);
-	return 0;
+	if (a->states[number] & BLOCK_DUE)
+		give(a, number);
+	a->states[number] |= BLOCK_CHANGED;
 }
 
 int arena_load(struct arena *a, const uint8_t *bytes, size_t size)
@@ -113,39 +113,34 @@ int arena_load(struct arena *a, const uint8_t *bytes, size_t size)
 	return 0;
 }
 
-void arena_cut(struct arena *a)
+void arena_cut(struct arena *a, arena_give_fn fn, void *arg)
 {
 	for (uint32_t i = 0; i < a->block_count; i++)
 		a->states[i] = a->states[i] & BLOCK_CHANGED ? BLOCK_DUE | BLOCK_CUT : 0;
 	a->cut_at = 0;
+	a->give = fn;
+	a->give_arg = arg;
 }
 
-bool arena_cut_next(struct arena *a, struct block *out)
+bool arena_cut_next(struct arena *a, unsigned count)
 {
-	if (a->saved_given < a->saved_count) {
-		*out = a->saved[a->saved_given++];
-		return true;
-	}
-	for (; a->cut_at < a->block_count; a->cut_at++) {
+	for (; a->cut_at < a->block_count && count > 0; a->cut_at++) {
 		if (a->states[a->cut_at] & BLOCK_DUE) {
-			a->states[a->cut_at] &= (uint8_t)~BLOCK_DUE;
-			*out = arena_block(a, a->cut_at++);
-			return true;
+			give(a, a->cut_at);
+			count--;
 		}
 	}
-	return false;
+	return a->cut_at < a->block_count;
 }
 
 void arena_cut_done(struct arena *a)
 {
 	for (uint32_t i = 0; i < a->block_count; i++)
 		a->states[i] &= BLOCK_CHANGED;
-	saved_free(a);
 }
 
 void arena_cut_abandon(struct arena *a)
 {
 	for (uint32_t i = 0; i < a->block_count; i++)
 		a->states[i] = a->states[i] & (BLOCK_CHANGED | BLOCK_CUT) ? BLOCK_CHANGED : 0;
-	saved_free(a);
 }

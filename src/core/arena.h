@@ -1,12 +1,11 @@
 /* Entries of different sizes in blocks of one, and what changed since when.
  *
- * A block is what a checkpoint saves and loads: 4,080 bytes, which LMDB keeps in one page. Entries lie one
- * after the other in it, none crosses its end; the rest is zero. Blocks lie in chunks and never move, so a
- * place is valid for as long as the arena: [ block number | 12 bits of offset ].
+ * A block is what a checkpoint saves and loads: 8,176 bytes, which LMDB keeps in two pages (it would hold on
+ * to the memory of single ones). Entries lie one after the other in it, none crosses its end; the rest is
+ * zero. A place is valid for as long as the arena: [ block number | 13 bits of offset ].
  *
  * A cut is a consistent picture of all blocks that changed since the cut before, taken without copying them
- * at once: they are handed out by arena_cut_next() at leisure, and one that changes before its turn is
- * copied first. */
+ * at once: they are given out at leisure, and one that is about to change is given out before. */
 #ifndef CORE_ARENA_H
 #define CORE_ARENA_H
 
@@ -14,13 +13,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ARENA_BLOCK ((size_t)4080)
-#define ARENA_CHUNK 256 /* blocks: about a megabyte is asked for at a time */
-#define ARENA_OFFSET_BITS 12
+#define ARENA_BLOCK ((size_t)8176)
+#define ARENA_CHUNK 256 /* blocks: about two megabytes are asked for at a time */
+#define ARENA_OFFSET_BITS 13
 
 enum block_state {
 	BLOCK_CHANGED = 1, /* since the last cut */
-	BLOCK_DUE = 2,	   /* in the cut, neither handed out nor saved yet */
+	BLOCK_DUE = 2,	   /* in the cut, not given out yet */
 	BLOCK_CUT = 4,	   /* in the cut */
 };
 
@@ -30,16 +29,21 @@ struct block {
 	size_t size; /* without the zeros after the last entry, where that is known */
 };
 
+/* Takes a copy of a block of the cut, in whatever order. What goes wrong with it is the taker's to remember.
+ */
+typedef void (*arena_give_fn)(void *arg, const struct block *block);
+
 struct arena {
-	uint8_t **chunks;
+	uint8_t **chunks; /* of ARENA_CHUNK blocks; while there is only one, of first_capacity blocks */
 	size_t chunk_capacity;
+	size_t first_capacity;
 	uint8_t *states; /* enum block_state of every block */
-	uint32_t block_count, block_capacity;
+	uint32_t block_count;
 	size_t used; /* bytes of the last block */
 
-	uint32_t cut_at;     /* the next block to be handed out, those saved come first */
-	struct block *saved; /* as they were at the cut; owned */
-	size_t saved_count, saved_given, saved_capacity;
+	uint32_t cut_at; /* below it no block is due */
+	arena_give_fn give;
+	void *give_arg;
 };
 
 void arena_deinit(struct arena *a);
@@ -54,8 +58,8 @@ static inline uint8_t *arena_at(const struct arena *a, uint64_t place)
 /* Room for a new entry of size bytes (at most ARENA_BLOCK), zeroed. 0 or -ENOMEM. */
 int arena_add(struct arena *a, size_t size, uint64_t *place);
 
-/* To be called before the entry at place changes. 0 or -ENOMEM. */
-int arena_touch(struct arena *a, uint64_t place);
+/* To be called before the entry at place changes. */
+void arena_touch(struct arena *a, uint64_t place);
 
 /* A block from a checkpoint, unchanged: the next number, none may be left out. 0 or -ENOMEM. */
 int arena_load(struct arena *a, const uint8_t *bytes, size_t size);
@@ -64,11 +68,10 @@ int arena_load(struct arena *a, const uint8_t *bytes, size_t size);
 struct block arena_block(const struct arena *a, uint32_t number);
 
 /* Begins a cut; the one before must have been ended by arena_cut_done() or arena_cut_abandon(). */
-void arena_cut(struct arena *a);
-/* The next block of the cut as it was then, valid until one of these four is called; false when all have been
- * handed out. */
-bool arena_cut_next(struct arena *a, struct block *out);
-/* What was handed out is safe elsewhere. */
+void arena_cut(struct arena *a, arena_give_fn give, void *arg);
+/* Gives out up to count blocks more, as they were when the cut began; false when all have been given out. */
+bool arena_cut_next(struct arena *a, unsigned count);
+/* What was given out is safe elsewhere. */
 void arena_cut_done(struct arena *a);
 /* The cut came to nothing: all that was in it counts as changed again. */
 void arena_cut_abandon(struct arena *a);

@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/pages.h"
 
 #define HEADER 9				 /* count, key size */
 #define ENTRIES_MAX (ARENA_BLOCK / (HEADER + 1)) /* of a block */
+#define RESIZE_AHEAD 16
 #define PLACE_BITS 48
 #define PLACE_MASK ((UINT64_C(1) << PLACE_BITS) - 1)
 
@@ -17,10 +19,25 @@ void counts_init(struct counts *c, uint64_t seed)
 	*c = (struct counts){.seed = seed};
 }
 
+static uint64_t *slots_new(uint32_t capacity)
+{
+	size_t size = capacity * sizeof(uint64_t);
+	return size < PAGES_UNIT ? calloc(1, size) : pages_new(size);
+}
+
+static void slots_free(uint64_t *slots, uint32_t capacity)
+{
+	size_t size = capacity * sizeof *slots;
+	if (size < PAGES_UNIT)
+		free(slots);
+	else
+		pages_free(slots, size);
+}
+
 void counts_deinit(struct counts *c)
 {
 	for (size_t i = 0; i < COUNTS_SHARDS; i++)
-		free(c->shards[i].slots);
+		slots_free(c->shards[i].slots, c->shards[i].capacity);
 	arena_deinit(&c->arena);
 	*c = (struct counts){0};
 }
@@ -50,7 +67,7 @@ static struct counted entry_counted(const uint8_t *entry)
 
 static const struct shard *shard_of(const struct counts *c, uint64_t hash)
 {
-	return &c->shards[hash >> 54]; /* 1024 shards: the top 10 bits */
+	return &c->shards[hash >> (64 - COUNTS_SHARD_BITS)];
 }
 
 /* The slot that holds key, or the free one where it belongs. The shard has a free slot. */
@@ -67,22 +84,30 @@ static uint64_t *find(const struct counts *c, const struct shard *s, uint64_t ha
 	}
 }
 
+static void put_slot(uint64_t *slots, uint32_t mask, uint64_t slot, uint64_t hash)
+{
+	uint32_t at = (uint32_t)(hash >> 16) & mask;
+	while (slots[at] != 0)
+		at = (at + 1) & mask;
+	slots[at] = slot;
+}
+
+/* The entries, whose keys have to be hashed again, are asked for some slots ahead. */
 static int shard_resize(const struct counts *c, struct shard *s, uint32_t capacity)
 {
-	uint64_t *slots = calloc(capacity, sizeof *slots);
+	uint64_t *slots = slots_new(capacity);
 	if (!slots)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < s->capacity; i++) {
+		if (i + RESIZE_AHEAD < s->capacity && s->slots[i + RESIZE_AHEAD] != 0)
+			__builtin_prefetch(
+			    arena_at(&c->arena, (s->slots[i + RESIZE_AHEAD] & PLACE_MASK) - 1));
 		if (s->slots[i] == 0)
 			continue;
 		const uint8_t *entry = arena_at(&c->arena, (s->slots[i] & PLACE_MASK) - 1);
-		uint64_t hash = hash_bytes(entry + HEADER, entry[8], c->seed);
-		uint32_t at = (uint32_t)(hash >> 16) & (capacity - 1);
-		while (slots[at] != 0)
-			at = (at + 1) & (capacity - 1);
-		slots[at] = s->slots[i];
+		put_slot(slots, capacity - 1, s->slots[i], hash_bytes(entry + HEADER, entry[8], c->seed));
 	}
-	free(s->slots);
+	slots_free(s->slots, s->capacity);
 	s->slots = slots;
 	s->capacity = capacity;
 	return 0;
@@ -95,8 +120,7 @@ static int shard_grow(const struct counts *c, struct shard *s)
 
 int counts_reserve(struct counts *c, uint64_t keys)
 {
-	uint64_t share =
-	    keys / COUNTS_SHARDS + keys / COUNTS_SHARDS / 16; /* shards differ by a few per cent */
+	uint64_t share = keys / COUNTS_SHARDS + keys / COUNTS_SHARDS / 16; /* shards differ by a little */
 	for (size_t i = 0; i < COUNTS_SHARDS && share < UINT32_MAX / 4; i++) {
 		struct shard *s = &c->shards[i];
 		uint32_t capacity = s->capacity ? s->capacity : 4;
@@ -121,7 +145,7 @@ int counts_add(struct counts *c, const char *key, size_t size, int64_t n)
 /* The slot for key: of its entry, or free, its shard having room for one more. NULL: no memory. */
 static uint64_t *slot_for(struct counts *c, uint64_t hash, const char *key, size_t size)
 {
-	struct shard *s = &c->shards[hash >> 54];
+	struct shard *s = &c->shards[hash >> (64 - COUNTS_SHARD_BITS)];
 	if ((uint64_t)(s->used + 1) * 8 > (uint64_t)s->capacity * 7 && shard_grow(c, s) < 0)
 		return NULL;
 	return find(c, s, hash, key, size);
@@ -130,7 +154,7 @@ static uint64_t *slot_for(struct counts *c, uint64_t hash, const char *key, size
 static void take_slot(struct counts *c, uint64_t *slot, uint64_t hash, uint64_t place)
 {
 	*slot = (hash & 0xffff) << PLACE_BITS | (place + 1);
-	c->shards[hash >> 54].used++;
+	c->shards[hash >> (64 - COUNTS_SHARD_BITS)].used++;
 	c->keys++;
 }
 
@@ -142,8 +166,7 @@ int counts_add_hashed(struct counts *c, uint64_t hash, const char *key, size_t s
 	uint8_t *entry;
 	if (*slot != 0) {
 		uint64_t place = (*slot & PLACE_MASK) - 1;
-		if (arena_touch(&c->arena, place) < 0)
-			return -ENOMEM;
+		arena_touch(&c->arena, place);
 		entry = arena_at(&c->arena, place);
 	} else {
 		uint64_t place;

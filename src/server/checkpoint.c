@@ -147,6 +147,12 @@ static int write_tables(struct host *h)
 	return 0;
 }
 
+/* A failure is the store's to remember: the commit will fail by it. */
+static void put_block(void *arg, const struct block *block)
+{
+	put(arg, 'b', block->number, block->bytes, block->size);
+}
+
 static int checkpoint_begin(struct host *h, int64_t now)
 {
 	struct checkpointing *c = &h->checkpoint;
@@ -155,7 +161,7 @@ static int checkpoint_begin(struct host *h, int64_t now)
 		return e;
 	if (vector_copy(&c->next, &h->replica.v) < 0 || vector_merge(&c->next, &h->replica.retired) < 0)
 		return -ENOMEM;
-	arena_cut(&h->replica.counts.arena);
+	arena_cut(&h->replica.counts.arena, put_block, h);
 	c->phase = CHECKPOINT_CUTTING;
 	c->began = now;
 	c->appended_then = h->appended;
@@ -168,17 +174,11 @@ static int checkpoint_begin(struct host *h, int64_t now)
 
 static int checkpoint_slice(struct host *h)
 {
-	struct block block;
-	for (unsigned i = h->config.checkpoint_slice ? h->config.checkpoint_slice : SLICE; i > 0; i--) {
-		if (!arena_cut_next(&h->replica.counts.arena, &block)) {
-			h->checkpoint.phase = CHECKPOINT_WRITING;
-			return h->store->ops->checkpoint_commit(h->store);
-		}
-		int e = put(h, 'b', block.number, block.bytes, block.size);
-		if (e < 0)
-			return e;
-	}
-	return 0;
+	unsigned slice = h->config.checkpoint_slice ? h->config.checkpoint_slice : SLICE;
+	if (arena_cut_next(&h->replica.counts.arena, slice))
+		return 0;
+	h->checkpoint.phase = CHECKPOINT_WRITING;
+	return h->store->ops->checkpoint_commit(h->store);
 }
 
 /* The durable checkpoint reaches further now: what every member has and it covers may leave the journal. */
@@ -207,9 +207,9 @@ bool host_checkpoint_fresh(const struct host *h, int64_t now)
  * keys does not cost much more than one over few, and a restart not much more than loading what there is. */
 static uint64_t journal_limit(const struct host *h)
 {
-	uint64_t half = h->replica.counts.arena.block_count * (uint64_t)ARENA_BLOCK / 2;
+	uint64_t all = h->replica.counts.arena.block_count * (uint64_t)ARENA_BLOCK;
 	uint64_t least = JOURNAL_LEAST;
-	return h->config.checkpoint_bytes ? h->config.checkpoint_bytes : half > least ? half : least;
+	return h->config.checkpoint_bytes ? h->config.checkpoint_bytes : all > least ? all : least;
 }
 
 static bool checkpoint_due(const struct host *h, int64_t now)

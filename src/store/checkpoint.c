@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <lmdb.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,9 +31,14 @@ struct checkpoint {
 
 	struct puts puts;
 	bool wipe;
+
+	size_t map_size;
+	pthread_mutex_t map_mutex; /* guards cursors, and their beginning */
+	size_t cursors;		   /* that read the map */
 };
 
 struct store_cursor {
+	struct checkpoint *checkpoint;
 	MDB_txn *txn;
 	MDB_cursor *cursor;
 };
@@ -85,6 +91,17 @@ static int apply_all(struct checkpoint *c, const struct put *const *list, size_t
 	return rc;
 }
 
+/* The pages of the file that were looked at, and what malloc keeps of those that were written: at rest a
+ * checkpoint takes no memory. */
+static void give_back(struct checkpoint *c)
+{
+	pthread_mutex_lock(&c->map_mutex);
+	if (c->cursors == 0)
+		mdb_env_set_mapsize(c->env, c->map_size); /* maps it anew */
+	pthread_mutex_unlock(&c->map_mutex);
+	malloc_trim(0);
+}
+
 static int write_checkpoint(struct checkpoint *c)
 {
 	const struct put **list;
@@ -99,6 +116,7 @@ static int write_checkpoint(struct checkpoint *c)
 		free(list);
 	}
 	puts_deinit(&c->puts);
+	give_back(c);
 	return r;
 }
 
@@ -161,7 +179,9 @@ int checkpoint_open(struct checkpoint **checkpoint, const char *path, size_t map
 	if (!c)
 		return -ENOMEM;
 	pthread_mutex_init(&c->mutex, NULL); /* neither fails with default attributes on Linux */
+	pthread_mutex_init(&c->map_mutex, NULL);
 	pthread_cond_init(&c->wake, NULL);
+	c->map_size = map_size;
 	c->path = strdup(path);
 	int rc = c->path ? open_env(c, path, map_size) : ENOMEM;
 	int r = to_errno(rc);
@@ -191,6 +211,7 @@ void checkpoint_close(struct checkpoint *c)
 		mdb_env_close(c->env);
 	pthread_cond_destroy(&c->wake);
 	pthread_mutex_destroy(&c->mutex);
+	pthread_mutex_destroy(&c->map_mutex);
 	puts_deinit(&c->puts);
 	free(c->path);
 	free(c);
@@ -255,7 +276,11 @@ int checkpoint_cursor_open(struct checkpoint *c, struct store_cursor **cursor)
 	struct store_cursor *made = calloc(1, sizeof *made);
 	if (!made)
 		return -ENOMEM;
+	made->checkpoint = c;
+	pthread_mutex_lock(&c->map_mutex);
+	c->cursors++;
 	int rc = mdb_txn_begin(c->env, NULL, MDB_RDONLY, &made->txn);
+	pthread_mutex_unlock(&c->map_mutex);
 	if (rc == 0)
 		rc = mdb_cursor_open(made->txn, c->dbi, &made->cursor);
 	if (rc != 0) {
@@ -288,5 +313,8 @@ void checkpoint_cursor_close(struct store_cursor *cursor)
 		mdb_cursor_close(cursor->cursor);
 	if (cursor->txn)
 		mdb_txn_abort(cursor->txn);
+	pthread_mutex_lock(&cursor->checkpoint->map_mutex);
+	cursor->checkpoint->cursors--;
+	pthread_mutex_unlock(&cursor->checkpoint->map_mutex);
 	free(cursor);
 }

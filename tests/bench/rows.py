@@ -137,7 +137,7 @@ def kudos_many(r):
         kudos.wait_serving()
         kudos.wait_settled()
         per_key = statistics.mean(resident_bytes(pid) - empty for pid in kudos.server_pids()) / r.many
-        cost = cost_of_likes(kudos, r.many, r.many // 2)
+        cost = cost_of_likes(kudos, r.many, 2 * r.many)
         kudos.stop("s3", kill=True)
         start = time.monotonic()
         kudos.start_server("s3")
@@ -157,7 +157,7 @@ def cost_of_likes(kudos, keys, count):
 def kudos_few(r):
     with Kudos(r.bench) as kudos:
         kudos.likes("each", 1000, 1000)
-        return cost_of_likes(kudos, 1000, r.many // 2)
+        return cost_of_likes(kudos, 1000, 2 * r.many)
 
 
 def redis_many(r):
