@@ -188,6 +188,8 @@ int host_meta(const struct host *h, struct bytes *out);
 int host_recover(struct host *h, int64_t now); /* counts, sessions, V from checkpoint and journal */
 int host_answer_reads(struct host *h, int64_t now);
 int host_checkpoint_step(struct host *h, int64_t now);
+/* Whether recovery would take the entry. */
+bool host_checkpoint_entry_ok(const struct blob *key, const struct blob *value);
 bool host_checkpoint_fresh(const struct host *h, int64_t now);
 int host_truncate(struct host *h);
 int host_snapshot_start(struct host *h, int64_t now, struct node from);
