@@ -221,8 +221,9 @@ int counts_add_hashed(struct counts *c, uint64_t hash, const char *key, size_t s
 	uint8_t *entry = entry_at(c, place);
 	if (entry[8] != c->dirty_flag && touch(c, entry, place) < 0)
 		return -ENOMEM;
-	entry_set_count(entry, entry_count(entry) + n);
-	c->total += n;
+	/* A snapshot may hold any counts: what is over 64 bits wraps. */
+	entry_set_count(entry, (int64_t)((uint64_t)entry_count(entry) + (uint64_t)n));
+	c->total = (int64_t)((uint64_t)c->total + (uint64_t)n);
 	return 0;
 }
 
