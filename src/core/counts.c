@@ -158,6 +158,12 @@ static void take_slot(struct counts *c, uint64_t *slot, uint64_t hash, uint64_t 
 	c->keys++;
 }
 
+/* A snapshot may hold any counts: what is over 64 bits wraps. */
+static int64_t sum(int64_t a, int64_t b)
+{
+	return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+
 int counts_add_hashed(struct counts *c, uint64_t hash, const char *key, size_t size, int64_t n)
 {
 	uint64_t *slot = slot_for(c, hash, key, size);
@@ -177,8 +183,8 @@ int counts_add_hashed(struct counts *c, uint64_t hash, const char *key, size_t s
 		memcpy(entry + HEADER, key, size);
 		take_slot(c, slot, hash, place);
 	}
-	entry_set_count(entry, entry_count(entry) + n);
-	c->total += n;
+	entry_set_count(entry, sum(entry_count(entry), n));
+	c->total = sum(c->total, n);
 	return 0;
 }
 
@@ -267,9 +273,10 @@ static int load_entry(struct counts *c, uint64_t hash, uint64_t place)
 	if (!slot)
 		return -ENOMEM;
 	if (*slot != 0)
-		return -EBADMSG; /* the key was in another block, too */
+		return 0; /* the key was there before: a snapshot by no Kudos, but what is adopted must load
+			   */
 	take_slot(c, slot, hash, place);
-	c->total += entry_count(entry);
+	c->total = sum(c->total, entry_count(entry));
 	return 0;
 }
 

@@ -64,8 +64,8 @@ uint64_t counts_digest(const struct counts *c);
 bool counts_block_next(const uint8_t *bytes, size_t size, size_t *at, struct counted *out);
 /* Whether a block is nothing but whole entries, and zeros behind them. */
 bool counts_block_whole(const uint8_t *bytes, size_t size);
-/* The next block of a checkpoint. 0, -ENOMEM, or -EBADMSG: it is damaged, not
- * the next, or has a key that another has. The counts are not to be used any more after a failure. */
+/* The next block of a checkpoint. Of a key that comes twice the first count is kept. 0, -ENOMEM, or -EBADMSG:
+ * it is damaged or not the next. */
 int counts_load_block(struct counts *c, const struct block *block);
 
 #endif

@@ -31,7 +31,7 @@ int replica_assert_self(struct replica *r)
 	if (held && origin_equal(held->origin, self->origin))
 		return 0;
 	if (held && held->since >= self->since)
-		self->since = held->since + 1;
+		self->since = held->since < INT64_MAX ? held->since + 1 : INT64_MAX;
 	return members_add(&r->staged, self);
 }
 

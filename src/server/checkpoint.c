@@ -291,6 +291,7 @@ static uint64_t next_number(struct numbers *n)
 	return le64toh(little);
 }
 
+/* r NULL, here and below: only looks whether it could be loaded. */
 static int load_seen(struct replica *r, struct numbers *n, int64_t now)
 {
 	struct session session = {.issuer = next_number(n)};
@@ -298,14 +299,15 @@ static int load_seen(struct replica *r, struct numbers *n, int64_t now)
 	struct position closed = {.origin = {next_number(n)}};
 	closed.lsn = next_number(n);
 	uint64_t count = next_number(n);
-	if (n->failed || count > n->left / 16)
+	if (n->failed || session.issuer == 0 || session.number == 0 || count > n->left / 16)
 		return -EBADMSG;
-	int e = replica_load_seen(r, session, NULL, 0, closed, now);
+	int e = r ? replica_load_seen(r, session, NULL, 0, closed, now) : 0;
 	for (uint64_t i = 0; i < count && e == 0; i++) {
 		struct interval range = {.lo = next_number(n)};
 		range.hi = next_number(n);
-		e = range.lo > range.hi ? -EBADMSG
-					: replica_load_seen(r, session, &range, 1, (struct position){0}, now);
+		if (range.lo == 0 || range.lo > range.hi)
+			return -EBADMSG;
+		e = r ? replica_load_seen(r, session, &range, 1, (struct position){0}, now) : 0;
 	}
 	return e;
 }
@@ -314,14 +316,55 @@ static int load_row(struct replica *r, char letter, struct numbers *n, int64_t n
 {
 	if (letter == 's')
 		return load_seen(r, n, now);
-	uint64_t a = next_number(n), b = next_number(n);
+	uint64_t a = next_number(n), b = next_number(n), hi = letter == 'f' ? next_number(n) : b;
 	struct position at = {{a}, b};
+	if (n->failed || a == 0 || b == 0 || hi < b)
+		return -EBADMSG;
+	if (!r)
+		return 0;
 	if (letter == 'v')
-		return n->failed ? -EBADMSG : replica_load_vector(r, &at, 1);
+		return replica_load_vector(r, &at, 1);
 	if (letter == 'r')
-		return n->failed ? -EBADMSG : replica_load_retired(r, &at, 1);
-	uint64_t hi = next_number(n);
-	return n->failed || hi < b ? -EBADMSG : replica_load_forgotten(r, a, b, hi);
+		return replica_load_retired(r, &at, 1);
+	return replica_load_forgotten(r, a, b, hi);
+}
+
+static const char *table_of(const uint8_t *key, size_t size)
+{
+	return size == 5 ? memchr(tables, key[0], sizeof tables) : NULL;
+}
+
+static uint32_t block_number(const uint8_t *key)
+{
+	uint32_t big;
+	memcpy(&big, key + 1, sizeof big);
+	return be32toh(big);
+}
+
+static bool block_ok(const struct blob *block)
+{
+	struct counted e;
+	size_t at = 0;
+	while (counts_block_next(block->data, block->size, &at, &e)) {
+		if (key_check(e.key, e.size) != 0)
+			return false;
+	}
+	return counts_block_whole(block->data, block->size);
+}
+
+bool host_checkpoint_entry_ok(const struct blob *key, const struct blob *value, uint32_t *blocks)
+{
+	struct numbers n = {value->data, value->size, false};
+	if (key->size == 1)
+		return key->data[0] == 'a' && value->size == 8;
+	if (key->size == 5 && key->data[0] == 'b')
+		return block_number(key->data) == (*blocks)++ && value->size > 0 && block_ok(value);
+	const char *table = table_of(key->data, key->size);
+	while (table && n.left > 0) {
+		if (load_row(NULL, *table, &n, 0) != 0)
+			return false;
+	}
+	return table;
 }
 
 /* A hint, from another server perhaps: what is unlikely is not believed. */
@@ -336,14 +379,10 @@ static int load_entry(struct host *h, int64_t now, const uint8_t *key, size_t ke
 	struct numbers n = {value, value_size, false};
 	if (key_size == 1 && key[0] == 'a' && value_size == 8)
 		return reserve_counts(h, next_number(&n));
-	if (key_size != 5)
-		return -EBADMSG;
-	uint32_t big;
-	memcpy(&big, key + 1, sizeof big);
-	if (key[0] == 'b')
+	if (key_size == 5 && key[0] == 'b')
 		return counts_load_block(&h->replica.counts,
-					 &(struct block){be32toh(big), value, value_size});
-	const char *table = memchr(tables, key[0], sizeof tables);
+					 &(struct block){block_number(key), value, value_size});
+	const char *table = table_of(key, key_size);
 	if (!table)
 		return -EBADMSG;
 	h->checkpoint.chunks[table - tables]++;

@@ -87,6 +87,7 @@ struct snapshot_in {
 	int64_t asked; /* when index was last asked for */
 	unsigned tries;
 	bool begun, committing;
+	uint32_t blocks;      /* of counts that came so far */
 	struct vector vector; /* its own, retired origins included */
 };
 
@@ -190,6 +191,8 @@ int host_meta(const struct host *h, struct bytes *out);
 int host_recover(struct host *h, int64_t now); /* counts, sessions, V from checkpoint and journal */
 int host_answer_reads(struct host *h, int64_t now);
 int host_checkpoint_step(struct host *h, int64_t now);
+/* Whether recovery would take the entry; *blocks is how many blocks came before it. */
+bool host_checkpoint_entry_ok(const struct blob *key, const struct blob *value, uint32_t *blocks);
 bool host_checkpoint_fresh(const struct host *h, int64_t now);
 int host_truncate(struct host *h);
 int host_snapshot_start(struct host *h, int64_t now, struct node from);

@@ -206,27 +206,6 @@ static bool loses_nothing(const struct host *h)
 	return true;
 }
 
-static bool block_ok(const struct blob *value)
-{
-	struct counted e;
-	size_t at = 0;
-	while (counts_block_next(value->data, value->size, &at, &e)) {
-		if (key_check(e.key, e.size) != 0)
-			return false;
-	}
-	return counts_block_whole(value->data, value->size);
-}
-
-/* What is adopted becomes this server's own: nothing gets in that it could not load again. */
-static bool entry_ok(const struct blob *key, const struct blob *value)
-{
-	if (key->size == 1)
-		return key->data[0] == 'a' && value->size == 8;
-	if (key->size == 5 && key->data[0] == 'b')
-		return block_ok(value);
-	return key->size == 5 && memchr("vrsf", key->data[0], 4) && value->size % 8 == 0;
-}
-
 int host_snapshot_part(struct host *h, int64_t now, struct node from, const struct message *m)
 {
 	struct snapshot_in *s = &h->snapshot;
@@ -237,7 +216,9 @@ int host_snapshot_part(struct host *h, int64_t now, struct node from, const stru
 		return e == 1 ? 0 : e; /* asked for again later */
 	for (size_t i = 0; i < m->part.pair_count && e == 0; i++) {
 		const struct blob *key = &m->part.pairs[2 * i], *value = &m->part.pairs[2 * i + 1];
-		e = entry_ok(key, value) ? note_vector(&s->vector, key, value) : -EBADMSG;
+		/* What is adopted becomes this server's own: nothing gets in that it could not load again. */
+		e = host_checkpoint_entry_ok(key, value, &s->blocks) ? note_vector(&s->vector, key, value)
+								     : -EBADMSG;
 		if (e == 0)
 			e = h->store->ops->checkpoint_put(h->store, key->data, key->size, value->data,
 							  value->size);

@@ -50,6 +50,27 @@ void output_set(json_t **object, const char *name, json_t *value)
 	*object = NULL;
 }
 
+/* Whether a control character U+0080..U+009F begins here, which terminals obey, too. */
+static bool is_c1(const char *text)
+{
+	unsigned char first = (unsigned char)text[0], second = (unsigned char)text[1];
+	return first == 0xc2 && second >= 0x80 && second < 0xa0;
+}
+
+/* A line of JSON; what the library leaves as it is and a terminal would obey is escaped. */
+static void put_json(FILE *file, const char *line)
+{
+	for (; *line; line++) {
+		if (*line == 0x7f)
+			fputs("\\u007f", file);
+		else if (is_c1(line))
+			fprintf(file, "\\u%04x", (unsigned char)*++line);
+		else
+			putc(*line, file);
+	}
+	putc('\n', file);
+}
+
 bool output_json(const struct output *out, json_t *object)
 {
 	char *line = object ? json_dumps(object, JSON_COMPACT) : NULL;
@@ -58,7 +79,7 @@ bool output_json(const struct output *out, json_t *object)
 		output_error(out, kudos_error_code(KUDOS_NO_MEMORY), "%s", kudos_error_text(KUDOS_NO_MEMORY));
 		return false;
 	}
-	puts(line);
+	put_json(stdout, line);
 	free(line);
 	return true;
 }
@@ -72,9 +93,13 @@ json_t *output_json_text(const char *text)
 /* A message may quote what a server sent: nothing in it may move the cursor or start a new line. */
 static void disarm(char *text)
 {
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			*text = '?';
+	for (; *text; text++) {
+		if (is_c1(text))
+			*text++ = '?';
+		else if ((unsigned char)*text >= 0x20 && *text != 0x7f)
+			continue;
+		*text = '?';
+	}
 }
 
 static void print_json_error(const struct output *out, const char *code, const char *detail)
@@ -85,7 +110,7 @@ static void print_json_error(const struct output *out, const char *code, const c
 	if (out->line)
 		output_set(&line, "line", json_integer((json_int_t)out->line));
 	char *text = json_dumps(line, JSON_COMPACT);
-	fprintf(stderr, "%s\n", text ? text : "{\"error\":\"no-memory\",\"detail\":\"out of memory\"}");
+	put_json(stderr, text ? text : "{\"error\":\"no-memory\",\"detail\":\"out of memory\"}");
 	free(text);
 	json_decref(line);
 }
