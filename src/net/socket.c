@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/limits.h"
 #include "kudos.h"
@@ -100,16 +99,6 @@ void socket_free(void **socket)
 	if (*socket != NULL)
 		zmq_close(*socket);
 	*socket = NULL;
-}
-
-void socket_allow_many(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 int socket_bind(void *socket, const char *address, int port)
