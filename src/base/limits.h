@@ -13,7 +13,10 @@
 #define LIMIT_IN_FLIGHT 64	       /* unacknowledged batches of one client */
 #define LIMIT_CLIENTS 10000	       /* client connections of a server */
 #define LIMIT_WATCHES 1000	       /* watched keys of one client */
-#define LIMIT_WATCHED 100000	       /* watched keys of one server */
+#define LIMIT_WATCHED 100000	       /* different watched keys of one server */
+#define LIMIT_WATCHING 1000000	       /* watched keys of all clients of one server together */
+#define LIMIT_SUBSCRIPTION 1024	       /* bytes of what a subscriber sends, CURVE's own included */
+#define LIMIT_SUBSCRIBE_RATE 3000      /* messages of one subscriber in a second */
 #define LIMIT_READ_KEYS 1024	       /* keys in one read */
 #define LIMIT_READS_BYTES (16 << 20)   /* encoded bytes of those reads */
 #define LIMIT_READS_WAITING 16384      /* reads that wait for a position, a server */

@@ -102,6 +102,7 @@ static void fill_row(struct kudos_server_status *to, const struct status_row *ro
 	to->events_per_s = row->load.events_per_s;
 	to->lag_records = row->load.lag_records;
 	to->journal_bytes = row->load.journal_bytes;
+	to->malformed = row->load.malformed;
 }
 
 static int by_name(const void *a, const void *b)

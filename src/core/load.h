@@ -8,7 +8,7 @@
 struct load { /* what a heartbeat tells, and a status row shows */
 	uint64_t clients, keys;
 	int64_t likes_total;
-	uint64_t events_per_s, lag_records, journal_bytes;
+	uint64_t events_per_s, lag_records, journal_bytes, malformed;
 	bool serving; /* false: catching up or stopping; accepts no clients */
 };
 

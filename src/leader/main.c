@@ -7,6 +7,7 @@
 #include <zmq.h>
 
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/random.h"
@@ -147,7 +148,7 @@ int main(int argc, char **argv)
 	options_parse(&options, argc, argv);
 	log_init("leader", options.debug);
 	signal(SIGPIPE, SIG_IGN); /* whoever read the log lines may go first */
-	socket_allow_many();
+	descriptors_allow_many();
 
 	int r = leader_init(&leader, &options);
 	if (r == 0) {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "base/descriptors.h"
 #include "kudos.h"
 
 #define PATH_ROOM 4096
@@ -147,8 +148,8 @@ static int read_file(struct certificate *certificate, const char *path, bool pri
 	size_t size = 0;
 	struct stat st = {0};
 	struct certificate c;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	int e = fd < 0 || fstat(fd, &st) < 0 ? -errno : 0;
+	int fd = descriptors_open(AT_FDCWD, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
+	int e = fd < 0 ? fd : fstat(fd, &st) < 0 ? -errno : 0;
 	if (e == 0)
 		e = read_text(fd, text, sizeof text, &size);
 	if (fd >= 0)

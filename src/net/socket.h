@@ -22,10 +22,6 @@ enum socket_kind {
 void *socket_new(void *context, enum socket_kind kind);
 void socket_free(void **socket); /* takes NULL inside */
 
-/* Raises this process's limit of open files to what the system allows: a connection is one. Once, at a
- * daemon's start. */
-void socket_allow_many(void);
-
 /* Binds to tcp://address:port. 0, or a negative errno (-EADDRINUSE, -EADDRNOTAVAIL, …). */
 int socket_bind(void *socket, const char *address, int port);
 /* Binds to the first free port from first up to 32767 and tells which. */

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/descriptors.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "kudos.h"
@@ -43,11 +44,23 @@ static bool certificate_named(const char *name)
 	return name[0] != '.' && !(size >= suffix && strcmp(name + size - suffix, CERTIFICATE_SECRET) == 0);
 }
 
+/* Also when connections have used up all other descriptors: a key is to be taken back just then. */
+static DIR *open_folder(const char *path)
+{
+	int fd = descriptors_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+	if (fd < 0)
+		errno = -fd;
+	else if (!folder)
+		close(fd);
+	return folder;
+}
+
 /* Changes whenever a file comes, goes or is written. The order in which the folder lists them does not
  * matter. */
 static int stamp_folder(const char *path, uint64_t *stamp)
 {
-	DIR *folder = opendir(path);
+	DIR *folder = open_folder(path);
 	struct dirent *entry;
 	if (!folder)
 		return -errno;
@@ -125,7 +138,7 @@ static int add_file(struct keys *keys, const char *folder, const char *name, boo
 
 static int read_folder(struct keys *keys, const char *path, bool quiet)
 {
-	DIR *folder = opendir(path);
+	DIR *folder = open_folder(path);
 	struct dirent *entry;
 	int e = 0;
 	if (!folder)

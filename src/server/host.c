@@ -94,6 +94,7 @@ int host_open(struct host **host, const struct host_config *config, struct store
 	h->store = store;
 	connections_init(&h->connections, config->seed);
 	map_init(&h->watched_by_key, config->seed);
+	map_init(&h->watchers, config->seed);
 	h->rate_since = now;
 	int e = store->ops->journal_meta(store, &meta);
 	if (e >= 0)
@@ -126,10 +127,10 @@ void host_close(struct host **host)
 	for (size_t i = 0; i < h->read_count; i++)
 		bytes_deinit(&h->reads[i].request);
 	free(h->reads);
-	for (size_t i = 0; i < h->watched_count; i++)
-		free(h->watched[i]);
+	host_unwatch_all(h);
 	free(h->watched);
 	map_deinit(&h->watched_by_key);
+	map_deinit(&h->watchers);
 	vector_deinit(&h->checkpoint.vector);
 	vector_deinit(&h->checkpoint.next);
 	vector_deinit(&h->snapshot.vector);
@@ -487,7 +488,5 @@ int64_t host_deadline(const struct host *h)
 		deadline = h->next_heartbeat;
 	if (h->checkpoint.phase == CHECKPOINT_CUTTING)
 		deadline = 0;
-	if (h->watched_count > 0 && h->watch_seen != h->replica.stats.events && h->next_watch < deadline)
-		deadline = h->next_watch;
-	return deadline;
+	return host_watch_deadline(h) < deadline ? host_watch_deadline(h) : deadline;
 }

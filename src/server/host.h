@@ -66,9 +66,14 @@ struct read_waiting { /* a read that waits for a position */
 
 struct watched {
 	char key[LIMIT_KEY + 1];
-	size_t size;
+	size_t size, place; /* place: in the host's list */
 	int64_t told;
 	unsigned subscribers;
+};
+
+struct watcher {	       /* a connection of the notify port that watches keys */
+	struct watched **keys; /* the list is owned, they are not */
+	size_t count, capacity;
 };
 
 /* A snapshot that this server gives: one reader's place in the newest checkpoint. */
@@ -126,8 +131,12 @@ struct host {
 	struct watched **watched; /* owned */
 	size_t watched_count, watched_capacity;
 	struct map watched_by_key; /* by two hashes of the key */
+	struct map watchers;	   /* by the driver's number of the connection; owned */
+	size_t watching;	   /* keys of all of them together */
+	size_t watch_next;	   /* where the next look goes on; 0: a round begins */
+	uint64_t watch_began;	   /* events applied when this round began */
+	uint64_t watch_seen;	   /* … and when the last whole one did */
 	int64_t next_watch, next_heartbeat, next_expiry;
-	uint64_t watch_seen; /* events applied when the watched keys were last looked at */
 
 	struct checkpointing checkpoint;
 	struct snapshot_out snapshots[HOST_SNAPSHOTS];
@@ -157,10 +166,15 @@ int host_receive_client(struct host *h, int64_t now, enum role role, const uint8
 int host_receive_peer(struct host *h, int64_t now, struct node peer, const void *data, size_t size);
 int host_receive_leader(struct host *h, int64_t now, size_t leader, const void *data, size_t size);
 int host_receive_published(struct host *h, int64_t now, const void *data, size_t size);
-/* A subscription message of the notify port: 1 or 0, then the topic. */
-int host_receive_subscription(struct host *h, const uint8_t *data, size_t size);
+/* A subscription message of the notify port: 1 or 0, then the topic. subscriber: a number of its connection,
+ * never used again. 0, -ENOMEM; or what is wrong with it, after which its connection should be ended:
+ * KUDOS_PROTOCOL (no topic of the protocol), KUDOS_LIMIT (over LIMIT_WATCHES), KUDOS_BUSY (over what this
+ * server can watch for all together). */
+int host_receive_subscription(struct host *h, uint64_t subscriber, const uint8_t *data, size_t size);
+void host_unwatch(struct host *h, uint64_t subscriber); /* its connection has ended */
 /* Whether one of that role may have the topic of such a message: records and vectors are for servers, a
- * watched key for everybody, and nothing for one without a role. To end a subscription is always allowed. */
+ * watched key for everybody, and nothing for one without a role. To end a subscription is always allowed.
+ * What is not a subscription is a server's alone to send. */
 bool host_may_subscribe(enum role role, const uint8_t *data, size_t size);
 void host_unwatch_all(struct host *h); /* the notify port starts afresh: nobody is subscribed */
 
@@ -201,6 +215,7 @@ int host_snapshot_step(struct host *h, int64_t now);
 int host_snapshot_give(struct host *h, int64_t now, uint64_t client, const struct message *m);
 void host_snapshot_drop(struct host *h, int64_t now); /* readers that fell silent */
 void host_watch(struct host *h, int64_t now);
+int64_t host_watch_deadline(const struct host *h);
 void host_heartbeat(struct host *h, int64_t now);
 
 #endif

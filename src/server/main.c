@@ -2,8 +2,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "base/descriptors.h"
 #include "base/log.h"
-#include "net/socket.h"
 #include "server/options.h"
 #include "server/server.h"
 
@@ -13,7 +13,7 @@ int main(int argc, char **argv)
 	options_parse(&options, argc, argv);
 	log_init("server", options.debug);
 	signal(SIGPIPE, SIG_IGN); /* whoever read the log lines may go first */
-	socket_allow_many();
+	descriptors_allow_many();
 
 	struct server *server = server_new(&options);
 	if (!server)

@@ -235,6 +235,7 @@ void host_load(const struct host *h, int64_t now, struct load *load)
 	    .events_per_s = h->events_per_s,
 	    .lag_records = replica_lag(&h->replica),
 	    .journal_bytes = h->store->ops->journal_bytes(h->store),
+	    .malformed = h->malformed,
 	    .serving = h->replica.phase == PHASE_SERVING,
 	};
 }

@@ -14,6 +14,7 @@
 #include "net/reactor.h"
 #include "net/security.h"
 #include "net/socket.h"
+#include "net/subscribers.h"
 
 #define FIRST_PORT 5100
 #define DRAIN_MIN (200 * MS)
@@ -42,6 +43,7 @@ struct server {
 	struct security *security; /* NULL: without CURVE */
 	void *router, *xpub, *sub; /* xpub: NULL while it is being replaced */
 	int notify_port;
+	struct subscribers subscribers;
 	bool spoiled;	     /* somebody is subscribed who may not be: xpub is to be replaced */
 	struct link **links; /* owned */
 	size_t link_count;
@@ -95,6 +97,8 @@ static bool drain(struct server *s, void *socket, enum socket_kind kind,
 		int r = socket_receive(socket, kind, &p);
 		if (r == 0)
 			return false;
+		if (r == -1)
+			host_malformed(s->host, now, "somebody", KUDOS_PROTOCOL);
 		if (r < 0)
 			continue;
 		s->error = handle(s, arg, now, &p);
@@ -131,11 +135,26 @@ static bool on_sub(void *arg)
 static int from_subscriber(struct server *s, void *arg, int64_t now, const struct packet *p)
 {
 	(void)arg;
-	(void)now;
-	if (host_may_subscribe(security_role(s->security, &p->frames[0]), p->body, p->body_size))
-		return host_receive_subscription(s->host, p->body, p->body_size);
-	security_shut_out(s->security, &p->frames[0], "subscribed to what only servers may have");
-	s->spoiled = true;
+	struct subscriber *one;
+	uint64_t gone;
+	if (!host_may_subscribe(security_role(s->security, &p->frames[0]), p->body, p->body_size)) {
+		security_shut_out(s->security, &p->frames[0], "subscribed to what only servers may have");
+		s->spoiled = true;
+		return 0;
+	}
+	zmq_msg_t *frame = (zmq_msg_t *)&p->frames[0]; /* it may be kept: what is in it stays the same */
+	int e = subscribers_find(&s->subscribers, now, frame, &one, &gone);
+	host_unwatch(s->host, gone);
+	if (e < 0 || !one)
+		return e;
+	e = host_receive_subscription(s->host, one->id, p->body, p->body_size);
+	if (e == 0 && subscriber_floods(one, now))
+		e = KUDOS_LIMIT;
+	if (e <= 0)
+		return e;
+	host_malformed(s->host, now, "a subscriber, and ended its connection", e);
+	host_unwatch(s->host, one->id);
+	subscribers_end(&s->subscribers, one, s->notify_port);
 	return 0;
 }
 
@@ -153,7 +172,7 @@ static void look_at_subscribers(struct server *s)
 	       (r = socket_receive(s->xpub, SOCKET_XPUB, &p)) != 0 && r >= -1) {
 		if (r < 0)
 			continue;
-		s->error = from_subscriber(s, NULL, 0, &p);
+		s->error = from_subscriber(s, NULL, clock_now(), &p);
 		packet_deinit(&p);
 	}
 }
@@ -400,8 +419,10 @@ struct server *server_new(const struct options *o)
 {
 	int client_port = 0;
 	struct server *s = calloc(1, sizeof *s);
-	if (s)
+	if (s) {
 		s->options = o;
+		subscribers_init(&s->subscribers);
+	}
 	int e = s ? open_sockets(s, o) : -ENOMEM;
 	if (e < 0)
 		log_error("cannot start: %s", zmq_strerror(-e));
@@ -440,6 +461,7 @@ void server_free(struct server *s)
 		zmq_ctx_term(s->context);
 	reactor_free(s->reactor);
 	host_close(&s->host);
+	subscribers_deinit(&s->subscribers);
 	free(s);
 }
 
@@ -458,6 +480,7 @@ static void end_subscriptions(struct server *s)
 	zmq_setsockopt(s->xpub, ZMQ_LINGER, &linger, sizeof linger);
 	socket_free(&s->xpub);
 	host_unwatch_all(s->host);
+	subscribers_deinit(&s->subscribers);
 }
 
 /* The port is free a little after the socket was closed: until then this is tried again and again. */
@@ -473,12 +496,23 @@ static void renew_subscriptions(struct server *s)
 	socket_free(&s->xpub);
 }
 
+/* Whoever left no longer watches anything. */
+static void drop_subscribers(struct server *s, int64_t now)
+{
+	uint64_t gone;
+	while ((gone = subscribers_gone(&s->subscribers, now)) != 0)
+		host_unwatch(s->host, gone);
+}
+
 static int64_t deadline(const struct server *s)
 {
-	int64_t host = host_deadline(s->host), security = security_deadline(s->security);
-	int64_t soon = s->xpub ? NEVER : clock_now() + RENEW_INTERVAL;
-	int64_t first = host < security ? host : security;
-	return first < soon ? first : soon;
+	const int64_t all[] = {host_deadline(s->host), security_deadline(s->security),
+			       subscribers_deadline(&s->subscribers),
+			       s->xpub ? NEVER : clock_now() + RENEW_INTERVAL};
+	int64_t first = NEVER;
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		first = all[i] < first ? all[i] : first;
+	return first;
 }
 
 static int step(struct server *s)
@@ -488,6 +522,7 @@ static int step(struct server *s)
 	if (security_tick(s->security, now) || s->spoiled)
 		end_subscriptions(s);
 	renew_subscriptions(s);
+	drop_subscribers(s, now);
 	if (e == 0)
 		e = host_tick(s->host, now);
 	if (e == 0)

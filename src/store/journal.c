@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/descriptors.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "store/files.h"
@@ -330,9 +331,9 @@ static int create_file(struct journal *j, uint64_t number, uint64_t size)
 {
 	char name[NAME_SIZE];
 	segment_name(name, number);
-	int fd = openat(j->dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	int fd = descriptors_open(j->dir, name, O_RDWR | O_CREAT | O_EXCL, 0640);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	/* Preallocated, so that a commit need not wait for the file system's own journal, and a full disk
 	 * shows here, where nothing is half written. */
 	int r = fallocate(fd, 0, 0, (off_t)size) < 0 && errno != EOPNOTSUPP ? -errno : files_sync(j->dir);
@@ -475,9 +476,9 @@ static int reading(struct journal *j, uint64_t number)
 		return j->read_fd;
 	char name[NAME_SIZE];
 	segment_name(name, number);
-	int fd = openat(j->dir, name, O_RDONLY | O_CLOEXEC);
+	int fd = descriptors_open(j->dir, name, O_RDONLY, 0);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (j->read_fd >= 0)
 		close(j->read_fd);
 	j->read_fd = fd;

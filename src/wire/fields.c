@@ -123,6 +123,7 @@ void read_load(struct reader *r, struct load *load)
 	load->events_per_s = read_uint(r);
 	load->lag_records = read_uint(r);
 	load->journal_bytes = read_uint(r);
+	load->malformed = read_uint(r);
 }
 
 void read_server(struct reader *r, struct server_row *server)

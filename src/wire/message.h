@@ -153,7 +153,7 @@ struct message {
 		struct { /* u id, u incarnation (0: a server answers), u members,
 			    [[u node, s name, s client_endpoint, s notify_endpoint, s state "up" |
 			    "catching-up" | "down", u clients, u keys, i likes_total, u events_per_s,
-			    u lag_records, u journal_bytes], …] */
+			    u lag_records, u journal_bytes, u malformed], …] */
 			uint64_t id, incarnation, members;
 			const struct status_row *rows; /* load.serving is not carried: state says it */
 			size_t row_count;
@@ -182,7 +182,7 @@ struct message {
 			size_t retired_count;
 		} members;
 		struct { /* u node, u origin, u digest, b serving, u clients, u keys, i likes_total,
-			    u events_per_s, u lag_records, u journal_bytes */
+			    u events_per_s, u lag_records, u journal_bytes, u malformed */
 			struct node node;
 			struct origin origin;
 			uint64_t digest;

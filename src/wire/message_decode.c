@@ -143,7 +143,7 @@ static void decode_state(struct reader *r, struct message *m)
 	m->state.row_count = read_array(r, LIMIT_MEMBERS);
 	struct status_row *rows = take_memory(r, m, m->state.row_count, sizeof *rows);
 	for (size_t i = 0; rows && i < m->state.row_count && !r->error; i++) {
-		read_array_of(r, 11);
+		read_array_of(r, 12);
 		read_server(r, &rows[i].server);
 		rows[i].state = read_state(r);
 		read_load(r, &rows[i].load);

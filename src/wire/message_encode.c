@@ -59,6 +59,7 @@ static void write_load(struct writer *w, const struct load *load)
 	write_uint(w, load->events_per_s);
 	write_uint(w, load->lag_records);
 	write_uint(w, load->journal_bytes);
+	write_uint(w, load->malformed);
 }
 
 static void write_server(struct writer *w, const struct server_row *server)
@@ -176,7 +177,7 @@ static void encode_state(struct writer *w, const struct message *m)
 	write_array(w, m->state.row_count);
 	for (size_t i = 0; i < m->state.row_count; i++) {
 		const struct status_row *row = &m->state.rows[i];
-		write_array(w, 11);
+		write_array(w, 12);
 		write_server(w, &row->server);
 		write_word(w, state_word(row->state));
 		write_load(w, &row->load);

@@ -177,7 +177,8 @@ class Cluster(unittest.TestCase):
         self.assertEqual([s["name"] for s in status["servers"]], ["s1", "s2"])
         for server in status["servers"]:
             self.assertEqual(set(server), {"name", "node", "state", "client_endpoint", "notify_endpoint", "clients",
-                                           "keys", "likes_total", "events_per_s", "lag_records", "journal_bytes"})
+                                           "keys", "likes_total", "events_per_s", "lag_records", "journal_bytes",
+                                           "malformed"})
         self.assertIn("s1", self.ok("status"))
 
     def test_one_server_without_a_leader(self):

@@ -188,6 +188,16 @@ class Security(ClusterTest):
             self.c.trust("mallory")  # written anew: the folder has changed
         self.assertEqual(self.c.log("s1").count("shut out"), 4)
 
+    def test_a_subscription_to_records_that_hides_behind_something_else(self):
+        hiding = self.socket(zmq.XSUB, "client", self.notify_endpoint("s1"))
+        hiding.send_multipart([b"something else", b"\1r"])
+        dealer = self.hello("operator", self.c.endpoint("s1"))[0]
+        wait_until(lambda: "shut out" in self.c.log("s1"), "it is found out")
+        for _ in range(20):
+            self.c.ok("--server", self.c.endpoint("s1"), "like", "hidden", key="operator")
+        self.assertEqual(self.ask(dealer, ["ping", 1]), ["pong", 1])
+        self.assertEqual(hiding.poll(0), 0)
+
     def answered(self, key):
         dealer, welcome = self.hello(key, self.c.endpoint("s1"))
         return dealer if welcome else None

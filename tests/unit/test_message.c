@@ -80,8 +80,8 @@ Test(message, of_likes_and_counts)
 Test(message, of_servers)
 {
 	struct position at[] = {{{9}, 12}, {{10}, 1}};
-	struct load load = {1, 2, -3, 4, 5, 6, true};
-	CHECK("[\"heartbeat\", 1, 2, 3, true, 1, 2, -3, 4, 5, 6]", .type = MESSAGE_HEARTBEAT,
+	struct load load = {1, 2, -3, 4, 5, 6, 7, true};
+	CHECK("[\"heartbeat\", 1, 2, 3, true, 1, 2, -3, 4, 5, 6, 7]", .type = MESSAGE_HEARTBEAT,
 	      .heartbeat = {{1}, {2}, 3, load});
 	CHECK("[\"heard\", 1, 2, true]", .type = MESSAGE_HEARD, .heard = {1, 2, true});
 	CHECK("[\"fetch\", 1, 2, 3]", .type = MESSAGE_FETCH, .fetch = {{1}, 2, 3});
@@ -96,8 +96,8 @@ Test(message, of_servers)
 	    {{{1}, TEXT("a"), TEXT("b"), TEXT("c")}, SERVER_CATCHING_UP, load},
 	    {{{2}, TEXT("d"), TEXT("e"), TEXT("f")}, SERVER_DOWN, {0}},
 	};
-	CHECK("[\"state\", 1, 2, 3, [[1, \"a\", \"b\", \"c\", \"catching-up\", 1, 2, -3, 4, 5, 6], "
-	      "[2, \"d\", \"e\", \"f\", \"down\", 0, 0, 0, 0, 0, 0]]]",
+	CHECK("[\"state\", 1, 2, 3, [[1, \"a\", \"b\", \"c\", \"catching-up\", 1, 2, -3, 4, 5, 6, 7], "
+	      "[2, \"d\", \"e\", \"f\", \"down\", 0, 0, 0, 0, 0, 0, 0]]]",
 	      .type = MESSAGE_STATE, .state = {1, 2, 3, rows, 2});
 	struct member members[] = {
 	    {{1}, {2}, -3, false, true, "a", "b", "c"},

@@ -126,6 +126,7 @@ static json_t *server_json(const struct kudos_server_status *server)
 	set_number(&object, "events_per_s", server->events_per_s);
 	set_number(&object, "lag_records", server->lag_records);
 	set_number(&object, "journal_bytes", server->journal_bytes);
+	set_number(&object, "malformed", server->malformed);
 	return object;
 }
 
