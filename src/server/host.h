@@ -136,7 +136,8 @@ struct host {
 	uint64_t events_per_s;
 	uint64_t malformed; /* messages that were not of the protocol */
 	int64_t complain_after;
-	int forgotten; /* KUDOS_FORGOTTEN once another says that this node was */
+	bool drain_wanted; /* by an operator: whoever runs the host drains it, as after SIGTERM */
+	int forgotten;	   /* KUDOS_FORGOTTEN once another says that this node was */
 	enum phase told_phase;
 	const char *told_waiting; /* what the log last said that it waits for */
 	int64_t tell_waiting;
@@ -183,6 +184,7 @@ void host_send_peer(struct host *h, struct node peer, const struct message *m);
 void host_send_leader(struct host *h, size_t leader, const struct message *m);
 void host_members_message(const struct host *h, struct message *m);
 void host_load(const struct host *h, int64_t now, struct load *load);
+void host_told_to_drain(struct host *h, struct text target); /* by a leader; ignored when it means another */
 void host_malformed(struct host *h, int64_t now, const char *from, int error);
 int host_meta(const struct host *h, struct bytes *out);
 int host_recover(struct host *h, int64_t now); /* counts, sessions, V from checkpoint and journal */

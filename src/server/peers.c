@@ -123,6 +123,7 @@ int host_receive_peer(struct host *h, int64_t now, struct node peer, const void 
 		on_peer_error(h, peer, &m);
 		break;
 	case MESSAGE_WELCOME:
+	case MESSAGE_DONE: /* that it was told to drain */
 		break;
 	default:
 		host_malformed(h, now, "a peer", KUDOS_PROTOCOL);
@@ -221,6 +222,9 @@ int host_receive_leader(struct host *h, int64_t now, size_t leader, const void *
 	switch (m.type) {
 	case MESSAGE_MEMBERS:
 		e = on_leader_members(h, now, &m);
+		break;
+	case MESSAGE_DRAIN:
+		host_told_to_drain(h, m.drain.target);
 		break;
 	case MESSAGE_HEARD:
 		on_heard(h, now, leader, &m);
