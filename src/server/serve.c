@@ -333,24 +333,21 @@ void host_told_to_drain(struct host *h, struct text target)
 static int on_drain(const struct request *rq)
 {
 	struct host *h = rq->h;
-	char node[17];
-	const struct member *found = find_named(rq, rq->m->drain.id, rq->m->drain.target);
+	uint64_t id = rq->m->drain.id;
+	const struct member *found = find_named(rq, id, rq->m->drain.target);
 	if (!found)
 		return 0;
 	const struct peer *peer = replica_peer(&h->replica, found->node);
 	if (!peer) {
+		host_answer(h, rq->from->handle, &(struct message){.type = MESSAGE_DONE, .done = {id}});
 		host_told_to_drain(h, rq->m->drain.target);
-	} else if (rq->from->node.id != 0 || !replica_reachable(peer, rq->now)) {
-		host_answer_error(h, rq->from->handle, rq->m->drain.id, KUDOS_NO_SERVER,
+	} else if (rq->from->node.id == 0 && replica_reachable(peer, rq->now)) {
+		host_pass_drain(h, found->node, rq->from->handle, id);
+	} else {
+		host_answer_error(h, rq->from->handle, id, KUDOS_NO_SERVER,
 				  "%s does not reach %s: there is nothing to drain, or ask elsewhere",
 				  h->config.self.name, found->name);
-		return 0;
-	} else {
-		snprintf(node, sizeof node, "%016llx", (unsigned long long)found->node.id);
-		host_send_peer(h, found->node,
-			       &(struct message){.type = MESSAGE_DRAIN, .drain = {.target = text_of(node)}});
 	}
-	host_answer(h, rq->from->handle, &(struct message){.type = MESSAGE_DONE, .done = {rq->m->drain.id}});
 	return 0;
 }
 
