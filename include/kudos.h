@@ -177,6 +177,11 @@ int kudos_status(kudos *handle, struct kudos_status **status);
  * the handle's key is not an operator's. */
 int kudos_forget(kudos *handle, const char *node);
 
+/* Tells a server, named likewise, to stop as it does on SIGTERM: it takes no new likes, tells its clients to
+ * move, and ends once what it accepted is with the others. Does not wait for that: status shows it. It stays
+ * a member. UNKNOWN_NODE, FORBIDDEN as above; NO_SERVER when it is down already. */
+int kudos_drain(kudos *handle, const char *node);
+
 /* "s2 (tcp://…)": the server the handle uses now; "" when none. Valid until the handle's next call. */
 const char *kudos_server(const kudos *handle);
 

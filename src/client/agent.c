@@ -131,6 +131,7 @@ static void on_send_request(void *arg, const struct courier_request *base, size_
 		m.count.position_count = a->courier.position_count;
 		break;
 	case MESSAGE_FORGET:
+	case MESSAGE_DRAIN: /* laid out like it */
 		m.forget.id = base->id;
 		m.forget.target = r->texts[0];
 		break;
@@ -309,12 +310,22 @@ int agent_status(struct agent *a, int64_t now, uint64_t *id)
 	return ask_for_user(a, now, MESSAGE_STATUS, NULL, 0, id);
 }
 
-int agent_forget(struct agent *a, int64_t now, const char *target, uint64_t *id)
+static int ask_of_node(struct agent *a, int64_t now, enum message_type type, const char *target, uint64_t *id)
 {
 	struct text text = {target, strlen(target)};
 	if (text.size == 0 || text.size > LIMIT_NAME)
 		return KUDOS_UNKNOWN_NODE;
-	return ask_for_user(a, now, MESSAGE_FORGET, &text, 1, id);
+	return ask_for_user(a, now, type, &text, 1, id);
+}
+
+int agent_forget(struct agent *a, int64_t now, const char *target, uint64_t *id)
+{
+	return ask_of_node(a, now, MESSAGE_FORGET, target, id);
+}
+
+int agent_drain(struct agent *a, int64_t now, const char *target, uint64_t *id)
+{
+	return ask_of_node(a, now, MESSAGE_DRAIN, target, id);
 }
 
 static struct request *take(struct agent *a, uint64_t id, bool answered)

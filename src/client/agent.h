@@ -75,6 +75,7 @@ int agent_read(struct agent *a, int64_t now, const char *const *keys, size_t n, 
 /* Asks the leader (or the server, when pointed at one); io.state and io.done answer. KUDOS_BUSY, -ENOMEM. */
 int agent_status(struct agent *a, int64_t now, uint64_t *id);
 int agent_forget(struct agent *a, int64_t now, const char *target, uint64_t *id);
+int agent_drain(struct agent *a, int64_t now, const char *target, uint64_t *id);
 /* Gives up waiting for an answer; unknown ids are ignored. */
 void agent_cancel(struct agent *a, uint64_t id);
 /* io.changed is told the key's count from now on. Watching a key twice is once. KUDOS_BAD_KEY, KUDOS_LIMIT,

@@ -161,7 +161,7 @@ static bool on_state(struct agent *a, const struct message *m, const char *leade
 
 static bool on_done(struct agent *a, const struct message *m)
 {
-	if (expects(a, m->done.id, MESSAGE_FORGET))
+	if (expects(a, m->done.id, MESSAGE_FORGET) || expects(a, m->done.id, MESSAGE_DRAIN))
 		fail(a, agent_answered(a, m->done.id), KUDOS_OK);
 	return true;
 }

@@ -10,10 +10,10 @@
 
 struct request {
 	struct courier_request base; /* first: the courier's pointer is ours */
-	enum message_type type;	     /* COUNT, STATUS or FORGET */
+	enum message_type type;	     /* COUNT, STATUS, FORGET or DRAIN */
 	bool internal;		     /* asked by the agent itself, for the watches */
 	int64_t asked_at;
-	size_t text_count; /* keys, or the one node to forget */
+	size_t text_count; /* keys, or the one node to forget or drain */
 	struct text texts[];
 	/* then their bytes */
 };

@@ -52,11 +52,14 @@ static int explain(struct kudos *k, int64_t since)
 	}
 }
 
-/* What the other side refused. */
+/* What the other side refused. What it says of a node is complete; of other things it may have spoken
+ * earlier. */
 static int refuse(struct kudos *k, int error, const char *what)
 {
 	const char *told = agent_told(k->agent);
-	if (error)
+	if (*told && (error == KUDOS_UNKNOWN_NODE || error == KUDOS_NO_SERVER))
+		handle_fail(k, error, "%s", told);
+	else if (error)
 		handle_fail(k, error, "%s: %s%s%s", what, kudos_error_text(error), *told ? ": " : "", told);
 	return error;
 }
@@ -175,6 +178,14 @@ int kudos_forget(kudos *k, const char *node)
 	struct answer answer;
 	k->answer = (struct answer){0};
 	int asked = agent_forget(k->agent, clock_now(), node, &k->answer.id);
+	return wait_for_answer(k, asked, node, &answer);
+}
+
+int kudos_drain(kudos *k, const char *node)
+{
+	struct answer answer;
+	k->answer = (struct answer){0};
+	int asked = agent_drain(k->agent, clock_now(), node, &k->answer.id);
 	return wait_for_answer(k, asked, node, &answer);
 }
 

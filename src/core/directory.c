@@ -267,7 +267,7 @@ static struct node parse_node(const char *target, size_t size)
 
 struct named {
 	size_t count, down;
-	struct member *last, *last_down;
+	struct member *last, *last_down, *last_running;
 };
 
 static struct named find_named(const struct directory *d, int64_t now, const char *name, size_t size)
@@ -282,6 +282,8 @@ static struct named find_named(const struct directory *d, int64_t now, const cha
 		if (directory_state(d, now, m->node, NULL) == SERVER_DOWN) {
 			found.down++;
 			found.last_down = m;
+		} else {
+			found.last_running = m;
 		}
 	}
 	return found;
@@ -296,10 +298,26 @@ static void show(const char *target, size_t size, char shown[LIMIT_NAME + 1])
 	shown[length] = '\0';
 }
 
+/* Says why target names nobody. */
+static int unknown(const struct named *found, const char *target, size_t size, const char *what, char *text,
+		   size_t text_size)
+{
+	char shown[LIMIT_NAME + 1];
+	show(target, size, shown);
+	if (found->count > 1)
+		snprintf(text, text_size,
+			 "%zu members are named \"%s\", %zu of them down: give the node id that status shows "
+			 "for the one to %s",
+			 found->count, shown, found->down, what);
+	else
+		snprintf(text, text_size, "no member has the name or node id \"%s\": status lists them",
+			 shown);
+	return KUDOS_UNKNOWN_NODE;
+}
+
 int directory_forget(struct directory *d, int64_t now, const char *target, size_t size, char *text,
 		     size_t text_size)
 {
-	char shown[LIMIT_NAME + 1];
 	struct named found = {0};
 	struct member *m = members_find(&d->members, parse_node(target, size));
 	if (!m) {
@@ -312,17 +330,26 @@ int directory_forget(struct directory *d, int64_t now, const char *target, size_
 		m->forgotten = true;
 		return 0;
 	}
+	return unknown(&found, target, size, "forget", text, text_size);
+}
 
-	show(target, size, shown);
-	if (found.count > 1)
-		snprintf(text, text_size,
-			 "%zu members are named \"%s\", %zu of them down: give the node id that status shows "
-			 "for the one to forget",
-			 found.count, shown, found.down);
-	else
-		snprintf(text, text_size, "no member has the name or node id \"%s\": status lists them",
-			 shown);
-	return KUDOS_UNKNOWN_NODE;
+int directory_find_running(struct directory *d, int64_t now, const char *target, size_t size,
+			   const struct member **found, char *text, size_t text_size)
+{
+	struct named named = {0};
+	struct member *m = members_find(&d->members, parse_node(target, size));
+	if (!m || m->forgotten) {
+		named = find_named(d, now, target, size);
+		m = named.count == 1 ? named.last : named.count - named.down == 1 ? named.last_running : NULL;
+	}
+	if (!m)
+		return unknown(&named, target, size, "drain", text, text_size);
+	if (directory_state(d, now, m->node, NULL) == SERVER_DOWN) {
+		snprintf(text, text_size, "%s is down: there is nothing to drain", m->name);
+		return KUDOS_NO_SERVER;
+	}
+	*found = m;
+	return 0;
 }
 
 /* --- what time does --- */

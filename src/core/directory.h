@@ -73,6 +73,11 @@ size_t directory_list(const struct directory *d, const struct member **rows);
 int directory_forget(struct directory *d, int64_t now, const char *target, size_t size, char *text,
 		     size_t text_size);
 
+/* Finds a member that runs, named likewise; of several with that name it is the one that is not down. Valid
+ * until the next change. KUDOS_UNKNOWN_NODE: as above. KUDOS_NO_SERVER: it is down. */
+int directory_find_running(struct directory *d, int64_t now, const char *target, size_t size,
+			   const struct member **found, char *text, size_t text_size);
+
 /* The next registered server whose state is not what this function last told; NULL when all are told. */
 const struct member *directory_next_change(struct directory *d, int64_t now, enum server_state *state);
 /* When the next server would be down if it stays silent; NEVER when none is up. */

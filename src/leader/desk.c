@@ -246,6 +246,35 @@ static int on_forget(const struct request *rq)
 	return answer(rq, &done);
 }
 
+/* Tells the server. It is not waited for: that it stops shows in status. */
+static int on_drain(const struct request *rq)
+{
+	struct desk *desk = rq->desk;
+	const struct text target = rq->message->drain.target;
+	const struct member *found;
+	char text[LIMIT_TEXT], node[17];
+	int r = directory_find_running(&desk->directory, rq->now, target.data, target.size, &found, text,
+				       sizeof text);
+	if (r != 0)
+		return answer_error(rq, rq->message->drain.id, r, "%s", text);
+	snprintf(node, sizeof node, "%016llx", (unsigned long long)found->node.id);
+	struct message drain = {.type = MESSAGE_DRAIN, .drain = {.target = text_of(node)}};
+	const struct connection *c = push_connection(desk, found->node);
+	bytes_clear(&desk->out);
+	message_encode(&drain, &desk->out);
+	if (bytes_failed(&desk->out))
+		return -ENOMEM;
+	r = c ? desk->send(desk->arg, c->id, c->id_size, desk->out.data, desk->out.size) : KUDOS_NO_SERVER;
+	if (r < 0)
+		return r;
+	if (r > 0)
+		return answer_error(rq, rq->message->drain.id, KUDOS_BUSY,
+				    "%s cannot be told just now: try again", found->name);
+	note(desk, info, "told %s (%s) to drain", found->name, node);
+	struct message done = {.type = MESSAGE_DONE, .done = {.id = rq->message->drain.id}};
+	return answer(rq, &done);
+}
+
 static const struct {
 	int (*handle)(const struct request *rq);
 	enum role least; /* that may send it; ROLE_SERVER: and who said hello as a server */
@@ -253,7 +282,7 @@ static const struct {
     [MESSAGE_HELLO] = {on_hello, ROLE_CLIENT},	   [MESSAGE_PING] = {on_ping, ROLE_CLIENT},
     [MESSAGE_MEMBERS] = {on_members, ROLE_SERVER}, [MESSAGE_HEARTBEAT] = {on_heartbeat, ROLE_SERVER},
     [MESSAGE_ASSIGN] = {on_assign, ROLE_CLIENT},   [MESSAGE_STATUS] = {on_status, ROLE_CLIENT},
-    [MESSAGE_FORGET] = {on_forget, ROLE_OPERATOR},
+    [MESSAGE_FORGET] = {on_forget, ROLE_OPERATOR}, [MESSAGE_DRAIN] = {on_drain, ROLE_OPERATOR},
 };
 
 /* --- receiving --- */

@@ -37,6 +37,12 @@ int push_register(struct desk *desk, const struct connection *c)
 	return 0;
 }
 
+const struct connection *push_connection(const struct desk *desk, struct node n)
+{
+	const struct registration *r = find(desk, n);
+	return r ? connections_at(&desk->connections, r->handle) : NULL;
+}
+
 bool push_registered(const struct desk *desk, const struct connection *c)
 {
 	const struct registration *r = find(desk, c->node);
@@ -96,7 +102,7 @@ void push_all(struct desk *desk)
 	encode(desk);
 	for (size_t i = 0; i < members->count; i++) {
 		struct registration *r = find(desk, members->list[i].node);
-		const struct connection *c = r ? connections_at(&desk->connections, r->handle) : NULL;
+		const struct connection *c = push_connection(desk, members->list[i].node);
 		if (c && r->due && send_encoded(desk, c) == 0)
 			r->due = false;
 		if (members->list[i].forgotten)

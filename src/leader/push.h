@@ -10,6 +10,8 @@ struct desk;
 
 /* From now on c speaks for its node; whichever connection did before does not. 0 or -ENOMEM. */
 int push_register(struct desk *desk, const struct connection *c);
+/* Which connection speaks for the node; NULL: none does. */
+const struct connection *push_connection(const struct desk *desk, struct node n);
 bool push_registered(const struct desk *desk, const struct connection *c);
 
 /* Once the directory has changed: all registered servers are due. */

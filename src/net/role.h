@@ -6,7 +6,7 @@
 enum role {
 	ROLE_NONE,     /* no key that is trusted (any more): nothing */
 	ROLE_CLIENT,   /* likes, reads, watches, status */
-	ROLE_OPERATOR, /* also forget */
+	ROLE_OPERATOR, /* also drain and forget */
 	ROLE_SERVER,   /* also what servers say to each other and to leaders */
 	ROLE_ANY,      /* no CURVE: whoever can connect may do everything */
 };

@@ -76,6 +76,13 @@ struct watcher {	       /* a connection of the notify port that watches keys */
 	size_t count, capacity;
 };
 
+/* The newest request to drain that was passed on to another server: who asked is told when that one answers.
+ */
+struct drain_passed {
+	struct node to; /* 0: none */
+	uint64_t client, id;
+};
+
 /* A snapshot that this server gives: one reader's place in the newest checkpoint. */
 struct snapshot_out {
 	uint64_t client, id, index;
@@ -148,7 +155,9 @@ struct host {
 	uint64_t events_per_s;
 	uint64_t malformed; /* messages that were not of the protocol */
 	int64_t complain_after;
-	int forgotten; /* KUDOS_FORGOTTEN once another says that this node was */
+	struct drain_passed drain_passed;
+	bool drain_wanted; /* by an operator: whoever runs the host drains it, as after SIGTERM */
+	int forgotten;	   /* KUDOS_FORGOTTEN once another says that this node was */
 	enum phase told_phase;
 	const char *told_waiting; /* what the log last said that it waits for */
 	int64_t tell_waiting;
@@ -200,6 +209,8 @@ void host_send_peer(struct host *h, struct node peer, const struct message *m);
 void host_send_leader(struct host *h, size_t leader, const struct message *m);
 void host_members_message(const struct host *h, struct message *m);
 void host_load(const struct host *h, int64_t now, struct load *load);
+void host_told_to_drain(struct host *h, struct text target); /* by a leader; ignored when it means another */
+void host_pass_drain(struct host *h, struct node to, uint64_t client, uint64_t id);
 void host_malformed(struct host *h, int64_t now, const char *from, int error);
 int host_meta(const struct host *h, struct bytes *out);
 int host_recover(struct host *h, int64_t now); /* counts, sessions, V from checkpoint and journal */

@@ -2,6 +2,7 @@
  */
 #include "server/host.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/time.h"
@@ -71,6 +72,26 @@ static void say_hello_to_peer(struct host *h, struct node peer)
 	host_send_peer(h, peer, &m);
 }
 
+/* Hello first: the other may have started again since it heard the last one, and would only say so. What is
+ * lost on the way is asked again by who asked here. */
+void host_pass_drain(struct host *h, struct node to, uint64_t client, uint64_t id)
+{
+	char node[17];
+	snprintf(node, sizeof node, "%016llx", (unsigned long long)to.id);
+	h->drain_passed = (struct drain_passed){to, client, id};
+	say_hello_to_peer(h, to);
+	host_send_peer(h, to, &(struct message){.type = MESSAGE_DRAIN, .drain = {.target = {node, 16}}});
+}
+
+static void on_peer_done(struct host *h, struct node peer)
+{
+	if (!node_equal(peer, h->drain_passed.to))
+		return;
+	host_answer(h, h->drain_passed.client,
+		    &(struct message){.type = MESSAGE_DONE, .done = {h->drain_passed.id}});
+	h->drain_passed.to = (struct node){0};
+}
+
 static int on_records(struct host *h, int64_t now, const struct message *m)
 {
 	for (size_t i = 0; i < m->records.record_count; i++) {
@@ -121,6 +142,9 @@ int host_receive_peer(struct host *h, int64_t now, struct node peer, const void 
 		break;
 	case MESSAGE_ERROR:
 		on_peer_error(h, peer, &m);
+		break;
+	case MESSAGE_DONE:
+		on_peer_done(h, peer);
 		break;
 	case MESSAGE_WELCOME:
 		break;
@@ -221,6 +245,9 @@ int host_receive_leader(struct host *h, int64_t now, size_t leader, const void *
 	switch (m.type) {
 	case MESSAGE_MEMBERS:
 		e = on_leader_members(h, now, &m);
+		break;
+	case MESSAGE_DRAIN:
+		host_told_to_drain(h, m.drain.target);
 		break;
 	case MESSAGE_HEARD:
 		on_heard(h, now, leader, &m);

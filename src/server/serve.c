@@ -284,27 +284,33 @@ static bool is_named(const struct member *m, struct text target)
 		(target.size == 16 && memcmp(target.data, hex, 16) == 0));
 }
 
-static int on_forget(const struct request *rq)
+/* The member that an operator named; NULL: there is none, and so it was answered. */
+static const struct member *find_named(const struct request *rq, uint64_t id, struct text target)
 {
-	struct host *h = rq->h;
-	const struct members *members = &h->replica.members;
-	struct text target = rq->m->forget.target;
+	const struct members *members = &rq->h->replica.members;
 	const struct member *found = NULL;
 	for (size_t i = 0; i < members->count; i++) {
 		if (!is_named(&members->list[i], target))
 			continue;
 		if (found) {
-			host_answer_error(h, rq->from->handle, rq->m->forget.id, KUDOS_UNKNOWN_NODE,
+			host_answer_error(rq->h, rq->from->handle, id, KUDOS_UNKNOWN_NODE,
 					  "two members have that name: give the node id that status shows");
-			return 0;
+			return NULL;
 		}
 		found = &members->list[i];
 	}
-	if (!found) {
-		host_answer_error(h, rq->from->handle, rq->m->forget.id, KUDOS_UNKNOWN_NODE,
+	if (!found)
+		host_answer_error(rq->h, rq->from->handle, id, KUDOS_UNKNOWN_NODE,
 				  "no member is named \"%.*s\": see status", (int)target.size, target.data);
+	return found;
+}
+
+static int on_forget(const struct request *rq)
+{
+	struct host *h = rq->h;
+	const struct member *found = find_named(rq, rq->m->forget.id, rq->m->forget.target);
+	if (!found)
 		return 0;
-	}
 	host_log(h, 'i', "forgetting %s (%016llx), as told by an operator", found->name,
 		 (unsigned long long)found->node.id);
 	int e = replica_forget(&h->replica, rq->now, found->node);
@@ -312,6 +318,38 @@ static int on_forget(const struct request *rq)
 		host_answer(h, rq->from->handle,
 			    &(struct message){.type = MESSAGE_DONE, .done = {rq->m->forget.id}});
 	return e;
+}
+
+void host_told_to_drain(struct host *h, struct text target)
+{
+	const struct member *self = members_find(&h->replica.members, h->config.self.node);
+	if (h->drain_wanted || !self || !is_named(self, target))
+		return;
+	h->drain_wanted = true;
+	host_log(h, 'i', "draining, as told by an operator");
+}
+
+/* This server drains, or passes it on to the one that is to; not what another server passed on, so that it
+ * goes round nowhere. */
+static int on_drain(const struct request *rq)
+{
+	struct host *h = rq->h;
+	uint64_t id = rq->m->drain.id;
+	const struct member *found = find_named(rq, id, rq->m->drain.target);
+	if (!found)
+		return 0;
+	const struct peer *peer = replica_peer(&h->replica, found->node);
+	if (!peer) {
+		host_answer(h, rq->from->handle, &(struct message){.type = MESSAGE_DONE, .done = {id}});
+		host_told_to_drain(h, rq->m->drain.target);
+	} else if (rq->from->node.id == 0 && replica_reachable(peer, rq->now)) {
+		host_pass_drain(h, found->node, rq->from->handle, id);
+	} else {
+		host_answer_error(h, rq->from->handle, id, KUDOS_NO_SERVER,
+				  "%s does not reach %s: there is nothing to drain, or ask elsewhere",
+				  h->config.self.name, found->name);
+	}
+	return 0;
 }
 
 /* ---- other servers ---- */
@@ -375,10 +413,10 @@ static const struct {
 	int (*handle)(const struct request *rq);
 	enum role least;
 } handlers[MESSAGE_TYPE_COUNT] = {
-    [MESSAGE_CLOSE] = {on_close, ROLE_CLIENT},	   [MESSAGE_PING] = {on_ping, ROLE_CLIENT},
-    [MESSAGE_STATUS] = {on_status, ROLE_CLIENT},   [MESSAGE_FORGET] = {on_forget, ROLE_OPERATOR},
-    [MESSAGE_FETCH] = {on_fetch, ROLE_SERVER},	   [MESSAGE_SNAPSHOT] = {on_snapshot, ROLE_SERVER},
-    [MESSAGE_MEMBERS] = {on_members, ROLE_SERVER},
+    [MESSAGE_CLOSE] = {on_close, ROLE_CLIENT},	     [MESSAGE_PING] = {on_ping, ROLE_CLIENT},
+    [MESSAGE_STATUS] = {on_status, ROLE_CLIENT},     [MESSAGE_FORGET] = {on_forget, ROLE_OPERATOR},
+    [MESSAGE_DRAIN] = {on_drain, ROLE_OPERATOR},     [MESSAGE_FETCH] = {on_fetch, ROLE_SERVER},
+    [MESSAGE_SNAPSHOT] = {on_snapshot, ROLE_SERVER}, [MESSAGE_MEMBERS] = {on_members, ROLE_SERVER},
 };
 
 static int dispatch(struct host *h, int64_t now, enum role role, struct connection *from,

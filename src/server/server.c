@@ -539,8 +539,8 @@ static int step(struct server *s)
 	return e;
 }
 
-/* After the signal: goes on until nothing is left to do, for a while at least so that clients in the middle
- * of something hear that they are to move, and for so long at most. */
+/* After the signal, or an operator's word: goes on until nothing is left to do, for a while at least so that
+ * clients in the middle of something hear that they are to move, and for so long at most. */
 static int drain_out(struct server *s)
 {
 	int64_t start = clock_now();
@@ -559,7 +559,7 @@ static int drain_out(struct server *s)
 int server_run(struct server *s)
 {
 	int e = step(s), stop = 0;
-	while (e == 0 && stop == 0) {
+	while (e == 0 && stop == 0 && !s->host->drain_wanted) {
 		stop = reactor_pass(s->reactor, deadline(s));
 		e = stop < 0 ? stop : step(s);
 	}

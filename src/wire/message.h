@@ -40,7 +40,8 @@
 	X(ASSIGN, "assign")	/* client → leader */                                                      \
 	X(ASSIGNED, "assigned") /* answers assign */                                                         \
 	X(FORGET, "forget")	/* client → leader or server */                                            \
-	X(DONE, "done")		/* answers forget */                                                         \
+	X(DRAIN, "drain")	/* client → leader or server, and on to the one that is to stop */         \
+	X(DONE, "done")		/* answers forget and drain */                                               \
 	X(MEMBERS, "members") /* server → leader: registers; leader → server: push; server ↔ server */ \
 	X(HEARTBEAT, "heartbeat") /* server → leader */                                                    \
 	X(HEARD, "heard")	  /* answers heartbeat */                                                    \
@@ -171,7 +172,7 @@ struct message {
 		struct { /* u id, s name or node id in 16 hex digits */
 			uint64_t id;
 			struct text target;
-		} forget;
+		} forget, drain;
 		struct { /* u from (a node; 0: a leader), [[u node, u origin, i since, b forgotten, b
 			    ephemeral, s name, s client_endpoint, s notify_endpoint], …], [u origin, u lsn, …]
 			    retired */

@@ -170,6 +170,7 @@ static void decode_assigned(struct reader *r, struct message *m)
 	m->assigned.servers = servers;
 }
 
+/* drain is laid out like it. */
 static void decode_forget(struct reader *r, struct message *m)
 {
 	m->forget.id = read_uint(r);
@@ -298,20 +299,20 @@ static void decode_changed(struct reader *r, struct message *m)
 
 /* NULL: has a function of its own (batch.c). */
 static void (*const decoders[MESSAGE_TYPE_COUNT])(struct reader *r, struct message *m) = {
-    [MESSAGE_HELLO] = decode_hello,	    [MESSAGE_WELCOME] = decode_welcome,
-    [MESSAGE_ERROR] = decode_error,	    [MESSAGE_PING] = decode_ping,
-    [MESSAGE_PONG] = decode_pong,	    [MESSAGE_ACK] = decode_ack,
-    [MESSAGE_REFUSED] = decode_refused,	    [MESSAGE_CLOSE] = decode_close,
-    [MESSAGE_CLOSED] = decode_closed,	    [MESSAGE_COUNT] = decode_count,
-    [MESSAGE_COUNTS] = decode_counts,	    [MESSAGE_STATUS] = decode_status,
-    [MESSAGE_STATE] = decode_state,	    [MESSAGE_ASSIGN] = decode_assign,
-    [MESSAGE_ASSIGNED] = decode_assigned,   [MESSAGE_FORGET] = decode_forget,
-    [MESSAGE_DONE] = decode_done,	    [MESSAGE_MEMBERS] = decode_members,
-    [MESSAGE_HEARTBEAT] = decode_heartbeat, [MESSAGE_HEARD] = decode_heard,
-    [MESSAGE_FETCH] = decode_fetch,	    [MESSAGE_RECORDS] = decode_records,
-    [MESSAGE_GONE] = decode_gone,	    [MESSAGE_SNAPSHOT] = decode_snapshot,
-    [MESSAGE_PART] = decode_part,	    [MESSAGE_VECTOR] = decode_vector,
-    [MESSAGE_CHANGED] = decode_changed,
+    [MESSAGE_HELLO] = decode_hello,	  [MESSAGE_WELCOME] = decode_welcome,
+    [MESSAGE_ERROR] = decode_error,	  [MESSAGE_PING] = decode_ping,
+    [MESSAGE_PONG] = decode_pong,	  [MESSAGE_ACK] = decode_ack,
+    [MESSAGE_REFUSED] = decode_refused,	  [MESSAGE_CLOSE] = decode_close,
+    [MESSAGE_CLOSED] = decode_closed,	  [MESSAGE_COUNT] = decode_count,
+    [MESSAGE_COUNTS] = decode_counts,	  [MESSAGE_STATUS] = decode_status,
+    [MESSAGE_STATE] = decode_state,	  [MESSAGE_ASSIGN] = decode_assign,
+    [MESSAGE_ASSIGNED] = decode_assigned, [MESSAGE_FORGET] = decode_forget,
+    [MESSAGE_DRAIN] = decode_forget,	  [MESSAGE_DONE] = decode_done,
+    [MESSAGE_MEMBERS] = decode_members,	  [MESSAGE_HEARTBEAT] = decode_heartbeat,
+    [MESSAGE_HEARD] = decode_heard,	  [MESSAGE_FETCH] = decode_fetch,
+    [MESSAGE_RECORDS] = decode_records,	  [MESSAGE_GONE] = decode_gone,
+    [MESSAGE_SNAPSHOT] = decode_snapshot, [MESSAGE_PART] = decode_part,
+    [MESSAGE_VECTOR] = decode_vector,	  [MESSAGE_CHANGED] = decode_changed,
 };
 
 static bool greets(enum message_type type)

@@ -200,6 +200,7 @@ static void encode_assigned(struct writer *w, const struct message *m)
 	}
 }
 
+/* drain is laid out like it. */
 static void encode_forget(struct writer *w, const struct message *m)
 {
 	write_uint(w, m->forget.id);
@@ -299,20 +300,20 @@ static void encode_changed(struct writer *w, const struct message *m)
 
 /* NULL: has a function of its own (batch.c). */
 static void (*const encoders[MESSAGE_TYPE_COUNT])(struct writer *w, const struct message *m) = {
-    [MESSAGE_HELLO] = encode_hello,	    [MESSAGE_WELCOME] = encode_welcome,
-    [MESSAGE_ERROR] = encode_error,	    [MESSAGE_PING] = encode_ping,
-    [MESSAGE_PONG] = encode_pong,	    [MESSAGE_ACK] = encode_ack,
-    [MESSAGE_REFUSED] = encode_refused,	    [MESSAGE_CLOSE] = encode_close,
-    [MESSAGE_CLOSED] = encode_closed,	    [MESSAGE_COUNT] = encode_count,
-    [MESSAGE_COUNTS] = encode_counts,	    [MESSAGE_STATUS] = encode_status,
-    [MESSAGE_STATE] = encode_state,	    [MESSAGE_ASSIGN] = encode_assign,
-    [MESSAGE_ASSIGNED] = encode_assigned,   [MESSAGE_FORGET] = encode_forget,
-    [MESSAGE_DONE] = encode_done,	    [MESSAGE_MEMBERS] = encode_members,
-    [MESSAGE_HEARTBEAT] = encode_heartbeat, [MESSAGE_HEARD] = encode_heard,
-    [MESSAGE_FETCH] = encode_fetch,	    [MESSAGE_RECORDS] = encode_records,
-    [MESSAGE_GONE] = encode_gone,	    [MESSAGE_SNAPSHOT] = encode_snapshot,
-    [MESSAGE_PART] = encode_part,	    [MESSAGE_VECTOR] = encode_vector,
-    [MESSAGE_CHANGED] = encode_changed,
+    [MESSAGE_HELLO] = encode_hello,	  [MESSAGE_WELCOME] = encode_welcome,
+    [MESSAGE_ERROR] = encode_error,	  [MESSAGE_PING] = encode_ping,
+    [MESSAGE_PONG] = encode_pong,	  [MESSAGE_ACK] = encode_ack,
+    [MESSAGE_REFUSED] = encode_refused,	  [MESSAGE_CLOSE] = encode_close,
+    [MESSAGE_CLOSED] = encode_closed,	  [MESSAGE_COUNT] = encode_count,
+    [MESSAGE_COUNTS] = encode_counts,	  [MESSAGE_STATUS] = encode_status,
+    [MESSAGE_STATE] = encode_state,	  [MESSAGE_ASSIGN] = encode_assign,
+    [MESSAGE_ASSIGNED] = encode_assigned, [MESSAGE_FORGET] = encode_forget,
+    [MESSAGE_DRAIN] = encode_forget,	  [MESSAGE_DONE] = encode_done,
+    [MESSAGE_MEMBERS] = encode_members,	  [MESSAGE_HEARTBEAT] = encode_heartbeat,
+    [MESSAGE_HEARD] = encode_heard,	  [MESSAGE_FETCH] = encode_fetch,
+    [MESSAGE_RECORDS] = encode_records,	  [MESSAGE_GONE] = encode_gone,
+    [MESSAGE_SNAPSHOT] = encode_snapshot, [MESSAGE_PART] = encode_part,
+    [MESSAGE_VECTOR] = encode_vector,	  [MESSAGE_CHANGED] = encode_changed,
 };
 
 void message_encode(const struct message *message, struct bytes *out)

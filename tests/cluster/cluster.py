@@ -16,7 +16,8 @@ import time
 import unittest
 
 BINDIR = None
-DEADLINE = 30  # seconds, for anything that is waited for
+SLOW = float(os.environ.get("KUDOS_TEST_SLOW") or 1)  # programs with sanitizers need that many times as long
+DEADLINE = 30  # seconds, for anything that is waited for; times SLOW
 LIBC = ctypes.CDLL(None)
 
 
@@ -52,6 +53,7 @@ def die_with_parent():
 
 def wait_until(condition, what, deadline=DEADLINE):
     """The first true answer of condition. This is the one place where a test waits."""
+    deadline *= SLOW
     end = time.monotonic() + deadline
     while True:
         late = time.monotonic() > end
@@ -65,12 +67,14 @@ def wait_until(condition, what, deadline=DEADLINE):
 
 def run(name, *arguments, stdin="", timeout=120, prefix=(), **variables):
     done = subprocess.run([*prefix, program(name), *arguments], input=stdin, text=True, capture_output=True,
-                          timeout=timeout, env=environment(**variables))
+                          timeout=timeout * SLOW, env=environment(**variables))
     return done.returncode, done.stdout, done.stderr
 
 
 class Cluster:
     """Leaders "leader", "leader2", … and servers "s1", "s2", …"""
+
+    variables = {}  # that a client needs besides the leaders' endpoints
 
     def __init__(self, port, servers=3, leaders=1, memory_only=False, flags=(), start=True, hosts=None, keep=False):
         self.port, self.memory_only, self.flags = port, memory_only, list(flags)
@@ -164,7 +168,7 @@ class Cluster:
     def terminate(self, *names):
         self.signal(signal.SIGTERM, *names)
         for name in names:
-            self.processes[name].wait(DEADLINE)
+            self.processes[name].wait(DEADLINE * SLOW)
 
     def ended(self, name):
         """Waits for the process to end by itself: its exit status."""
@@ -255,7 +259,7 @@ class Load:
             [*cluster.prefix("client"), program("kudos-load"), "--json", "--clients", "10", "--keys", "500", "--rate",
              str(rate), "--duration", "10m", "--settle", "60s", *arguments],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=die_with_parent,
-            env=environment(KUDOS_LEADER=cluster.leader_endpoints()))
+            env=environment(KUDOS_LEADER=cluster.leader_endpoints(), **cluster.variables))
 
     def flows(self, likes=2000):
         """Waits until so many more likes have been counted somewhere."""
@@ -273,7 +277,7 @@ class Load:
 
     def complete(self):
         """The same, of a load that ends by itself."""
-        out, err = self.process.communicate(timeout=120)
+        out, err = self.process.communicate(timeout=120 * SLOW)
         try:
             report = json.loads(out)
         except ValueError:
@@ -312,11 +316,17 @@ class ClusterTest(unittest.TestCase):
             cluster.stop()
 
     def show_if_failed(self, cluster):
-        failed = not self._outcome.success
+        failed = not self._outcome.success or self.failed_by_now()
         if failed:
             print(f"\n==== {self.id()} failed; the daemons' logs:\n{cluster.logs()}", file=sys.stderr)
             cluster.keep = "KUDOS_TEST_KEEP" in os.environ
         return failed
+
+    def failed_by_now(self):
+        """Python 3.11 sets success late: cleaning up comes first. The result has it at once."""
+        result = self._outcome.result
+        cases = [case for case, _ in result.failures + result.errors] if result else []
+        return any(getattr(case, "test_case", case) is self for case in cases)  # a subtest says whose it is
 
     def equal_everywhere(self, cluster, report):
         """All servers hold the same sum, and at least what was acknowledged."""

@@ -27,7 +27,7 @@ class Leaders(ClusterTest):
         # The one that is down is known from the others, and so is that s4 is gone for good.
         wanted = {"s1": "up", "s2": "up", "s3": "down"}
         wait_until(lambda: c.states() == wanted, lambda: f"{wanted}, but {c.states()}")
-        self.assertLess(time.monotonic() - began, 2)
+        self.assertLess(time.monotonic() - began, 2 * cluster.SLOW)
         self.assertEqual(self.nodes(c), nodes)
         self.assertNotEqual(c.status()["leader"]["incarnation"], incarnation)
         c.spawn("s4")
@@ -70,7 +70,7 @@ class Leaders(ClusterTest):
         c.kill("leader")
         began = time.monotonic()
         self.assertEqual(c.ok("like", "either", "2"), "either 2\n")
-        self.assertLess(time.monotonic() - began, 2)
+        self.assertLess(time.monotonic() - began, 2 * cluster.SLOW)
         c.servers.append("s3")
         c.start("s3")
         c.await_count("either", 2)

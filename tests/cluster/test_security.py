@@ -24,7 +24,7 @@ class SecureCluster(cluster.Cluster):
             self.make_key(role, role)
             self.trust(role)
         self.ready = True
-        self.environment = self.keys("operator")
+        self.variables = self.keys("client")
         self.start(*self.leaders, *self.servers)
 
     def path(self, *names):
@@ -217,6 +217,23 @@ class Security(ClusterTest):
         self.assertEqual(set(self.c.states()), {"s1", "s2"})
         self.c.ok("forget", "s2", key="operator")
         self.assertEqual(self.c.ended("s2"), 1)
+
+    def test_drain_is_for_operators(self):
+        for where in [], ["--server", self.c.endpoint("s1")], ["--server", self.c.endpoint("s2")]:
+            code, _, err = self.c.kudos(*where, "drain", "s2", key="client")
+            self.assertEqual(code, 1)
+            self.assertIn("client", err)
+        self.assertEqual(self.c.states(), {"s1": "up", "s2": "up"})
+        # By the leader, by another server, and by the one that is to stop.
+        for where in "leader", "s1", "s2":
+            to = ["--server", self.c.endpoint(where)] if where != "leader" else []
+            wait_until(lambda: self.c.kudos(*to, "drain", "s2", key="operator")[:2] == (0, "s2 draining\n"),
+                       "who is asked reaches it")
+            self.assertEqual(self.c.ended("s2"), 0)
+            elsewhere = to if where == "s1" else []
+            wait_until(lambda: "nothing to drain" in self.c.kudos(*elsewhere, "drain", "s2", key="operator")[2],
+                       "who was asked misses it")
+            self.c.start("s2")
 
     def test_a_key_that_is_taken_back_while_it_is_connected(self):
         sockets = [self.hello("client", endpoint)[0] for endpoint in self.everywhere()]

@@ -254,8 +254,10 @@ static void tell_anything(struct world *w, struct input *in)
 		from_leader(w, data, size);
 		break;
 	default:
-		if (size > 0 && host_may_subscribe(ROLE_CLIENT, data, size))
-			judge(w, host_receive_subscription(w->h, data, size));
+		if (size > 0 && host_may_subscribe(ROLE_CLIENT, data, size)) {
+			int e = host_receive_subscription(w->h, connection, data, size);
+			judge(w, e < 0 ? e : 0);
+		}
 		break;
 	}
 	free(data);

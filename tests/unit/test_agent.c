@@ -91,7 +91,7 @@ static void note_sent(struct fixture *f, const char *to, const void *data, size_
 			     (unsigned long long)m.count.positions[i].origin.id);
 	} else if (type == MESSAGE_STATUS) {
 		f->status_id = m.status.id;
-	} else if (type == MESSAGE_FORGET) {
+	} else if (type == MESSAGE_FORGET || type == MESSAGE_DRAIN) {
 		note(f, "%.*s", (int)m.forget.target.size, m.forget.target.data);
 	} else if (type == MESSAGE_HELLO) {
 		cr_assert(m.hello.version == PROTOCOL_VERSION && !m.hello.is_server);
@@ -402,6 +402,12 @@ Test(agent, asks_for_status_and_forgetting)
 	receive_error(&f, LEADER, id, KUDOS_UNKNOWN_NODE);
 	expect(&f, "leader hello, leader forget, s2, done 2 ok, done 3 unknown-node");
 	cr_assert(strcmp(agent_told(f.agent), "because") == 0);
+
+	cr_assert(agent_drain(f.agent, f.now, "s2", &id) == 0);
+	run(&f, 0);
+	receive(&f, LEADER, &(struct message){.type = MESSAGE_DONE, .done = {.id = id}});
+	cr_assert(agent_drain(f.agent, f.now, "", &id) == KUDOS_UNKNOWN_NODE);
+	expect(&f, "leader hello, leader drain, s2, done 4 ok");
 
 	cr_assert(agent_forget(f.agent, f.now, "s9", &id) == 0);
 	agent_cancel(f.agent, id);

@@ -276,6 +276,32 @@ Test(desk, tells_everyone_of_the_forgotten_before_done)
 	teardown(&f);
 }
 
+Test(desk, passes_on_that_a_server_is_to_drain)
+{
+	struct fixture f;
+	start_two(&f);
+	hello(&f, 0, "x", 0);
+	forget_sent(&f);
+	struct message told, m = {.type = MESSAGE_DRAIN, .drain = {.id = 5, .target = {"s2", 2}}};
+	receive(&f, 0, "x", &m);
+	cr_assert(message_decode(f.sent[0].bytes.data, f.sent[0].bytes.size, &told) == 0);
+	cr_assert(told.type == MESSAGE_DRAIN && told.drain.id == 0 && told.drain.target.size == 16);
+	cr_assert(memcmp(told.drain.target.data, "0000000000000002", 16) == 0);
+	message_deinit(&told);
+	EXPECT(&f, "b drain", "x done");
+
+	f.refuse = KUDOS_NO_SERVER;
+	receive(&f, 0, "x", &m);
+	f.refuse = 0;
+	receive(&f, 0, "x", &(struct message){.type = MESSAGE_DRAIN, .drain = {6, {"s3", 2}}});
+	EXPECT(&f, "x error unknown-node");
+	beat(&f, 2 * SECOND, "a", 1);
+	receive(&f, 2 * SECOND, "x", &m);
+	receive(&f, 2 * SECOND, "b", &m);
+	EXPECT(&f, "a heard known", "x error no-server", "b error no-server");
+	teardown(&f);
+}
+
 Test(desk, forgets_idle_connections)
 {
 	struct fixture f;

@@ -48,6 +48,7 @@ Test(message, of_conversation)
 	CHECK("[\"pong\", 0]", .type = MESSAGE_PONG, .pong = {0});
 	CHECK("[\"status\", 9]", .type = MESSAGE_STATUS, .status = {9});
 	CHECK("[\"forget\", 1, \"s3\"]", .type = MESSAGE_FORGET, .forget = {1, TEXT("s3")});
+	CHECK("[\"drain\", 0, \"s3\"]", .type = MESSAGE_DRAIN, .drain = {0, TEXT("s3")});
 	CHECK("[\"done\", 2]", .type = MESSAGE_DONE, .done = {2});
 	CHECK("[\"assign\", true, 3]", .type = MESSAGE_ASSIGN, .assign = {true, {3}});
 	struct server_row servers[] = {{{1}, TEXT("a"), TEXT("b"), TEXT("c")},

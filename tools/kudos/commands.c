@@ -63,10 +63,13 @@ static enum outcome run_unlike(struct session *session, const struct arguments *
 	return add(session, arguments, -1);
 }
 
-static enum outcome run_forget(struct session *session, const struct arguments *arguments)
+/* forget and drain: what is asked of the library, and what became of the node. */
+static enum outcome run_on_node(struct session *session, const struct arguments *arguments,
+				const char *command, int (*ask)(kudos *handle, const char *node),
+				const char *done)
 {
 	if (arguments->count != 1) {
-		output_error(&session->out, "usage", "forget wants the name or the id of one node");
+		output_error(&session->out, "usage", "%s wants the name or the id of one node", command);
 		return USAGE;
 	}
 	enum outcome outcome;
@@ -74,17 +77,27 @@ static enum outcome run_forget(struct session *session, const struct arguments *
 	if (!handle)
 		return outcome;
 	const char *node = arguments->words[0];
-	int error = kudos_forget(handle, node);
+	int error = ask(handle, node);
 	if (error)
 		return session_failed(session, handle, error,
 				      error == KUDOS_UNKNOWN_NODE ? printable(node).text : "");
 	if (!session->out.json) {
-		printf("%s forgotten\n", printable(node).text);
+		printf("%s %s\n", printable(node).text, done);
 		return DONE;
 	}
 	json_t *line = json_object();
-	output_set(&line, "forgotten", output_json_text(node));
+	output_set(&line, done, output_json_text(node));
 	return output_json(&session->out, line) ? DONE : FAILED;
+}
+
+static enum outcome run_forget(struct session *session, const struct arguments *arguments)
+{
+	return run_on_node(session, arguments, "forget", kudos_forget, "forgotten");
+}
+
+static enum outcome run_drain(struct session *session, const struct arguments *arguments)
+{
+	return run_on_node(session, arguments, "drain", kudos_drain, "draining");
 }
 
 static enum outcome run_exit(struct session *session, const struct arguments *arguments)
@@ -105,6 +118,7 @@ static const struct command commands[] = {
     {"count", "count --everywhere [KEY]...", "print the count on every server", SIZE_MAX, command_count},
     {"watch", "watch [KEY]...", "print a line at every change, until Ctrl-C", SIZE_MAX, command_watch},
     {"status", "status", "show the servers and how they are", 0, command_status},
+    {"drain", "drain NODE", "stop a server in order: its clients move, nothing is lost", 1, run_drain},
     {"forget", "forget NODE", "remove a server that will not come back", 1, run_forget},
     {"help", "help [COMMAND]", "list the commands", 1, run_help},
     {"exit", "exit", "leave (also: quit, Ctrl-D)", 0, run_exit},

@@ -62,7 +62,7 @@ static void gather(struct matches *m, const struct session *session, const char 
 	bool single = command && (is(command, length, "like") || is(command, length, "unlike"));
 	if (!command || (is(command, length, "help") && nth == 1))
 		offer_commands(m);
-	else if (is(command, length, "forget") && nth == 1)
+	else if ((is(command, length, "forget") || is(command, length, "drain")) && nth == 1)
 		offer_set(m, &session->nodes);
 	else if (is(command, length, "count") || is(command, length, "watch") || (single && nth == 1))
 		offer_set(m, &session->keys);

@@ -15,7 +15,8 @@ static const char help[] =
     "PATH is the certificate's file, or a folder (one that is there, or ends in /) in which it is\n"
     "called NAME.cert.\n\n"
     "  --role ROLE   server: all leaders and servers of a cluster, which share one pair;\n"
-    "                client: likes, counts, watches; operator: a client who may also forget servers\n"
+    "                client: likes, counts, watches;\n"
+    "                operator: a client who may also drain and forget servers\n"
     "  --name NAME   whose it is, for people (the role)\n"
     "  --force       replace files that are there\n"
     "  -h, --help    show this help\n";
