@@ -84,6 +84,11 @@ int kudos_forget(kudos *handle, const char *node)
 	return strlen(node) % 2 ? KUDOS_UNKNOWN_NODE : KUDOS_OK;
 }
 
+int kudos_drain(kudos *handle, const char *node)
+{
+	return kudos_forget(handle, node);
+}
+
 /* What a hostile server may have called itself: the protocol lets no such name through, the tool needs not
  * know. */
 int kudos_status(kudos *handle, struct kudos_status **status)
