@@ -14,9 +14,7 @@
 #include "store/files.h"
 #include "store/index.h"
 #include "store/segment.h"
-
-#define NAME_FORMAT "journal-%016" PRIx64 ".log"
-#define NAME_SIZE sizeof "journal-0123456789abcdef.log"
+#include "store/sweep.h"
 
 struct segment {
 	uint64_t number;       /* below 2^32 */
@@ -45,6 +43,7 @@ struct journal {
 	struct index index; /* place: segment number << 32 | offset */
 	int read_fd;	    /* of the segment last read from, or -1 */
 	uint64_t read_segment;
+	struct sweep sweep;
 	int failed;
 };
 
@@ -54,15 +53,10 @@ static uint64_t place_of(uint64_t segment, uint64_t offset)
 	return segment << 32 | offset;
 }
 
-static void segment_name(char name[NAME_SIZE], uint64_t number)
-{
-	snprintf(name, NAME_SIZE, NAME_FORMAT, number);
-}
-
 /* Remembers the failure, for good (I12): what the disk holds is no longer known. */
 static int fail(struct journal *j, int error, const char *what, uint64_t segment)
 {
-	log_error("%s/" NAME_FORMAT ": %s: %s", j->name, segment, what, strerror(-error));
+	log_error("%s/" SEGMENT_NAME_FORMAT ": %s: %s", j->name, segment, what, strerror(-error));
 	return j->failed = error;
 }
 
@@ -142,7 +136,8 @@ static int load_damage(void *arg, size_t offset, size_t size)
 {
 	struct loading *loading = arg;
 	struct journal *j = loading->j;
-	log_warn("%s/" NAME_FORMAT ": %zu bytes from %zu on are damaged; their records are missing here",
+	log_warn("%s/" SEGMENT_NAME_FORMAT
+		 ": %zu bytes from %zu on are damaged; their records are missing here",
 		 j->name, loading->segment->number, size, offset);
 	j->report->damaged_bytes += size;
 	return 0;
@@ -151,7 +146,7 @@ static int load_damage(void *arg, size_t offset, size_t size)
 /* The whole file, into out. */
 static int read_segment(const struct journal *j, uint64_t number, struct bytes *out)
 {
-	char name[NAME_SIZE];
+	char name[SEGMENT_NAME];
 	segment_name(name, number);
 	int fd = openat(j->dir, name, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -181,7 +176,7 @@ static int mark_end(int fd, uint64_t number, size_t end)
  * cache, or fdatasync may have failed and left it there as if written; so it is written again. */
 static int settle(struct journal *j, const struct segment_scan *scan)
 {
-	char name[NAME_SIZE];
+	char name[SEGMENT_NAME];
 	segment_name(name, scan->segment);
 	int fd = openat(j->dir, name, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -215,7 +210,7 @@ static int load_segment(struct journal *j, size_t i, bool last, struct bytes *co
 		return r;
 	j->segments[i].size = scan.end;
 	if (scan.torn) {
-		log_info("%s/" NAME_FORMAT ": cut %zu bytes of an unfinished commit", j->name,
+		log_info("%s/" SEGMENT_NAME_FORMAT ": cut %zu bytes of an unfinished commit", j->name,
 			 j->segments[i].number, scan.torn);
 		j->report->torn_bytes += scan.torn;
 	}
@@ -240,7 +235,7 @@ static int found_file(void *arg, const char *name)
 {
 	struct journal *j = arg;
 	uint64_t number;
-	char same[NAME_SIZE];
+	char same[SEGMENT_NAME];
 	if (sscanf(name, "journal-%16" SCNx64 ".log", &number) != 1)
 		return 0;
 	segment_name(same, number);
@@ -279,7 +274,7 @@ int journal_open(struct journal **journal, int dir, const char *name, size_t seg
 		r = load(j, &at);
 	}
 	if (r < 0) {
-		char file[NAME_SIZE] = "journal";
+		char file[SEGMENT_NAME] = "journal";
 		if (at)
 			segment_name(file, at);
 		snprintf(error, error_size, "%s/%s: %s", name, file,
@@ -295,6 +290,8 @@ void journal_close(struct journal *j)
 {
 	if (!j)
 		return;
+	if (sweep_end(&j->sweep) < 0)
+		log_warn("%s: older segments were not all removed; they will be next time", j->name);
 	/* Gives back what was preallocated. Not when something failed: then opening shall find it as it is.
 	 */
 	if (j->fd >= 0 && !j->failed && ftruncate(j->fd, (off_t)newest(j)->size) < 0)
@@ -329,7 +326,7 @@ int journal_append(struct journal *j, enum entry_kind kind, struct position at, 
 
 static int create_file(struct journal *j, uint64_t number, uint64_t size)
 {
-	char name[NAME_SIZE];
+	char name[SEGMENT_NAME];
 	segment_name(name, number);
 	int fd = descriptors_open(j->dir, name, O_RDWR | O_CREAT | O_EXCL, 0640);
 	if (fd < 0)
@@ -474,7 +471,7 @@ static int reading(struct journal *j, uint64_t number)
 {
 	if (j->read_fd >= 0 && j->read_segment == number)
 		return j->read_fd;
-	char name[NAME_SIZE];
+	char name[SEGMENT_NAME];
 	segment_name(name, number);
 	int fd = descriptors_open(j->dir, name, O_RDONLY, 0);
 	if (fd < 0)
@@ -490,7 +487,7 @@ static int reading(struct journal *j, uint64_t number)
  * append it again. */
 static int forget_damaged(struct journal *j, struct position at, uint64_t place)
 {
-	log_warn("%s/" NAME_FORMAT ": the record at %" PRIu64 " is damaged", j->name, place >> 32,
+	log_warn("%s/" SEGMENT_NAME_FORMAT ": the record at %" PRIu64 " is damaged", j->name, place >> 32,
 		 place & UINT32_MAX);
 	const struct vector one = {.at = &at, .count = 1};
 	int r = index_drop(&j->index, &one, place, place + 1);
@@ -529,30 +526,28 @@ uint64_t journal_lowest(const struct journal *j, struct origin o)
 
 int journal_truncate(struct journal *j, const struct vector *floor)
 {
-	if (j->failed)
+	if (j->failed || j->count == 0 || sweep_works(&j->sweep))
 		return j->failed;
-	bool any = false;
+	int r = sweep_end(&j->sweep);
+	if (r < 0)
+		return fail(j, r, "removing older ones", j->segments[0].number);
+	uint64_t first = j->segments[0].number, last = 0;
 	/* One stays always: it may be active, and it holds the newest meta if any does. */
 	while (j->count > 1 && j->segments[0].number != j->meta_segment &&
 	       vector_covers(floor, &j->segments[0].highest)) {
-		uint64_t number = j->segments[0].number;
-		char name[NAME_SIZE];
-		segment_name(name, number);
-		int r = index_drop(&j->index, &j->segments[0].highest, place_of(number, 0),
-				   place_of(number + 1, 0));
+		last = j->segments[0].number;
+		r = index_drop(&j->index, &j->segments[0].highest, place_of(last, 0), place_of(last + 1, 0));
 		if (r < 0)
 			return j->failed = r;
-		if (unlinkat(j->dir, name, 0) < 0)
-			return fail(j, -errno, "removing it", number);
-		if (j->read_fd >= 0 && j->read_segment == number) {
+		if (j->read_fd >= 0 && j->read_segment == last) {
 			close(j->read_fd);
 			j->read_fd = -1;
 		}
 		remove_segment(j, 0);
-		any = true;
 	}
-	int r = any ? files_sync(j->dir) : 0;
-	return r < 0 ? fail(j, r, "removing older ones", j->segments[0].number) : 0;
+	if (last > 0)
+		sweep_begin(&j->sweep, j->dir, first, last);
+	return 0;
 }
 
 uint64_t journal_bytes(const struct journal *j)

@@ -1,6 +1,7 @@
 #include "store/segment.h"
 
 #include <endian.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -31,6 +32,11 @@ static uint64_t get64(const uint8_t *from)
 	uint64_t value;
 	memcpy(&value, from, sizeof value);
 	return le64toh(value);
+}
+
+void segment_name(char name[SEGMENT_NAME], uint64_t number)
+{
+	snprintf(name, SEGMENT_NAME, SEGMENT_NAME_FORMAT, number);
 }
 
 size_t segment_entry_size(size_t data_size)

@@ -21,6 +21,7 @@
 #ifndef STORE_SEGMENT_H
 #define STORE_SEGMENT_H
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,6 +43,10 @@ struct segment_head {
 	enum entry_kind kind;
 };
 
+#define SEGMENT_NAME_FORMAT "journal-%016" PRIx64 ".log"
+#define SEGMENT_NAME sizeof "journal-0123456789abcdef.log"
+
+void segment_name(char name[SEGMENT_NAME], uint64_t number);
 size_t segment_entry_size(size_t data_size); /* with header and padding */
 
 /* Appends an entry that still lacks its place; failure shows in out. size < 2^30. */

@@ -11,7 +11,7 @@
 #include "store/journal.h"
 #include "store/segment.h"
 
-#define SEGMENT_NAME "journal-0000000000000001.log"
+#define FIRST_SEGMENT "journal-0000000000000001.log"
 
 static int count_entry(void *arg, const struct entry *e)
 {
@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0 || !mkdtemp(path))
 		return 0;
 	int dir = open(path, O_RDONLY | O_DIRECTORY);
-	int fd = openat(dir, SEGMENT_NAME, O_WRONLY | O_CREAT, 0600);
+	int fd = openat(dir, FIRST_SEGMENT, O_WRONLY | O_CREAT, 0600);
 	uint8_t *copy = malloc(size);
 	if (dir < 0 || fd < 0 || !copy)
 		abort();
@@ -78,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint64_t first = open_once(dir);
 	if (open_once(dir) != first)
 		abort();
-	unlinkat(dir, SEGMENT_NAME, 0);
+	unlinkat(dir, FIRST_SEGMENT, 0);
 	close(dir);
 	rmdir(path);
 	free(copy);

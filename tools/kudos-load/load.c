@@ -15,6 +15,9 @@
 
 #define RUN_LIKES 1024 /* most likes a client sends in one turn: a full batch, so that others come soon */
 #define CHUNK_LIKES 64 /* likes that share a time when there is no rate: sending them takes microseconds */
+#define TURN                                                                                                \
+	(500 * NS_PER_MS / 1000) /* between two turns at a rate: each like by itself would take a processor \
+				  */
 #define STEP_POLL (20 * NS_PER_MS) /* how often to look whether a running step has ended */
 
 static int fail(struct load *load, int error, const kudos *handle)
@@ -159,6 +162,8 @@ static int give_turns(struct load *load, uint64_t due, bool *moved)
 	uint64_t total = 0;
 	if (share > RUN_LIKES)
 		share = RUN_LIKES;
+	if (share < CHUNK_LIKES) /* a few clients with some likes each rather than all with one */
+		share = CHUNK_LIKES;
 	for (unsigned i = 0; i < n; i++) {
 		uint64_t sent;
 		const int r =
@@ -242,9 +247,8 @@ static int64_t next_event(const struct load *load, int64_t now)
 	if (phase->rate > 0 && (!phase->count || report->issued < phase->count)) {
 		const double spacing = (double)NS_PER_S / phase->rate;
 		const int64_t due = report->started + (int64_t)((double)report->issued * spacing) + 1;
-		/* A like that is due already waits for room in a client, not for its time. */
-		if (due > now)
-			at = earlier(at, due);
+		/* A like that is due already waits for its turn, or for room in a client. */
+		at = earlier(at, due > load->next_turn ? due : load->next_turn);
 	}
 	return at;
 }
@@ -266,7 +270,10 @@ static int run_phase(struct load *load)
 		const bool late = phase->duration && elapsed >= phase->duration && !stepping;
 		if (late)
 			elapsed = phase->duration;
-		const uint64_t due = likes_due(phase, report->issued, elapsed);
+		const bool turn = phase->rate <= 0 || late || now >= load->next_turn;
+		const uint64_t due = turn ? likes_due(phase, report->issued, elapsed) : 0;
+		if (turn)
+			load->next_turn = now + TURN;
 		bool moved = false;
 		const int r = give_turns(load, load->interrupts ? 0 : due, &moved);
 		const bool spent = phase->count && report->issued >= phase->count && !stepping;
@@ -279,7 +286,7 @@ static int run_phase(struct load *load)
 		}
 		if (stepping)
 			load->stalled = false;
-		wait_until(load, moved ? now : next_event(load, now));
+		wait_until(load, moved && phase->rate <= 0 ? now : next_event(load, now));
 	}
 	report->ended = clock_ns();
 	return KUDOS_OK;

@@ -35,6 +35,7 @@ struct load {
 	int64_t settle;	     /* how long nothing may be answered before the load gives up, nanoseconds */
 	int64_t last_result; /* clock_ns() of the last result */
 	int64_t next_progress;
+	int64_t next_turn;   /* at a rate, likes that are due are sent then */
 	uint64_t shown;	     /* acknowledged likes on the last progress line */
 	bool progress;	     /* print a line a second on stderr */
 	int signals;	     /* signalfd */
