@@ -51,7 +51,10 @@ static int set_options(void *socket, enum socket_kind kind)
 	    {ZMQ_LINGER, 1000},
 	    {ZMQ_RECONNECT_IVL, 50},
 	    {ZMQ_RECONNECT_IVL_MAX, 1000},
-	    {ZMQ_BACKLOG, 1024}, /* thousands of clients come back at once when a server does */
+	    /* Thousands of clients come back at once when a server does, and who finds the queue full waits
+	     * for its own TCP to try again: up to a minute. The system's own limit (somaxconn) is below this.
+	     */
+	    {ZMQ_BACKLOG, LIMIT_CLIENTS},
 	    /* A peer whose machine lost its power says nothing more. A SUB, which never sends, would wait for
 	     * it for ever and never connect anew; so the kernel asks. */
 	    {ZMQ_TCP_KEEPALIVE, 1},
