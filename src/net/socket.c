@@ -17,18 +17,20 @@
  * over; a peer that does not read them is answered KUDOS_BUSY here. In: little, for what is not read
  * yet waits at the sender, where it belongs.
  * DEALER out: what one client may have in flight, and pings; the sender resends, so it may learn early.
- * XPUB out: dropped silently when full, and repaired by a fetch, which costs far more than memory for a
- * short stall: two seconds of 50,000 records. In: few. libzmq reads on until it finds the queue
- * empty, into one without an end, and with room for thousands it does not get there while somebody goes on
- * sending: 200 MiB and a server that did nothing else for as long, by one subscriber.
+ * XPUB out: dropped silently when full, and repaired by a fetch. What a subscriber that stands still costs is
+ * bounded by it: a message may be a record of 768 KiB (LIMIT_RECORD_BYTES), so this is 255 MiB. Small records
+ * find room for far more in the kernel's buffers; and with 100,000 here the cluster was no faster.
+ * XPUB in: few. libzmq reads on until it finds the queue empty, into one without an end, and with room for
+ * thousands it does not get there while somebody goes on sending: 200 MiB and a server that did nothing else
+ * for as long, by one subscriber.
  * SUB in: as XPUB out. SUB out: its subscriptions; those above the mark are lost on a reconnection. */
 static const struct {
 	int type, out, in;
 } kinds[] = {
     [SOCKET_ROUTER] = {ZMQ_ROUTER, 1000, 256},
     [SOCKET_DEALER] = {ZMQ_DEALER, 1000, 1000},
-    [SOCKET_XPUB] = {ZMQ_XPUB, 100000, 10},
-    [SOCKET_SUB] = {ZMQ_SUB, 10000, 100000},
+    [SOCKET_XPUB] = {ZMQ_XPUB, 340, 10},
+    [SOCKET_SUB] = {ZMQ_SUB, 10000, 340},
 };
 
 static int set(void *socket, int option, int value)
@@ -49,7 +51,10 @@ static int set_options(void *socket, enum socket_kind kind)
 	    {ZMQ_LINGER, 1000},
 	    {ZMQ_RECONNECT_IVL, 50},
 	    {ZMQ_RECONNECT_IVL_MAX, 1000},
-	    {ZMQ_BACKLOG, 1024}, /* thousands of clients come back at once when a server does */
+	    /* Thousands of clients come back at once when a server does, and who finds the queue full waits
+	     * for its own TCP to try again: up to a minute. The system's own limit (somaxconn) is below this.
+	     */
+	    {ZMQ_BACKLOG, LIMIT_CLIENTS},
 	    /* A peer whose machine lost its power says nothing more. A SUB, which never sends, would wait for
 	     * it for ever and never connect anew; so the kernel asks. */
 	    {ZMQ_TCP_KEEPALIVE, 1},

@@ -59,6 +59,24 @@ static bool node_forgotten(const struct host *h, struct node node)
 	return m && m->forgotten;
 }
 
+/* Whether there is room for one more. Nobody tells when a connection ends: of those that have been silent for
+ * a while the oldest makes room, or all clients that come back at once, after a break in the network, would
+ * be turned away until their former selves are forgotten. One that is there still says hello again. */
+static bool make_room(struct host *h, int64_t now, bool is_server)
+{
+	struct connections *all = &h->connections;
+	size_t servers = all->by_id.count - all->clients;
+	if (is_server ? servers < LIMIT_MEMBERS : all->clients < LIMIT_CLIENTS)
+		return true;
+	struct connection *c = all->oldest;
+	while (c && (c->node.id != 0) != is_server)
+		c = c->newer;
+	if (!c || now - c->heard < ACTIVE)
+		return false;
+	connections_close(all, c);
+	return true;
+}
+
 static int on_hello(struct host *h, int64_t now, enum role role, const uint8_t *id, size_t id_size,
 		    const struct message *m)
 {
@@ -82,9 +100,10 @@ static int on_hello(struct host *h, int64_t now, enum role role, const uint8_t *
 		return 0;
 	}
 	struct connection *c = connections_find(&h->connections, id, id_size);
-	if (!c && !m->hello.is_server && h->connections.clients >= LIMIT_CLIENTS) {
-		snprintf(text, sizeof text, "server %s has %d clients, its limit: try another server",
-			 h->config.self.name, LIMIT_CLIENTS);
+	if (!c && !make_room(h, now, m->hello.is_server)) {
+		snprintf(text, sizeof text, "server %s has %d %s, its limit: try another server",
+			 h->config.self.name, m->hello.is_server ? LIMIT_MEMBERS : LIMIT_CLIENTS,
+			 m->hello.is_server ? "servers" : "clients");
 		turn_away(h, id, id_size, KUDOS_BUSY, text);
 		return 0;
 	}

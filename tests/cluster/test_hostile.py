@@ -1,0 +1,234 @@
+#!/usr/bin/python3
+"""A hundred thousand frames of nonsense on every port of a cluster at work: it goes on counting, its memory stays
+bounded, no count changes, and its counters show what came. And what subscribers may do."""
+import contextlib
+import itertools
+import socket
+
+import msgpack
+import zmq
+from zmq.utils.monitor import recv_monitor_message
+
+import cluster
+import raw
+from cluster import ClusterTest, seeded, wait_until
+from test_protocol import examples
+
+PORT = 25000
+FRAMES = 100000
+MORE_MEMORY = 64 << 20  # what a daemon may have grown by in the end
+SANE = 2000000  # µs: the 99th percentile of the others' latency; who makes the nonsense takes a core to itself
+WATCHES = 1000  # as doc/protocol.md has it
+
+
+def resident(process):
+    with open(f"/proc/{process.pid}/status") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmRSS"))
+
+
+class Frames:
+    """Random ones, and the protocol's own after a mishap. None that is well-formed and would be obeyed."""
+
+    NASTY = (b"", b"\0", b"\xc1", b"\x90", b"\xdd\xff\xff\xff\xff", b"\xdd\xff\x00\x00\x00", b"\x91" * 5000,
+             b"\xc6\xff\xff\xff\xff", b"\x92\xa5batch\xdd\xff\xff\xff\xff", b"\x91\xdb\xff\xff\xff\xff", b"\x92\xa5batch\x94",
+             b"\x94\xa5count\x01\xdd\x00\x00\xff\xff", b"\x81\xa5hello\x01", b"\xa5hello", b"\x93\xa5hello\x01\xa6client")
+
+    def __init__(self, draw):
+        self.draw, self.known, self.made = draw, examples(), 0
+
+    def obeyed(self, body):
+        """Told by its type alone: likes that count, and what any operator may say without keys."""
+        with contextlib.suppress(Exception):
+            return msgpack.unpackb(body, strict_map_key=False)[0] in ("batch", "forget", "members")
+        return False
+
+    def one(self):
+        draw, kind = self.draw, self.draw.random()
+        if kind < 0.1:
+            return draw.choice(self.NASTY)
+        if kind < 0.3:
+            return draw.randbytes(draw.choice((1, 10, 100, 1000)))
+        if kind < 0.301:
+            return draw.randbytes(1 << 20)
+        body = bytearray(draw.choice(self.known))
+        for _ in range(draw.randint(0, 4)):
+            body[draw.randrange(len(body))] = draw.randrange(256)
+        return bytes(body[:draw.randint(0, len(body))] if kind < 0.5 else body)
+
+    def some(self, count):
+        while count > 0:
+            body = self.one()
+            if self.obeyed(body):
+                continue
+            count -= 1
+            self.made += 1
+            yield body
+
+
+class Hostile(ClusterTest):
+    def setUp(self):
+        self.context = zmq.Context()
+        self.addCleanup(self.context.destroy, 0)
+
+    def socket(self, kind, port):
+        there = self.context.socket(kind)
+        there.linger = 5000
+        there.sndtimeo = 10000
+        there.connect(f"tcp://127.0.0.1:{port}")
+        return there
+
+    # ---- a hundred thousand frames ----
+
+    def to_router(self, port, frames, count):
+        for part in range(10):
+            there = self.socket(zmq.DEALER, port)
+            if part % 2:
+                there.send(raw.HELLO)
+            for body in frames.some(count // 10):
+                there.send(body)
+                if frames.draw.random() < 0.01:
+                    there.send_multipart([body[:9], b"", body[9:]])
+                while there.poll(0):
+                    there.recv()
+            there.close()
+
+    def to_publisher(self, port, frames, count):
+        """Each connection is ended at the first word that is no subscription."""
+        for _ in range(20):
+            there = self.socket(zmq.XSUB, port)
+            for body in frames.some(count // 20):
+                first = frames.draw.random()
+                body = body[:2000]
+                there.send(body if first < 0.01 else b"\0" + body if first < 0.3 else b"\1" + body)
+            there.close()
+
+    def to_port(self, port, frames, count):
+        """The same behind a ZMTP greeting, behind half of one, and without."""
+        beginnings = (b"", raw.GREETING[:11], raw.GREETING, raw.GREETING + raw.ready(b"DEALER"),
+                      raw.GREETING + raw.ready(b"SUB"), raw.GREETING + b"\x02\xff\xff\xff\xff\xff\xff\xff\xff")
+        target = frames.made + count
+        while frames.made < target:
+            with socket.create_connection(("127.0.0.1", port)) as there:
+                there.settimeout(5)
+                with contextlib.suppress(OSError):
+                    there.sendall(frames.draw.choice(beginnings))
+                    for body in frames.some(min(100, target - frames.made)):
+                        there.sendall(raw.frame(body[:5000]) if frames.draw.random() < 0.5 else body[:5000])
+
+    def attack(self, c, frames):
+        routers = [c.ports(name)[0] for name in ("leader", *c.servers)]
+        publishers = [c.ports(name)[1] for name in c.servers]
+        for port in routers:
+            self.to_router(port, frames, FRAMES * 55 // 100 // len(routers))
+        for port in publishers:
+            self.to_publisher(port, frames, FRAMES * 30 // 100 // len(publishers))
+        for port in routers + publishers:
+            self.to_port(port, frames, FRAMES * 15 // 100 // len(routers + publishers))
+
+    def test_a_hundred_thousand_frames(self):
+        c = self.cluster(PORT)
+        frames = Frames(seeded())
+        c.ok("like", "guarded", "7")
+        load = c.load(rate=2000)
+        load.flows()
+        before = {name: resident(process) for name, process in c.processes.items()}
+        pids = {name: process.pid for name, process in c.processes.items()}
+        self.attack(c, frames)
+        self.assertGreater(frames.made, FRAMES * 0.999)
+        load.flows()
+        report = load.finish()
+        grown = {name: resident(process) - before[name] for name, process in c.processes.items()}
+        malformed = {name: c.row(name)["malformed"] for name in c.servers}
+        print(f"{frames.made} frames; malformed {malformed}; p99 {report['latency_us']['p99']:.0f} µs; grown by "
+              f"{ {name: f'{more >> 10} KiB' for name, more in grown.items()} }")
+        self.assertEqual({name: process.pid for name, process in c.processes.items() if c.runs(name)}, pids)
+        self.assertLess(max(grown.values()), MORE_MEMORY, grown)
+        self.assertGreater(min(malformed.values()), 1000)
+        self.assertIn("malformed message", c.log("leader"))
+        self.assertEqual(report["in_doubt"], 0)
+        self.assertLess(report["latency_us"]["p99"], SANE)
+        c.await_count("guarded", 7)
+        totals = {c.row(name)["likes_total"] for name in c.servers}
+        self.assertEqual(totals, {report["acknowledged"] + 7}, "nothing but likes was counted")
+
+    # ---- subscribers ----
+
+    def watcher(self, c, key):
+        there = self.socket(zmq.SUB, c.ports("s1")[1])
+        there.subscribe(b"k" + key + b"\0")
+        self.await_told(c, there, key)
+        return there
+
+    def await_told(self, c, there, key):
+        def told():
+            c.ok("--server", c.endpoint("s1"), "like", key.decode())
+            return there.poll(100)
+        wait_until(told, "a change is told")
+        while there.poll(0):
+            there.recv_multipart()
+
+    def ended(self, there):
+        """Waits for the end of its connection; it is made anew by itself."""
+        monitor = there.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+
+        def happened():
+            return monitor.poll(100) and recv_monitor_message(monitor)
+        return lambda: wait_until(happened, "the connection ends")
+
+    def test_more_keys_than_anybody_may_watch(self):
+        c = self.cluster(PORT + 20, servers=1, memory_only=True)
+        other = self.watcher(c, b"other")
+        greedy = self.socket(zmq.XSUB, c.ports("s1")[1])
+        await_end = self.ended(greedy)
+        before = c.row("s1")["malformed"]
+        for i in range(WATCHES):
+            greedy.send(b"\1kn%d\0" % i)
+        self.await_told(c, greedy, b"n%d" % (WATCHES - 1))
+        self.assertEqual(c.row("s1")["malformed"], before)
+        greedy.send(b"\1kone-more\0")
+        await_end()
+        greedy.close()
+        self.assertGreater(c.row("s1")["malformed"], before)
+        self.assertIn("ended its connection", c.log("s1"))
+        self.await_told(c, other, b"other")
+
+    def test_one_cannot_end_what_another_watches(self):
+        c = self.cluster(PORT + 20, servers=1, memory_only=True)
+        other = self.watcher(c, b"other")
+        foe = self.socket(zmq.XSUB, c.ports("s1")[1])
+        for _ in range(3):
+            foe.send(b"\0kother\0")
+        foe.send(b"\1kmine\0")
+        self.await_told(c, foe, b"mine")  # so the words before it were heard
+        self.await_told(c, other, b"other")
+
+    def test_a_flood_of_subscriptions(self):
+        c = self.cluster(PORT + 20, servers=1, memory_only=True)
+        other = self.watcher(c, b"other")
+        before = resident(c.processes["s1"])
+        port = c.ports("s1")[1]
+
+        def connected(kind):
+            """One may be taken for its predecessor at the same descriptor, and has to try again."""
+            with contextlib.suppress(OSError, AssertionError):
+                return raw.connect(port, kind)
+
+        def flood(kind, bodies):
+            """Until the server ends the connection."""
+            said = [b"".join(map(raw.frame, bodies(i))) for i in range(20)]
+            with wait_until(lambda: connected(kind), "a connection") as there, contextlib.suppress(OSError):
+                for i in itertools.count():
+                    there.sendall(said[i % len(said)])
+        for prefix in (b"", b"x" * 100):
+            flood(b"SUB", lambda i: [b"\1k%s%d\0" % (prefix, 1000 * i + j) for j in range(1000)])
+            flood(b"SUB", lambda i: [b"\1k%sa\0" % prefix, b"\0k%sa\0" % prefix] * 1000)
+            flood(b"XSUB", lambda i: [b"x" * 1000] * 1000)
+        self.await_told(c, other, b"other")
+        grown = resident(c.processes["s1"]) - before
+        print(f"grown by {grown >> 10} KiB")
+        self.assertLess(grown, MORE_MEMORY)
+        self.assertGreaterEqual(c.row("s1")["malformed"], 6)
+
+
+if __name__ == "__main__":
+    cluster.main(__name__)

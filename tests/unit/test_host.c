@@ -1,0 +1,241 @@
+/* What clients and peers can make grow in a server, up to its limits, and what they are told there. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/time.h"
+#include "kudos.h"
+#include "leak.h"
+#include "server/host.h"
+
+#define PEER 20
+
+struct fixture {
+	struct host *host;
+	int64_t now;
+	int code; /* of the last error or refusal that was sent; 0: it was something else */
+	size_t sent;
+};
+
+static void keep_sent(void *arg, const uint8_t *id, size_t id_size, const void *data, size_t size)
+{
+	struct fixture *f = arg;
+	struct message m;
+	(void)id;
+	(void)id_size;
+	cr_assert(message_decode(data, size, &m) == 0);
+	f->code = m.type == MESSAGE_ERROR ? m.error.code : m.type == MESSAGE_REFUSED ? m.refused.code : 0;
+	f->sent++;
+	message_deinit(&m);
+}
+
+static void drop_published(void *arg, const void *topic, size_t topic_size, const void *data, size_t size)
+{
+	(void)arg;
+	(void)topic;
+	(void)topic_size;
+	(void)data;
+	(void)size;
+}
+
+static void drop_members(void *arg, const struct members *members)
+{
+	(void)arg;
+	(void)members;
+}
+
+static void setup(struct fixture *f)
+{
+	struct store *store;
+	const struct host_config config = {
+	    .self = {.node = {1}, .origin = {2}, .since = 1, .name = "s"}, .seed = 3, .quiet = true};
+	const struct host_io io = {
+	    .arg = f, .send = keep_sent, .publish = drop_published, .members = drop_members};
+	*f = (struct fixture){.now = SECOND};
+	cr_assert(store_open_memory(&store) == 0);
+	cr_assert(host_open(&f->host, &config, store, &io, f->now, NULL, 0) == 0);
+	for (int i = 0; i < 100 && f->host->replica.phase != PHASE_SERVING; i++) {
+		f->now += 100 * MS;
+		cr_assert(host_tick(f->host, f->now) == 0 && host_flush(f->host, f->now) == 0);
+	}
+	cr_assert(f->host->replica.phase == PHASE_SERVING);
+}
+
+static void teardown(struct fixture *f)
+{
+	host_close(&f->host);
+	assert_no_leak();
+}
+
+/* Sends as client `who`; what it is told, as setup() says of code. */
+static int say_bytes(struct fixture *f, uint32_t who, const struct bytes *b)
+{
+	f->code = -1;
+	cr_assert(host_receive_client(f->host, f->now, ROLE_ANY, (const uint8_t *)&who, sizeof who, b->data,
+				      b->size) == 0);
+	return f->code;
+}
+
+static int say(struct fixture *f, uint32_t who, const struct message *m)
+{
+	struct bytes b = {0};
+	message_encode(m, &b);
+	int code = say_bytes(f, who, &b);
+	bytes_deinit(&b);
+	return code;
+}
+
+static int hello(struct fixture *f, uint32_t who, uint64_t node)
+{
+	return say(f, who,
+		   &(struct message){.type = MESSAGE_HELLO,
+				     .hello = {PROTOCOL_VERSION, .is_server = node != 0, .node = {node}}});
+}
+
+/* 0: it waits for the next commit; or why it is refused. */
+static int like(struct fixture *f, uint32_t who, uint64_t seq, size_t events)
+{
+	static char key[LIMIT_KEY];
+	static struct event list[LIMIT_BATCH_EVENTS];
+	struct bytes b = {0};
+	memset(key, 'k', sizeof key);
+	for (size_t i = 0; i < events; i++)
+		list[i] = (struct event){key, 1, sizeof key};
+	struct batch_box *box = message_make_batch((struct session){77, who}, seq, list, events);
+	cr_assert(box);
+	message_encode_batch(&box->batch, &b);
+	const struct replica *r = &f->host->replica;
+	const size_t before = r->action_count;
+	say_bytes(f, who, &b);
+	batch_box_unref(box);
+	bytes_deinit(&b);
+	if (r->action_count == before || r->actions[r->action_count - 1].type != ACTION_REFUSE)
+		return 0; /* a refusal goes out with the next flush */
+	return r->actions[r->action_count - 1].error;
+}
+
+Test(host, clients)
+{
+	struct fixture f;
+	setup(&f);
+	for (uint32_t i = 1; i <= LIMIT_CLIENTS; i++)
+		cr_assert(hello(&f, i, 0) == 0);
+	cr_assert(hello(&f, LIMIT_CLIENTS + 1, 0) == KUDOS_BUSY);
+	cr_assert(hello(&f, 7, 0) == 0, "one that is there may say it again");
+	cr_assert(hello(&f, LIMIT_CLIENTS + 1, PEER) == 0, "servers are not clients");
+
+	/* All of them come back by other connections, before anybody knows that the old ones have gone. */
+	f.now += 11 * SECOND;
+	for (uint32_t i = 1; i <= LIMIT_CLIENTS; i++)
+		cr_assert(hello(&f, 100000 + i, 0) == 0);
+	cr_assert(hello(&f, 99999, 0) == KUDOS_BUSY);
+	cr_assert(f.host->connections.clients == LIMIT_CLIENTS);
+	cr_assert(say(&f, 7, &(struct message){.type = MESSAGE_PING, .ping = {1}}) == KUDOS_NO_HELLO);
+	teardown(&f);
+}
+
+Test(host, servers)
+{
+	struct fixture f;
+	setup(&f);
+	for (uint32_t i = 1; i <= LIMIT_MEMBERS; i++)
+		cr_assert(hello(&f, i, 1000 + i) == 0);
+	cr_assert(hello(&f, 5000, 5000) == KUDOS_BUSY);
+	cr_assert(hello(&f, 5000, 0) == 0);
+	f.now += 11 * SECOND;
+	cr_assert(hello(&f, 5001, 5001) == 0);
+	cr_assert(f.host->connections.by_id.count == LIMIT_MEMBERS + 1);
+	teardown(&f);
+}
+
+Test(host, batches_that_wait_for_the_disk)
+{
+	struct fixture f;
+	setup(&f);
+	hello(&f, 1, 0);
+	uint64_t seq = 1;
+	while (seq < 2000 && like(&f, 1, seq, 480) == 0)
+		seq++;
+	cr_assert(like(&f, 1, seq, 480) == KUDOS_BUSY);
+	cr_assert(f.host->replica.pending_bytes <= LIMIT_PENDING_BYTES);
+	cr_assert(f.host->replica.pending_bytes > LIMIT_PENDING_BYTES - LIMIT_BATCH_BYTES);
+	while (f.host->replica.pending_count > 0)
+		cr_assert(host_flush(f.host, f.now) == 0);
+	cr_assert(like(&f, 1, seq, 480) == 0, "the same again, later");
+	teardown(&f);
+}
+
+Test(host, batch_numbers_with_holes)
+{
+	struct fixture f;
+	setup(&f);
+	hello(&f, 1, 0);
+	for (uint64_t i = 1; i <= LIMIT_SEEN_INTERVALS; i++)
+		cr_assert(like(&f, 1, 2 * i, 1) == 0);
+	cr_assert(like(&f, 1, 2 * LIMIT_SEEN_INTERVALS + 2, 1) == KUDOS_BUSY);
+	hello(&f, 2, 0);
+	cr_assert(like(&f, 2, 1, 1) == 0, "others are not concerned");
+	teardown(&f);
+}
+
+Test(host, reads_that_wait)
+{
+	struct fixture f;
+	setup(&f);
+	hello(&f, 1, 0);
+	struct text key = {"k", 1};
+	const struct position never = {{99}, 5};
+	struct message m = {
+	    .type = MESSAGE_COUNT,
+	    .count = {.keys = &key, .key_count = 1, .positions = &never, .position_count = 1}};
+	for (m.count.id = 1; m.count.id <= LIMIT_READS_WAITING; m.count.id++)
+		cr_assert(say(&f, 1, &m) == -1);
+	cr_assert(say(&f, 1, &m) == KUDOS_BUSY);
+	f.now += 3 * SECOND; /* they have waited long enough */
+	f.sent = 0;
+	cr_assert(host_flush(f.host, f.now) == 0);
+	cr_assert(f.sent == LIMIT_READS_WAITING && f.code == KUDOS_BEHIND);
+	cr_assert(f.host->read_count == 0 && f.host->read_bytes == 0);
+
+	/* Large ones are counted by their bytes. */
+	struct text keys[LIMIT_READ_KEYS];
+	char long_key[LIMIT_KEY];
+	memset(long_key, 'k', sizeof long_key);
+	for (int i = 0; i < LIMIT_READ_KEYS; i++)
+		keys[i] = (struct text){long_key, sizeof long_key};
+	m.count.keys = keys;
+	m.count.key_count = LIMIT_READ_KEYS;
+	for (int i = 0; i < LIMIT_READS_WAITING && say(&f, 1, &m) == -1; i++)
+		;
+	cr_assert(f.code == KUDOS_BUSY && f.host->read_bytes <= LIMIT_READS_BYTES);
+	cr_assert(f.host->read_count < LIMIT_READS_WAITING);
+	teardown(&f);
+}
+
+/* A peer's records beyond a gap. */
+Test(host, records_that_wait)
+{
+	struct fixture f;
+	setup(&f);
+	struct event events[480];
+	char key[LIMIT_KEY];
+	memset(key, 'k', sizeof key);
+	for (size_t i = 0; i < 480; i++)
+		events[i] = (struct event){key, 1, sizeof key};
+	struct batch_box *boxes[12];
+	for (uint64_t i = 0; i < 12; i++)
+		boxes[i] = message_make_batch((struct session){77, 1}, i + 1, events, 480);
+	for (uint64_t lsn = 2; lsn < 150; lsn++) {
+		struct record *record = record_new((struct position){{PEER}, lsn}, boxes, 12);
+		cr_assert(record && message_encode_record(record) == 0);
+		cr_assert(replica_record(&f.host->replica, f.now, record, false) == 0);
+		record_unref(record);
+	}
+	const struct replica *r = &f.host->replica;
+	cr_assert(r->waiting_bytes <= LIMIT_REORDER_BYTES);
+	cr_assert(r->waiting_bytes > LIMIT_REORDER_BYTES - LIMIT_MESSAGE, "%zu", (size_t)r->waiting_bytes);
+	for (int i = 0; i < 12; i++)
+		batch_box_unref(boxes[i]);
+	teardown(&f);
+}
