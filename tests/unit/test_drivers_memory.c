@@ -93,7 +93,7 @@ static int serve(struct host *h, const struct script *s)
 	int64_t now = SECOND;
 	int r = host_flush(h, now);
 	if (r == 0)
-		r = host_receive_subscription(h, subscription, sizeof subscription);
+		r = host_receive_subscription(h, 1, subscription, sizeof subscription);
 	for (size_t i = 0; r == 0 && i < s->count; i++, now += SECOND) {
 		r = host_receive_client(h, now, ROLE_ANY, (const uint8_t *)"c", 1, s->say[i].data,
 					s->say[i].size);
