@@ -8,7 +8,7 @@ BUILD=${KUDOS_BUILD:-$ROOT/build}
 RUN_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config libzmq3-dev libmsgpack-dev liblmdb-dev
 	libedit-dev libxxhash-dev libjansson-dev)
 # … and those that the tests need besides.
-TEST_PACKAGES=(libcriterion-dev clang clang-format python3 python3-zmq python3-msgpack shellcheck)
+TEST_PACKAGES=(libcriterion-dev clang clang-format clang-tidy cppcheck python3 python3-zmq python3-msgpack shellcheck)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() {

@@ -3,7 +3,7 @@
 const char *kudos_error_text(int error)
 {
 	static const char *const texts[] = {
-#define X(name, code, text) [KUDOS_##name] = text,
+#define X(name, code, text) [KUDOS_##name] = (text),
 	    KUDOS_ERRORS(X)
 #undef X
 	};
@@ -15,7 +15,7 @@ const char *kudos_error_text(int error)
 const char *kudos_error_code(int error)
 {
 	static const char *const codes[] = {
-#define X(name, code, text) [KUDOS_##name] = code,
+#define X(name, code, text) [KUDOS_##name] = (code),
 	    KUDOS_ERRORS(X)
 #undef X
 	};

@@ -11,7 +11,7 @@
 
 #define WATCH_AGAIN (2 * SECOND) /* a change message can be lost: read what is watched now and then */
 #define WATCH_SETTLED (250 * MS) /* and soon after a move: the subscription takes its time */
-#define SCRATCH_KEPT (64 * 1024)
+#define SCRATCH_KEPT 65536
 
 _Static_assert(BATCH_HEADER_MAX <= PARCEL_HEADROOM, "a header fits before the events");
 
@@ -385,13 +385,14 @@ static void ask_notify_endpoint(struct agent *a, int64_t now)
 static void read_watched(struct agent *a, int64_t now)
 {
 	struct text texts[LIMIT_WATCHES];
-	for (size_t i = 0; i < a->watches.count; i++)
+	const size_t count = a->watches.count;
+	for (size_t i = 0; i < count; i++)
 		texts[i] = (struct text){a->watches.list[i].key, strlen(a->watches.list[i].key)};
 	/* Keys added since the last question was asked are not in it. */
 	if (a->watch_read)
 		agent_cancel(a, a->watch_read);
 	struct request *r;
-	if (ask(a, now, MESSAGE_COUNT, texts, a->watches.count, &r) == 0) {
+	if (ask(a, now, MESSAGE_COUNT, texts, count, &r) == 0) {
 		r->internal = true;
 		a->watch_read = r->base.id;
 	}

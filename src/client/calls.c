@@ -149,9 +149,10 @@ static int wait_for_answer(struct kudos *k, int asked, const char *what, struct 
 	return r ? r : refuse(k, answer->error, what);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the answer is written through it */
 int kudos_count(kudos *k, const char *const *keys, size_t n, int64_t *counts)
 {
-	struct answer answer;
+	struct answer answer = {0};
 	for (size_t i = 0; i < n; i++) {
 		if (kudos_check_key(keys[i], strlen(keys[i])))
 			return handle_fail(k, KUDOS_BAD_KEY, "key \"%.140s\": %s", keys[i],
@@ -164,7 +165,7 @@ int kudos_count(kudos *k, const char *const *keys, size_t n, int64_t *counts)
 
 int kudos_status(kudos *k, struct kudos_status **status)
 {
-	struct answer answer;
+	struct answer answer = {0};
 	k->answer = (struct answer){0};
 	int asked = agent_status(k->agent, clock_now(), &k->answer.id);
 	int r = wait_for_answer(k, asked, "status", &answer);
@@ -175,7 +176,7 @@ int kudos_status(kudos *k, struct kudos_status **status)
 
 int kudos_forget(kudos *k, const char *node)
 {
-	struct answer answer;
+	struct answer answer = {0};
 	k->answer = (struct answer){0};
 	int asked = agent_forget(k->agent, clock_now(), node, &k->answer.id);
 	return wait_for_answer(k, asked, node, &answer);
@@ -183,7 +184,7 @@ int kudos_forget(kudos *k, const char *node)
 
 int kudos_drain(kudos *k, const char *node)
 {
-	struct answer answer;
+	struct answer answer = {0};
 	k->answer = (struct answer){0};
 	int asked = agent_drain(k->agent, clock_now(), node, &k->answer.id);
 	return wait_for_answer(k, asked, node, &answer);

@@ -1,6 +1,5 @@
 #include "core/counts.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,15 +43,16 @@ void counts_deinit(struct counts *c)
 
 static int64_t entry_count(const uint8_t *entry)
 {
-	uint64_t count;
-	memcpy(&count, entry, sizeof count);
-	return (int64_t)le64toh(count);
+	uint64_t count = 0;
+	for (unsigned i = 0; i < 8; i++)
+		count |= (uint64_t)entry[i] << 8 * i;
+	return (int64_t)count;
 }
 
 static void entry_set_count(uint8_t *entry, int64_t count)
 {
-	uint64_t little = htole64((uint64_t)count);
-	memcpy(entry, &little, sizeof little);
+	for (unsigned i = 0; i < 8; i++)
+		entry[i] = (uint8_t)((uint64_t)count >> 8 * i);
 }
 
 static bool entry_is(const uint8_t *entry, const char *key, size_t size)

@@ -207,6 +207,7 @@ static size_t find_candidates(const struct directory *d, int64_t now, struct nod
 		clients = clients > UINT64_MAX - s->assigned ? UINT64_MAX : clients + s->assigned;
 		candidates[count++] = (struct candidate){s, clients, node_equal(s->node, lost)};
 	}
+	/* cppcheck-suppress uninitvar ; as many as count are written */
 	qsort(candidates, count, sizeof *candidates, compare_candidates);
 	return count;
 }

@@ -8,7 +8,7 @@
 #include "kudos.h"
 
 /* How many events lie between the steps of an add: enough to hide a miss of the cache. */
-#define AHEAD 8
+#define AHEAD ((size_t)8)
 
 int replica_reserve(void **at, size_t count, size_t *capacity, size_t size)
 {

@@ -307,7 +307,7 @@ static bool admit(const struct request *rq, enum message_type type, int *result)
 		*result = refuse_malformed(rq, KUDOS_FORBIDDEN, what);
 		return false;
 	}
-	if (handlers[type].least == ROLE_SERVER && rq->from->node.id == 0) {
+	if (handlers[type].least == ROLE_SERVER && (!rq->from || rq->from->node.id == 0)) {
 		snprintf(what, sizeof what, "only a server may send \"%s\"", message_type_name(type));
 		*result = refuse_malformed(rq, KUDOS_PROTOCOL, what);
 		return false;

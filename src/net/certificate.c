@@ -93,7 +93,7 @@ static bool take(struct certificate *c, struct span section, struct span name, s
 		size_t size = value.size < LIMIT_NAME ? value.size : LIMIT_NAME;
 		memset(c->name, 0, sizeof c->name);
 		for (size_t i = 0; i < size; i++) /* it goes into log lines */
-			c->name[i] = value.at[i] > ' ' && value.at[i] <= '~' ? value.at[i] : '?';
+			c->name[i] = (char)(value.at[i] > ' ' && value.at[i] <= '~' ? value.at[i] : '?');
 	}
 	return true; /* other metadata is other programs' */
 }

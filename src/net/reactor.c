@@ -155,7 +155,7 @@ static long timeout_ms(const struct reactor *r, int64_t deadline)
 	if (left <= 0)
 		return 0;
 	left = (left + MS - 1) / MS;
-	return left > 3600 * 1000 ? 3600 * 1000 : (long)left;
+	return left > 3600000 ? 3600000 : (long)left;
 }
 
 static bool stop_asked(const struct reactor *r)

@@ -211,7 +211,7 @@ void trust_shut_out(struct trust *trust, const char *public_key)
 bool trust_refresh(struct trust *trust, bool *revoked)
 {
 	struct keys keys = {0};
-	uint64_t stamp;
+	uint64_t stamp = 0;
 	if (stamp_folder(trust->folder, &stamp) < 0 || stamp == trust->stamp)
 		return false;
 	if (read_folder(&keys, trust->folder, trust->quiet) < 0) {

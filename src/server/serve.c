@@ -495,8 +495,8 @@ int host_receive_client(struct host *h, int64_t now, enum role role, const uint8
 			turn_away(h, id, id_size, e, kudos_error_text(e));
 		return 0;
 	}
-	e = m.type == MESSAGE_HELLO ? on_hello(h, now, role, id, id_size, &m)
-				    : dispatch(h, now, role, from, &m, data, size);
+	e = type == MESSAGE_HELLO ? on_hello(h, now, role, id, id_size, &m)
+				  : dispatch(h, now, role, from, &m, data, size);
 	message_deinit(&m);
 	return e;
 }

@@ -11,7 +11,7 @@
 #include "base/time.h"
 #include "kudos.h"
 
-#define PART_BYTES (256 * 1024)	    /* of a snapshot in one message */
+#define PART_BYTES 262144	    /* of a snapshot in one message */
 #define SNAPSHOT_IDLE (10 * SECOND) /* a reader that asks for nothing more is dropped */
 #define SNAPSHOT_RETRY (500 * MS)   /* a part that did not come is asked for again */
 #define SNAPSHOT_TRIES 8

@@ -1,5 +1,6 @@
 #include "store/index.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,6 +166,7 @@ uint64_t index_lowest(const struct index *x, struct origin o)
 /* Cuts run i in two before its n-th record, 0 < n < count. */
 static int run_split(struct log *log, size_t i, uint32_t n)
 {
+	assert(n > 0 && n < log->runs[i].count);
 	uint32_t rest = log->runs[i].count - n;
 	uint64_t *places = malloc(rest * sizeof *places);
 	if (!places)

@@ -358,9 +358,10 @@ static int memory_checkpoint_commit(struct store *s)
 	if (!m->begun)
 		return -EINVAL;
 	struct snapshot *next = NULL;
-	m->result = make_snapshot(m, &next);
+	int r = make_snapshot(m, &next);
 	memory_abandon(s);
-	if (m->result == 0) {
+	m->result = r;
+	if (r == 0) {
 		snapshot_unref(m->now);
 		m->now = next;
 	}

@@ -6,7 +6,7 @@
 #include "wire/codec.h"
 
 static const char *const names[] = {
-#define X(name, text) [MESSAGE_##name] = text,
+#define X(name, text) [MESSAGE_##name] = (text),
     MESSAGE_TYPES(X)
 #undef X
 };

@@ -18,6 +18,7 @@ import unittest
 BINDIR = None
 SLOW = float(os.environ.get("KUDOS_TEST_SLOW") or 1)  # programs with sanitizers need that many times as long
 DEADLINE = 30  # seconds, for anything that is waited for; times SLOW
+SANITIZED = bool({"ASAN_OPTIONS", "TSAN_OPTIONS"} & set(os.environ))
 LIBC = ctypes.CDLL(None)
 
 
@@ -175,7 +176,17 @@ class Cluster:
         return wait_until(lambda: self.processes[name].poll() is not None and [self.processes[name].returncode],
                           f"{name} ends")[0]
 
+    def end_in_order(self):
+        """Leaks are looked for when a process ends by itself."""
+        running = [name for name in self.processes if self.runs(name)]
+        self.signal(signal.SIGCONT, *running)
+        self.signal(signal.SIGTERM, *running)
+        for name in running:
+            self.processes[name].wait(DEADLINE * SLOW)
+
     def stop(self):
+        if SANITIZED:
+            self.end_in_order()
         for process in [*self.processes.values(), *(load.process for load in self.loads)]:
             if process.poll() is None:
                 process.kill()

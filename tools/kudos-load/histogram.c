@@ -3,7 +3,7 @@
 static unsigned bucket_of(int64_t value)
 {
 	const uint64_t v = value < 0 ? 0 : (uint64_t)value;
-	if (v < 2 * HISTOGRAM_SUB)
+	if (v < UINT64_C(2) * HISTOGRAM_SUB)
 		return (unsigned)v;
 	if (v >> HISTOGRAM_TOP)
 		return HISTOGRAM_BUCKETS - 1;

@@ -56,8 +56,8 @@ static void fill_columns(struct keys *k, double *weights, uint32_t *stack)
 
 static int make_columns(struct keys *k, double exponent)
 {
-	double *weights = malloc(k->count * sizeof(*weights));
-	uint32_t *stack = malloc(k->count * sizeof(*stack));
+	double *weights = calloc(k->count, sizeof(*weights));
+	uint32_t *stack = calloc(k->count, sizeof(*stack));
 	k->columns = malloc(k->count * sizeof(*k->columns));
 	const int r = weights && stack && k->columns ? 0 : -ENOMEM;
 	if (r == 0) {

@@ -109,6 +109,7 @@ static bool set_timeout(struct options *options, const char *value)
 static bool set_linger(struct options *options, const char *value)
 {
 	char *end;
+	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): this flag has a value */
 	const long us = strtol(value, &end, 10);
 	if (end == value || *end != '\0' || us < -1 || us > 1000000)
 		return false;
