@@ -6,6 +6,7 @@
  *   a key of 254 bytes: the value is a record of the journal; of 255: a meta blob */
 #include <errno.h>
 
+#include "fuzz/batches.h"
 #include "fuzz/host_help.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -116,7 +117,26 @@ static void send_parts(struct host *h, struct input *in, bool one_by_one)
 	send_part(h, index, pairs, count, true);
 }
 
-/* From a peer, to a server that has nothing yet. */
+/* A like of its own, which a snapshot may have or not. */
+static void like(struct host *h)
+{
+	struct batch_box *box = make_batch(1, 1, false);
+	must(h->replica.phase == PHASE_SERVING);
+	must(replica_batch(&h->replica, SECOND, 0, box) == 0);
+	batch_box_unref(box);
+	run(h, SECOND);
+}
+
+/* I7: what was there before has left nothing behind. */
+static void check_adopted(struct host *h)
+{
+	uint64_t adopted = state_digest(&h->replica);
+	replica_unload(&h->replica);
+	must(host_recover(h, 4 * SECOND) == 0);
+	must(state_digest(&h->replica) == adopted);
+}
+
+/* From a peer, to a server that has served alone so far. */
 static void adopt(struct input *in, bool one_by_one)
 {
 	struct store *store;
@@ -124,6 +144,8 @@ static void adopt(struct input *in, bool one_by_one)
 	const struct member rows[] = {member_row(PEER, PEER_ORIGIN)};
 	must(store_open_memory(&store) == 0);
 	must(open_host(&h, store) == 0);
+	run(h, SECOND);
+	like(h);
 	must(replica_members(&h->replica, SECOND, (struct node){0}, rows, 1, NULL, 0) == 0);
 	run(h, 2 * SECOND);
 	uint64_t before = state_digest(&h->replica);
@@ -135,6 +157,7 @@ static void adopt(struct input *in, bool one_by_one)
 	check_replica(&h->replica);
 	must(h->snapshot.from.id == 0);
 	must(whole || state_digest(&h->replica) == before);
+	check_adopted(h);
 	check_reload(h, 4 * SECOND);
 	host_close(&h);
 }

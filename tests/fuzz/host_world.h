@@ -209,6 +209,7 @@ static void start(struct world *w)
 	w->store->ops = &w->faulty;
 	w->dead = w->fail_commit = false;
 	must(host_open(&w->h, &config, w->store, &io, w->now, error, sizeof error) == 0);
+	must(origin_equal(w->h->replica.config.self.origin, config.self.origin)); /* I4 */
 }
 
 static int copy_entry(void *arg, const struct entry *e)
