@@ -294,6 +294,7 @@ int counts_load_block(struct counts *c, const struct block *block)
 		hashes[count] = counts_hash(c, e.key, e.size);
 		counts_prefetch_slot(c, hashes[count++]);
 	}
+	c->arena.used = at; /* zeros may follow; beyond them no walk would find the next entry */
 	for (size_t i = 0; i < count; i++) {
 		int r = load_entry(c, hashes[i], places[i]);
 		if (r < 0)
