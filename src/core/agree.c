@@ -140,9 +140,10 @@ static int merge_retired(struct replica *r, struct peer *from, const struct posi
 			r->lacks_retired = true;
 			continue;
 		}
-		/* With more of it applied here, those who retired it did not know of this member: they fetch
-		 * the rest. */
-		if (vector_get(&r->v, at.origin) <= at.lsn && retire(r, at) < 0)
+		/* With more of it here, applied or on its way to disk, those who retired it did not know of
+		 * this member: they fetch the rest. */
+		const struct log *log = map_get(&r->logs, at.origin.id, 0);
+		if ((!log || log->appended <= at.lsn) && retire(r, at) < 0)
 			return -ENOMEM;
 	}
 	if (!r->lacks_retired)
