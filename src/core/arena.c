@@ -6,27 +6,35 @@
 
 #include "base/pages.h"
 
-#define CHUNK_BYTES (ARENA_CHUNK * ARENA_BLOCK)
+static size_t chunk_bytes(const struct arena *a)
+{
+	return ARENA_CHUNK * a->block;
+}
+
+void arena_init(struct arena *a, size_t block)
+{
+	*a = (struct arena){.block = block};
+}
 
 void arena_deinit(struct arena *a)
 {
 	for (size_t i = 1; i * ARENA_CHUNK < a->block_count; i++)
-		pages_free(a->chunks[i], CHUNK_BYTES);
+		pages_free(a->chunks[i], chunk_bytes(a));
 	if (a->chunks)
 		free(a->chunks[0]);
 	free(a->chunks);
 	free(a->states);
-	*a = (struct arena){0};
+	arena_init(a, a->block);
 }
 
 /* The first chunk grows with what is in it: most counters are few. */
 static int grow_first(struct arena *a)
 {
 	size_t capacity = a->first_capacity ? a->first_capacity * 2 : 1;
-	uint8_t *first = realloc(a->chunks[0], capacity * ARENA_BLOCK);
+	uint8_t *first = realloc(a->chunks[0], capacity * a->block);
 	if (!first)
 		return -ENOMEM;
-	memset(first + a->first_capacity * ARENA_BLOCK, 0, (capacity - a->first_capacity) * ARENA_BLOCK);
+	memset(first + a->first_capacity * a->block, 0, (capacity - a->first_capacity) * a->block);
 	a->chunks[0] = first;
 	a->first_capacity = capacity;
 	return 0;
@@ -59,7 +67,7 @@ static int add_block(struct arena *a, enum block_state state)
 		return -ENOMEM;
 	if (chunk == 0 && a->block_count == a->first_capacity && grow_first(a) < 0)
 		return -ENOMEM;
-	if (chunk > 0 && a->block_count % ARENA_CHUNK == 0 && !(a->chunks[chunk] = pages_new(CHUNK_BYTES)))
+	if (chunk > 0 && a->block_count % ARENA_CHUNK == 0 && !(a->chunks[chunk] = pages_new(chunk_bytes(a))))
 		return -ENOMEM;
 	a->states[a->block_count++] = (uint8_t)state;
 	a->used = 0;
@@ -73,7 +81,7 @@ static uint64_t last_place(const struct arena *a)
 
 int arena_add(struct arena *a, size_t size, uint64_t *place)
 {
-	bool full = a->block_count == 0 || a->used + size > ARENA_BLOCK;
+	bool full = a->block_count == 0 || a->used + size > a->block;
 	if (full && add_block(a, BLOCK_CHANGED) < 0)
 		return -ENOMEM;
 	arena_touch(a, last_place(a));
@@ -85,7 +93,7 @@ int arena_add(struct arena *a, size_t size, uint64_t *place)
 struct block arena_block(const struct arena *a, uint32_t number)
 {
 	return (struct block){number, arena_at(a, (uint64_t)number << ARENA_OFFSET_BITS),
-			      number + 1 == a->block_count ? a->used : ARENA_BLOCK};
+			      number + 1 == a->block_count ? a->used : a->block};
 }
 
 static void give(struct arena *a, uint32_t number)

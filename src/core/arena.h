@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ARENA_BLOCK ((size_t)8176)
-#define ARENA_CHUNK 256 /* blocks: about two megabytes are asked for at a time */
+#define ARENA_BLOCK ((size_t)8176) /* the usual size, and the largest */
+#define ARENA_CHUNK 256		   /* blocks: about two megabytes are asked for at a time */
 #define ARENA_OFFSET_BITS 13
 
 enum block_state {
@@ -34,6 +34,7 @@ struct block {
 typedef void (*arena_give_fn)(void *arg, const struct block *block);
 
 struct arena {
+	size_t block;	  /* bytes in one */
 	uint8_t **chunks; /* of ARENA_CHUNK blocks; while there is only one, of first_capacity blocks */
 	size_t chunk_capacity;
 	size_t first_capacity;
@@ -46,16 +47,18 @@ struct arena {
 	void *give_arg;
 };
 
+/* block: bytes in one, at most ARENA_BLOCK; the simulator takes less, so that its few keys fill several. */
+void arena_init(struct arena *a, size_t block);
 void arena_deinit(struct arena *a);
 
 static inline uint8_t *arena_at(const struct arena *a, uint64_t place)
 {
 	uint64_t block = place >> ARENA_OFFSET_BITS;
-	return a->chunks[block / ARENA_CHUNK] + block % ARENA_CHUNK * ARENA_BLOCK +
+	return a->chunks[block / ARENA_CHUNK] + block % ARENA_CHUNK * a->block +
 	       (place & ((1 << ARENA_OFFSET_BITS) - 1));
 }
 
-/* Room for a new entry of size bytes (at most ARENA_BLOCK), zeroed. 0 or -ENOMEM. */
+/* Room for a new entry of size bytes (at most a block), zeroed. 0 or -ENOMEM. */
 int arena_add(struct arena *a, size_t size, uint64_t *place);
 
 /* To be called before the entry at place changes. */

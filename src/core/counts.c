@@ -13,9 +13,10 @@
 #define PLACE_BITS 48
 #define PLACE_MASK ((UINT64_C(1) << PLACE_BITS) - 1)
 
-void counts_init(struct counts *c, uint64_t seed)
+void counts_init(struct counts *c, uint64_t seed, size_t block)
 {
 	*c = (struct counts){.seed = seed};
+	arena_init(&c->arena, block);
 }
 
 static uint64_t *slots_new(uint32_t capacity)
@@ -285,7 +286,8 @@ int counts_load_block(struct counts *c, const struct block *block)
 	uint64_t hashes[ENTRIES_MAX], places[ENTRIES_MAX];
 	size_t count = 0, at = 0;
 	struct counted e;
-	if (block->number != c->arena.block_count || !counts_block_whole(block->bytes, block->size))
+	if (block->number != c->arena.block_count || block->size > c->arena.block ||
+	    !counts_block_whole(block->bytes, block->size))
 		return -EBADMSG;
 	if (arena_load(&c->arena, block->bytes, block->size) < 0)
 		return -ENOMEM;

@@ -32,7 +32,7 @@ struct counts {
 	int64_t total; /* sum of all counts */
 };
 
-void counts_init(struct counts *c, uint64_t seed);
+void counts_init(struct counts *c, uint64_t seed, size_t block); /* block: of the arena */
 void counts_deinit(struct counts *c);
 
 /* Adds n to key (1..128 bytes). 0 or -ENOMEM, nothing changed then. */
@@ -62,7 +62,7 @@ uint64_t counts_digest(const struct counts *c);
 
 /* Walks a block's entries: start with *at = 0. False at its end. */
 bool counts_block_next(const uint8_t *bytes, size_t size, size_t *at, struct counted *out);
-/* Whether a block is nothing but whole entries, and zeros behind them. */
+/* Whether a block (of at most ARENA_BLOCK) is nothing but whole entries, and zeros behind them. */
 bool counts_block_whole(const uint8_t *bytes, size_t size);
 /* The next block of a checkpoint. Of a key that comes twice the first count is kept. 0, -ENOMEM, or -EBADMSG:
  * it is damaged or not the next. */

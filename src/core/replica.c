@@ -49,7 +49,7 @@ int replica_init(struct replica *r, const struct replica_config *config, int64_t
 		r->config.session_idle = 600 * SECOND;
 	if (r->config.grace == 0)
 		r->config.grace = 2 * SECOND;
-	counts_init(&r->counts, config->seed);
+	counts_init(&r->counts, config->seed, config->block ? config->block : ARENA_BLOCK);
 	sessions_init(&r->sessions, config->seed);
 	map_init(&r->logs, config->seed);
 	int e = members_merge(&r->staged, rows, row_count);
@@ -263,8 +263,9 @@ uint64_t replica_lag(const struct replica *r)
 
 void replica_unload(struct replica *r)
 {
+	size_t block = r->counts.arena.block;
 	counts_deinit(&r->counts);
-	counts_init(&r->counts, r->config.seed);
+	counts_init(&r->counts, r->config.seed, block);
 	sessions_deinit(&r->sessions);
 	sessions_init(&r->sessions, r->config.seed);
 	r->v.count = 0;

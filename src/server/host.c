@@ -53,6 +53,7 @@ static int open_replica(struct host *h, const struct bytes *meta, int64_t now)
 	    .ack_peers = h->config.ack_peers,
 	    .session_idle = h->config.session_idle,
 	    .grace = h->config.grace,
+	    .block = h->config.checkpoint_block,
 	    .alone = h->config.leaders == 0,
 	};
 	struct message m = {.type = MESSAGE_MEMBERS};

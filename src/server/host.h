@@ -46,6 +46,7 @@ struct host_config {
 	int64_t session_idle, grace; /* 0: the defaults */
 	uint64_t checkpoint_bytes;   /* of journal between two checkpoints; 0: 64 MiB */
 	int64_t checkpoint_interval; /* at most so long between two, while anything changes; 0: 60 s */
+	size_t checkpoint_block;     /* bytes in a block of counts; 0: the default */
 	unsigned checkpoint_slice;   /* blocks handed to the store between two commits; 0: 64 */
 	bool quiet;		     /* no log lines */
 };

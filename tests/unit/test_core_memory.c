@@ -68,7 +68,7 @@ static int add_counts(void *arg)
 	unsigned taken = 0;
 	int e = 0;
 	(void)arg;
-	counts_init(&c, 1);
+	counts_init(&c, 1, ARENA_BLOCK);
 	for (uint64_t i = 0; i < 200 && e == 0; i++) {
 		char key[2] = {(char)('a' + i % 20), (char)('a' + i / 20)};
 		e = counts_add(&c, key, 2, 1);

@@ -79,7 +79,7 @@ static void never(void *arg, const struct block *b)
 static void expect_loaded(const struct model *m)
 {
 	struct counts loaded;
-	counts_init(&loaded, m->seed + 1);
+	counts_init(&loaded, m->seed + 1, ARENA_BLOCK);
 	for (size_t i = 0; i < BLOCKS && m->durable.blocks[i].bytes; i++)
 		cr_assert(counts_load_block(&loaded, &m->durable.blocks[i]) == 0, "seed %llu: block %zu",
 			  (unsigned long long)m->seed, i);
@@ -119,7 +119,7 @@ static void random_steps(uint64_t seed)
 	memset(&m, 0, sizeof m);
 	m.seed = seed;
 	random_seed(&m.random, seed);
-	counts_init(&m.counts, seed);
+	counts_init(&m.counts, seed, 1024 + seed % 5 * 1788); /* to 8176 */
 	uint64_t range = 1 + random_below(&m.random, KEYS);
 	uint64_t hurry = 1 + random_below(&m.random, 40); /* how fast blocks are taken */
 	for (int step = 0; step < 4000; step++) {
@@ -156,7 +156,7 @@ Test(counts, are_walked_in_order_of_their_first_like)
 	struct counts c;
 	struct counted e;
 	char key[129];
-	counts_init(&c, 5);
+	counts_init(&c, 5, ARENA_BLOCK);
 	const size_t keys = 150000; /* several chunks of the arena, several growths of each shard */
 	for (size_t i = 0; i < keys; i++)
 		cr_assert(counts_add(&c, key, name(key, i), (int64_t)i) == 0);
@@ -175,8 +175,8 @@ Test(counts, digest_is_of_the_counts_and_not_of_their_order)
 {
 	struct counts a, b;
 	char key[129];
-	counts_init(&a, 1);
-	counts_init(&b, 2);
+	counts_init(&a, 1, ARENA_BLOCK);
+	counts_init(&b, 2, ARENA_BLOCK);
 	cr_assert(counts_digest(&a) == counts_digest(&b));
 	for (size_t i = 0; i < 100; i++) {
 		cr_assert(counts_add(&a, key, name(key, i), (int64_t)i + 1) == 0);
@@ -220,7 +220,7 @@ Test(counts, damaged_blocks_are_refused)
 		size_t at = 0;
 		struct counts c;
 		memset(bytes, 0, sizeof bytes);
-		counts_init(&c, 1);
+		counts_init(&c, 1, ARENA_BLOCK);
 		put_entry(bytes, &at, cases[i].first, cases[i].first_size);
 		put_entry(bytes, &at, cases[i].second, cases[i].second_size);
 		struct block block = {cases[i].number, bytes, at + cases[i].more};
