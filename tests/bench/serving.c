@@ -13,6 +13,17 @@
 
 #define ASK_MS 50
 
+/* A server's status names every member it knows: its own row is the one at its endpoint. */
+static bool row_serves(const struct kudos_status *status, const char *endpoint)
+{
+	for (size_t i = 0; i < status->server_count; i++) {
+		const struct kudos_server_status *row = &status->servers[i];
+		if (strcmp(row->client_endpoint, endpoint) == 0)
+			return strcmp(row->state, "up") == 0 && row->lag_records == 0;
+	}
+	return false;
+}
+
 /* A fresh handle each time: one that was refused waits before it tries again, and that would be measured. */
 static bool serves(const char *endpoint)
 {
@@ -23,8 +34,7 @@ static bool serves(const char *endpoint)
 	if (kudos_open(&handle, &options) != KUDOS_OK)
 		give_up(endpoint, "cannot be opened");
 	if (kudos_status(handle, &status) == KUDOS_OK)
-		up = status->server_count > 0 && strcmp(status->servers[0].state, "up") == 0 &&
-		     status->servers[0].lag_records == 0;
+		up = row_serves(status, endpoint);
 	free(status);
 	if (!up)
 		kudos_process(handle,
