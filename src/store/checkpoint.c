@@ -4,12 +4,12 @@
 #include <lmdb.h>
 #include <malloc.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "store/puts.h"
 
 #define MAX_READERS 512 /* cursors open at a time */
@@ -139,18 +139,6 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static int start_worker(struct checkpoint *c)
-{
-	/* Signals are for the thread that runs the reactor. */
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int r = pthread_create(&c->worker, NULL, work, c);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	c->worker_runs = r == 0;
-	return -r;
-}
-
 static int open_env(struct checkpoint *c, const char *path, size_t map_size)
 {
 	int rc = mdb_env_create(&c->env);
@@ -185,8 +173,10 @@ int checkpoint_open(struct checkpoint **checkpoint, const char *path, size_t map
 	c->path = strdup(path);
 	int rc = c->path ? open_env(c, path, map_size) : ENOMEM;
 	int r = to_errno(rc);
-	if (r == 0)
-		r = start_worker(c);
+	if (r == 0) {
+		r = thread_start(&c->worker, work, c);
+		c->worker_runs = r == 0;
+	}
 	if (r < 0) {
 		snprintf(error, error_size, "%s: %s", path, rc ? mdb_strerror(rc) : strerror(-r));
 		checkpoint_close(c);

@@ -1,9 +1,9 @@
 #include "store/sweep.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <unistd.h>
 
+#include "base/thread.h"
 #include "store/files.h"
 #include "store/segment.h"
 
@@ -43,12 +43,7 @@ void sweep_begin(struct sweep *s, int dir, uint64_t first, uint64_t last)
 	s->first = first;
 	s->last = last;
 	atomic_store(&s->working, true);
-	/* Signals are for the thread that runs the reactor. */
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	s->begun = pthread_create(&s->thread, NULL, work, s) == 0;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	s->begun = thread_start(&s->thread, work, s) == 0;
 	if (!s->begun)
 		work(s); /* then here, slowly */
 }
