@@ -254,14 +254,8 @@ uint64_t counts_digest(const struct counts *c)
 	return digest;
 }
 
-bool counts_block_whole(const uint8_t *bytes, size_t size)
+bool counts_block_ends(const uint8_t *bytes, size_t size, size_t at)
 {
-	struct counted e;
-	size_t at = 0;
-	if (size > ARENA_BLOCK)
-		return false;
-	while (counts_block_next(bytes, size, &at, &e))
-		;
 	while (at < size && bytes[at] == 0)
 		at++;
 	return at == size;
@@ -286,17 +280,18 @@ int counts_load_block(struct counts *c, const struct block *block)
 	uint64_t hashes[ENTRIES_MAX], places[ENTRIES_MAX];
 	size_t count = 0, at = 0;
 	struct counted e;
-	if (block->number != c->arena.block_count || block->size > c->arena.block ||
-	    !counts_block_whole(block->bytes, block->size))
+	if (block->number != c->arena.block_count || block->size > c->arena.block)
 		return -EBADMSG;
-	if (arena_load(&c->arena, block->bytes, block->size) < 0)
-		return -ENOMEM;
 	for (size_t begin = 0; counts_block_next(block->bytes, block->size, &at, &e); begin = at) {
 		places[count] = (uint64_t)block->number << ARENA_OFFSET_BITS | begin;
 		hashes[count] = counts_hash(c, e.key, e.size);
 		counts_prefetch_slot(c, hashes[count++]);
 	}
-	c->arena.used = at; /* zeros may follow; beyond them no walk would find the next entry */
+	if (!counts_block_ends(block->bytes, block->size, at))
+		return -EBADMSG;
+	/* Without the zeros that may follow: the next new entry goes where a walk finds it. */
+	if (arena_load(&c->arena, block->bytes, at) < 0)
+		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
 		int r = load_entry(c, hashes[i], places[i]);
 		if (r < 0)

@@ -60,10 +60,11 @@ bool counts_next(const struct counts *c, uint64_t *at, struct counted *out);
 /* Of all keys and their counts, in whatever order they came; keys that count 0 included. */
 uint64_t counts_digest(const struct counts *c);
 
-/* Walks a block's entries: start with *at = 0. False at its end. */
+/* Walks the entries of a block (of at most ARENA_BLOCK): start with *at = 0. False at its end, or at what is
+ * no entry: counts_block_ends() tells which. */
 bool counts_block_next(const uint8_t *bytes, size_t size, size_t *at, struct counted *out);
-/* Whether a block (of at most ARENA_BLOCK) is nothing but whole entries, and zeros behind them. */
-bool counts_block_whole(const uint8_t *bytes, size_t size);
+/* Whether there is nothing but zeros from at on. */
+bool counts_block_ends(const uint8_t *bytes, size_t size, size_t at);
 /* The next block of a checkpoint. Of a key that comes twice the first count is kept. 0, -ENOMEM, or -EBADMSG:
  * it is damaged or not the next. */
 int counts_load_block(struct counts *c, const struct block *block);

@@ -349,7 +349,7 @@ static bool block_ok(const struct blob *block)
 		if (key_check(e.key, e.size) != 0)
 			return false;
 	}
-	return counts_block_whole(block->data, block->size);
+	return block->size <= ARENA_BLOCK && counts_block_ends(block->data, block->size, at);
 }
 
 bool host_checkpoint_entry_ok(const struct blob *key, const struct blob *value, uint32_t *blocks)
