@@ -31,6 +31,8 @@ def descriptors(process):
 
 class LoadTest(ClusterTest):
     def setUp(self):
+        # meson fills all that is allocated, so that bytes count as used that nobody has: 65 KiB a client instead of 23.
+        os.environ.pop("MALLOC_PERTURB_", None)
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
@@ -59,8 +61,7 @@ class LoadTest(ClusterTest):
         wait_until(lambda: c.row("s1")["clients"] >= CROWD, "status knows of all")
         each = (memory(s1) - before) / CROWD
         print(f"{CROWD} clients: all served after {seconds:.2f} s; {each / 1024:.1f} KiB a client")
-        # 23 KiB on a machine of its own; once 65 beside compilers, since what waits unread is memory, too.
-        self.assertLess(each, 128 << 10)
+        self.assertLess(each, 64 << 10)
         load.flows()
         # All of them like at once, each once.
         start = time.monotonic()
