@@ -39,6 +39,7 @@ extern "C" {
 	X(BAD_KEY, "bad-key", "a key is 1 to 128 bytes of printable UTF-8 without spaces")                \
 	X(BAD_AMOUNT, "bad-amount", "an amount is a whole number, not 0, within -1000000..1000000")       \
 	X(BAD_ENDPOINT, "bad-endpoint", "an endpoint looks like tcp://127.0.0.1:5001")                    \
+	X(BAD_TOKEN, "bad-token", "a token is what kudos_token() gave")                                   \
 	X(NO_LEADER, "no-leader", "no leader answered")                                                   \
 	X(NO_SERVER, "no-server", "no server is available")                                               \
 	X(TIMEOUT, "timeout", "no answer in time")                                                        \
@@ -72,6 +73,7 @@ const char *kudos_error_text(int error);
 const char *kudos_error_code(int error);
 
 typedef struct kudos kudos;
+struct kudos_status;
 
 /* What became of a run of likes, told once for each. Likes are numbered by tickets 1, 2, 3, … in the order in
  * which the handle took them; a result covers tickets first..last. error: KUDOS_OK (acknowledged),
@@ -98,6 +100,10 @@ struct kudos_options {
 	const char *key_file, *trust_dir;
 	char *why; /* why_size bytes that are told why kudos_open() failed; NULL: nobody asks */
 	size_t why_size;
+	/* Answers to kudos_ask_counts() and kudos_ask_status(), like on_result; counts and status are valid
+	 * during the call, and NULL when error is not KUDOS_OK. */
+	void (*on_counts)(void *arg, uint64_t id, int error, const int64_t *counts, size_t n);
+	void (*on_status)(void *arg, uint64_t id, int error, const struct kudos_status *status);
 };
 
 /* Makes a handle; talks to nobody yet. Errors: BAD_ENDPOINT, BAD_CERTIFICATE, NO_MEMORY, SYSTEM. */
@@ -149,6 +155,22 @@ int kudos_count(kudos *handle, const char *const *keys, size_t n, int64_t *count
 /* From now on on_change is told the key's count, once at first and again at every change (changes within a
  * few milliseconds may be told as one). At most 1000 keys a handle (LIMIT). */
 int kudos_watch(kudos *handle, const char *key);
+/* on_change is told of it no more. Keys that are not watched are ignored. */
+void kudos_unwatch(kudos *handle, const char *key);
+
+/* For programs with an event loop: kudos_count() and kudos_status() without the waiting. The answer comes
+ * through on_counts or on_status with *id, is asked for again as long as it takes, and given up by
+ * kudos_cancel(). token (may be NULL): the counts are at least as new as what it covers, too. Errors:
+ * BAD_KEY, BAD_TOKEN, LIMIT, BUSY (1024 are unanswered), NO_MEMORY. */
+int kudos_ask_counts(kudos *handle, const char *const *keys, size_t n, const char *token, uint64_t *id);
+int kudos_ask_status(kudos *handle, uint64_t *id);
+void kudos_cancel(kudos *handle, uint64_t id);
+
+/* Writes a token, at most KUDOS_TOKEN_SIZE bytes with the NUL: a read that is given it sees all that was
+ * acknowledged to this handle so far, whichever handle, process or server it goes through. It is of letters,
+ * digits, '.' and '-'. What has no room is cut at a whole position, and then not waited for. */
+#define KUDOS_TOKEN_SIZE 2433
+void kudos_token(const kudos *handle, char *token, size_t room);
 
 struct kudos_server_status {
 	char name[64];

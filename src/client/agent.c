@@ -7,6 +7,7 @@
 
 #include "base/time.h"
 #include "client/agent_state.h"
+#include "client/token.h"
 #include "wire/batch_builder.h"
 
 #define WATCH_AGAIN (2 * SECOND) /* a change message can be lost: read what is watched now and then */
@@ -117,18 +118,29 @@ static void on_send_assign(void *arg, size_t leader, bool wants_session, struct 
 	ask_leader(a, leader, &m);
 }
 
+/* Every position twice is no harm: the server waits for all. */
+static size_t positions_of(const struct agent *a, const struct request *r, struct position *out)
+{
+	size_t own = a->courier.position_count;
+	memcpy(out, a->courier.positions, own * sizeof *out);
+	if (r->after_count)
+		memcpy(out + own, r->after, r->after_count * sizeof *out);
+	return own + r->after_count;
+}
+
 static void on_send_request(void *arg, const struct courier_request *base, size_t leader)
 {
 	struct agent *a = arg;
 	const struct request *r = (const struct request *)base;
 	struct message m = {.type = r->type};
+	struct position positions[COURIER_POSITIONS + TOKEN_POSITIONS];
 	switch (r->type) {
 	case MESSAGE_COUNT:
 		m.count.id = base->id;
 		m.count.keys = r->texts;
 		m.count.key_count = r->text_count;
-		m.count.positions = a->courier.positions;
-		m.count.position_count = a->courier.position_count;
+		m.count.positions = positions;
+		m.count.position_count = positions_of(a, r, positions);
 		break;
 	case MESSAGE_FORGET:
 	case MESSAGE_DRAIN: /* laid out like it */
@@ -251,17 +263,29 @@ bool agent_closed(const struct agent *a)
 
 /* Questions. */
 
-/* The texts are copied behind the request. */
-static int ask(struct agent *a, int64_t now, enum message_type type, const struct text *texts, size_t count,
+/* What a question is about; copied. */
+struct subject {
+	const struct text *texts;
+	size_t count;
+	const struct position *after;
+	size_t after_count;
+};
+
+static int ask(struct agent *a, int64_t now, enum message_type type, struct subject about,
 	       struct request **request)
 {
-	size_t bytes = 0;
+	const struct text *texts = about.texts;
+	size_t bytes = about.after_count * sizeof *about.after, count = about.count;
 	for (size_t i = 0; i < count; i++)
 		bytes += texts[i].size;
 	struct request *r = calloc(1, sizeof *r + count * sizeof *texts + bytes + 1);
 	if (!r)
 		return -ENOMEM;
-	char *to = (char *)&r->texts[count];
+	r->after = (struct position *)&r->texts[count];
+	r->after_count = about.after_count;
+	char *to = (char *)&r->after[r->after_count];
+	if (r->after_count)
+		memcpy(r->after, about.after, r->after_count * sizeof *r->after);
 	for (size_t i = 0; i < count; i++) {
 		memcpy(to, texts[i].data, texts[i].size);
 		r->texts[i] = (struct text){to, texts[i].size};
@@ -281,33 +305,43 @@ static int ask(struct agent *a, int64_t now, enum message_type type, const struc
 	return 0;
 }
 
-static int ask_for_user(struct agent *a, int64_t now, enum message_type type, const struct text *texts,
-			size_t count, uint64_t *id)
+static int ask_for_user(struct agent *a, int64_t now, enum message_type type, struct subject about,
+			uint64_t *id)
 {
 	struct request *r;
-	int error = ask(a, now, type, texts, count, &r);
+	int error = ask(a, now, type, about, &r);
 	if (error == 0)
 		*id = r->base.id;
 	return error;
 }
 
-int agent_read(struct agent *a, int64_t now, const char *const *keys, size_t n, uint64_t *id)
+int agent_read(struct agent *a, int64_t now, const char *const *keys, size_t n, const char *token,
+	       uint64_t *id)
 {
+	struct text texts[LIMIT_READ_KEYS];
+	struct position after[TOKEN_POSITIONS];
+	struct subject about = {.texts = texts, .count = n, .after = after};
 	if (n == 0 || n > LIMIT_READ_KEYS)
 		return KUDOS_LIMIT;
-	struct text texts[LIMIT_READ_KEYS];
+	if (token && !token_parse(token, after, &about.after_count))
+		return KUDOS_BAD_TOKEN;
 	for (size_t i = 0; i < n; i++) {
 		texts[i] = (struct text){keys[i], strlen(keys[i])};
 		int r = key_check(texts[i].data, texts[i].size);
 		if (r)
 			return r;
 	}
-	return ask_for_user(a, now, MESSAGE_COUNT, texts, n, id);
+	return ask_for_user(a, now, MESSAGE_COUNT, about, id);
+}
+
+void agent_token(const struct agent *a, char *token, size_t room)
+{
+	token_print(a->courier.positions, a->courier.position_count, token, room);
 }
 
 int agent_status(struct agent *a, int64_t now, uint64_t *id)
 {
-	return ask_for_user(a, now, MESSAGE_STATUS, NULL, 0, id);
+	return ask_for_user(a, now, MESSAGE_STATUS, (struct subject){0}, id);
 }
 
 static int ask_of_node(struct agent *a, int64_t now, enum message_type type, const char *target, uint64_t *id)
@@ -315,7 +349,7 @@ static int ask_of_node(struct agent *a, int64_t now, enum message_type type, con
 	struct text text = {target, strlen(target)};
 	if (text.size == 0 || text.size > LIMIT_NAME)
 		return KUDOS_UNKNOWN_NODE;
-	return ask_for_user(a, now, type, &text, 1, id);
+	return ask_for_user(a, now, type, (struct subject){.texts = &text, .count = 1}, id);
 }
 
 int agent_forget(struct agent *a, int64_t now, const char *target, uint64_t *id)
@@ -370,13 +404,19 @@ int agent_watch(struct agent *a, int64_t now, const char *key)
 	return 0;
 }
 
+void agent_unwatch(struct agent *a, const char *key)
+{
+	if (watches_remove(&a->watches, key, strlen(key)) && a->notify_known)
+		a->io.unwatch(a->io.arg, key);
+}
+
 /* A server that was not named by a leader tells its notify endpoint only in its status. */
 static void ask_notify_endpoint(struct agent *a, int64_t now)
 {
 	struct request *r;
 	if (a->notify_known || a->notify_ask || !a->courier.direct)
 		return;
-	if (ask(a, now, MESSAGE_STATUS, NULL, 0, &r) == 0) {
+	if (ask(a, now, MESSAGE_STATUS, (struct subject){0}, &r) == 0) {
 		r->internal = true;
 		a->notify_ask = r->base.id;
 	}
@@ -392,7 +432,7 @@ static void read_watched(struct agent *a, int64_t now)
 	if (a->watch_read)
 		agent_cancel(a, a->watch_read);
 	struct request *r;
-	if (ask(a, now, MESSAGE_COUNT, texts, count, &r) == 0) {
+	if (ask(a, now, MESSAGE_COUNT, (struct subject){.texts = texts, .count = count}, &r) == 0) {
 		r->internal = true;
 		a->watch_read = r->base.id;
 	}

@@ -22,7 +22,7 @@ struct agent;
 
 /* What the agent wants of its driver. All are called from within the calls below and must not call the agent
  * again. Bytes and strings are valid during the call. Those of features that are not used may be NULL
- * (counts, changed, use_notify, watch, state, done). */
+ * (counts, changed, use_notify, watch, unwatch, state, done). */
 struct agent_io {
 	void *arg;
 	/* One message (one payload frame) to that leader, or to the server named last. Nothing needs to
@@ -36,6 +36,7 @@ struct agent_io {
 	 * watch() follows for every key; topics are "k", the key, NUL. */
 	void (*use_notify)(void *arg, const char *notify_endpoint);
 	void (*watch)(void *arg, const char *key);
+	void (*unwatch)(void *arg, const char *key);
 
 	void (*result)(void *arg, const struct kudos_result *result);
 	/* error: KUDOS_OK, KUDOS_BEHIND or what else the server said; counts is NULL then. */
@@ -69,9 +70,13 @@ uint64_t agent_resolved(const struct agent *a);
 /* Whether no like waits for its result. */
 bool agent_idle(const struct agent *a);
 
-/* Reads n counts (1..LIMIT_READ_KEYS); io.counts tells the answer under *id. The keys are copied. Retried
- * until answered or cancelled. KUDOS_BAD_KEY, KUDOS_LIMIT, KUDOS_BUSY (too many unanswered), -ENOMEM. */
-int agent_read(struct agent *a, int64_t now, const char *const *keys, size_t n, uint64_t *id);
+/* Reads n counts (1..LIMIT_READ_KEYS) at least as new as what was acknowledged here and as the token (NULL:
+ * none); io.counts tells the answer under *id. The keys are copied. Retried until answered or cancelled.
+ * KUDOS_BAD_KEY, KUDOS_BAD_TOKEN, KUDOS_LIMIT, KUDOS_BUSY (too many unanswered), -ENOMEM. */
+int agent_read(struct agent *a, int64_t now, const char *const *keys, size_t n, const char *token,
+	       uint64_t *id);
+/* What has been acknowledged here so far, as a token for reads elsewhere; see client/token.h. */
+void agent_token(const struct agent *a, char *token, size_t room);
 /* Asks the leader (or the server, when pointed at one); io.state and io.done answer. KUDOS_BUSY, -ENOMEM. */
 int agent_status(struct agent *a, int64_t now, uint64_t *id);
 int agent_forget(struct agent *a, int64_t now, const char *target, uint64_t *id);
@@ -81,6 +86,8 @@ void agent_cancel(struct agent *a, uint64_t id);
 /* io.changed is told the key's count from now on. Watching a key twice is once. KUDOS_BAD_KEY, KUDOS_LIMIT,
  * -ENOMEM. */
 int agent_watch(struct agent *a, int64_t now, const char *key);
+/* From now on it is not told any more. Keys that are not watched are ignored. */
+void agent_unwatch(struct agent *a, const char *key);
 
 /* Closes the session at the server, if there is one that was used and a server to tell. agent_closed() is
  * true once that is done; the driver decides how long it waits for that. Send nothing after it. */

@@ -13,9 +13,11 @@ struct request {
 	enum message_type type;	     /* COUNT, STATUS, FORGET or DRAIN */
 	bool internal;		     /* asked by the agent itself, for the watches */
 	int64_t asked_at;
+	struct position *after; /* a COUNT waits for these, too */
+	size_t after_count;
 	size_t text_count; /* keys, or the one node to forget or drain */
 	struct text texts[];
-	/* then their bytes */
+	/* then the positions of after, then the texts' bytes */
 };
 
 struct agent {

@@ -149,17 +149,25 @@ static int wait_for_answer(struct kudos *k, int asked, const char *what, struct 
 	return r ? r : refuse(k, answer->error, what);
 }
 
-/* NOLINTNEXTLINE(readability-non-const-parameter): the answer is written through it */
-int kudos_count(kudos *k, const char *const *keys, size_t n, int64_t *counts)
+static int check_keys(struct kudos *k, const char *const *keys, size_t n)
 {
-	struct answer answer = {0};
 	for (size_t i = 0; i < n; i++) {
 		if (kudos_check_key(keys[i], strlen(keys[i])))
 			return handle_fail(k, KUDOS_BAD_KEY, "key \"%.140s\": %s", keys[i],
 					   kudos_error_text(KUDOS_BAD_KEY));
 	}
+	return 0;
+}
+
+/* NOLINTNEXTLINE(readability-non-const-parameter): the answer is written through it */
+int kudos_count(kudos *k, const char *const *keys, size_t n, int64_t *counts)
+{
+	struct answer answer = {0};
+	int bad = check_keys(k, keys, n);
+	if (bad)
+		return bad;
 	k->answer = (struct answer){.counts = counts, .count_size = n};
-	int asked = agent_read(k->agent, clock_now(), keys, n, &k->answer.id);
+	int asked = agent_read(k->agent, clock_now(), keys, n, NULL, &k->answer.id);
 	return wait_for_answer(k, asked, "count", &answer);
 }
 
@@ -188,6 +196,41 @@ int kudos_drain(kudos *k, const char *node)
 	k->answer = (struct answer){0};
 	int asked = agent_drain(k->agent, clock_now(), node, &k->answer.id);
 	return wait_for_answer(k, asked, node, &answer);
+}
+
+/* The calls that do not wait: kudos_process() brings the answer. */
+
+static int asked(struct kudos *k, int r, const char *what)
+{
+	if (r < 0)
+		return handle_fail_errno(k, r, what);
+	return r ? handle_fail(k, r, "%s: %s", what, kudos_error_text(r)) : 0;
+}
+
+int kudos_ask_counts(kudos *k, const char *const *keys, size_t n, const char *token, uint64_t *id)
+{
+	int bad = check_keys(k, keys, n);
+	return bad ? bad : asked(k, agent_read(k->agent, clock_now(), keys, n, token, id), "count");
+}
+
+int kudos_ask_status(kudos *k, uint64_t *id)
+{
+	return asked(k, agent_status(k->agent, clock_now(), id), "status");
+}
+
+void kudos_cancel(kudos *k, uint64_t id)
+{
+	agent_cancel(k->agent, id);
+}
+
+void kudos_token(const kudos *k, char *token, size_t room)
+{
+	agent_token(k->agent, token, room);
+}
+
+void kudos_unwatch(kudos *k, const char *key)
+{
+	agent_unwatch(k->agent, key);
 }
 
 int kudos_watch(kudos *k, const char *key)

@@ -38,6 +38,8 @@ struct kudos {
 
 	void (*on_result)(void *arg, const struct kudos_result *result);
 	void (*on_change)(void *arg, const char *key, int64_t count);
+	void (*on_counts)(void *arg, uint64_t id, int error, const int64_t *counts, size_t n);
+	void (*on_status)(void *arg, uint64_t id, int error, const struct kudos_status *status);
 	void *arg;
 
 	uint64_t awaited; /* the ticket that kudos_like() waits for; 0: none */

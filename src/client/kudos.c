@@ -84,15 +84,28 @@ static void on_use_notify(void *arg, const char *endpoint)
 					  k->epoll_fd));
 }
 
+static size_t watch_topic(char *topic, const char *key)
+{
+	size_t size = strlen(key);
+	topic[0] = 'k';
+	memcpy(topic + 1, key, size + 1);
+	return size + 2;
+}
+
 static void on_watch(void *arg, const char *key)
 {
 	struct kudos *k = arg;
 	char topic[1 + LIMIT_KEY + 1];
-	size_t size = strlen(key);
-	topic[0] = 'k';
-	memcpy(topic + 1, key, size + 1);
 	if (k->notify_link.socket)
-		note_failure(k, socket_subscribe(k->notify_link.socket, topic, size + 2));
+		note_failure(k, socket_subscribe(k->notify_link.socket, topic, watch_topic(topic, key)));
+}
+
+static void on_unwatch(void *arg, const char *key)
+{
+	struct kudos *k = arg;
+	char topic[1 + LIMIT_KEY + 1];
+	if (k->notify_link.socket)
+		note_failure(k, socket_unsubscribe(k->notify_link.socket, topic, watch_topic(topic, key)));
 }
 
 static void on_result(void *arg, const struct kudos_result *result)
@@ -125,14 +138,20 @@ static struct answer *answer_to(struct kudos *k, uint64_t id, int error)
 
 static void on_counts(void *arg, uint64_t id, int error, const int64_t *counts, size_t n)
 {
-	struct answer *answer = answer_to(arg, id, error);
+	struct kudos *k = arg;
+	struct answer *answer = answer_to(k, id, error);
+	if (!answer && k->on_counts)
+		k->on_counts(k->arg, id, error, counts, n);
 	if (answer && !error && n == answer->count_size)
 		memcpy(answer->counts, counts, n * sizeof *counts);
 }
 
 static void on_state(void *arg, uint64_t id, int error, const struct kudos_status *status)
 {
-	struct answer *answer = answer_to(arg, id, error);
+	struct kudos *k = arg;
+	struct answer *answer = answer_to(k, id, error);
+	if (!answer && k->on_status)
+		k->on_status(k->arg, id, error, status);
 	if (!answer || error)
 		return;
 	size_t size = sizeof *status + status->server_count * sizeof status->servers[0];
@@ -218,6 +237,7 @@ static int make_agent(struct kudos *k, const struct kudos_options *o)
 	    .use_server = on_use_server,
 	    .use_notify = on_use_notify,
 	    .watch = on_watch,
+	    .unwatch = on_unwatch,
 	    .result = on_result,
 	    .counts = on_counts,
 	    .changed = on_changed,
@@ -257,6 +277,8 @@ int kudos_open(kudos **handle, const struct kudos_options *options)
 	k->timeout = (o->timeout_ms > 0 ? o->timeout_ms : TIMEOUT_DEFAULT) * MS;
 	k->on_result = o->on_result;
 	k->on_change = o->on_change;
+	k->on_counts = o->on_counts;
+	k->on_status = o->on_status;
 	k->arg = o->arg;
 	k->sends_at_once = o->linger_us < 0;
 	k->now = clock_now();

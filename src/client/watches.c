@@ -61,3 +61,13 @@ int watches_add(struct watches *w, const char *key, size_t size)
 	w->count++;
 	return 0;
 }
+
+bool watches_remove(struct watches *w, const char *key, size_t size)
+{
+	struct watched *found = watches_find(w, key, size);
+	if (!found)
+		return false;
+	size_t i = (size_t)(found - w->list);
+	memmove(found, found + 1, (--w->count - i) * sizeof *found);
+	return true;
+}

@@ -24,6 +24,8 @@ struct watches {
 void watches_deinit(struct watches *w);
 /* KUDOS_OK (also when it is there already), KUDOS_LIMIT, -ENOMEM. key is valid; size is its bytes. */
 int watches_add(struct watches *w, const char *key, size_t size);
+/* Whether it was there. */
+bool watches_remove(struct watches *w, const char *key, size_t size);
 struct watched *watches_find(const struct watches *w, const char *key, size_t size); /* NULL: not watched */
 
 #endif

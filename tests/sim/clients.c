@@ -163,7 +163,7 @@ static void client_read(struct sim *s, struct sim_client *c)
 		c->read_acked[i] = o->likes[c->read_first + i] == LIKE_ACKED;
 	}
 	uint64_t id;
-	if (agent_read(c->agent, s->now, keys, c->read_count, &id) == 0) {
+	if (agent_read(c->agent, s->now, keys, c->read_count, NULL, &id) == 0) {
 		c->reading = id;
 		s->stats.reads++;
 	}

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "client/agent.h"
+#include "client/token.h"
 #include "leak.h"
 #include "wire/batch_builder.h"
 #include "wire/message.h"
@@ -125,6 +126,11 @@ static void on_watch(void *arg, const char *key)
 	note(arg, "watch %s", key);
 }
 
+static void on_unwatch(void *arg, const char *key)
+{
+	note(arg, "unwatch %s", key);
+}
+
 static void on_result(void *arg, const struct kudos_result *r)
 {
 	note(arg, "%s %llu-%llu", kudos_error_code(r->error), (unsigned long long)r->first,
@@ -166,8 +172,8 @@ static void start(struct fixture *f, const char *server)
 	const struct agent_options options = {
 	    .leaders = leaders, .leader_count = server ? 0 : 1, .server = server, .linger_us = 1 * MS};
 	const struct agent_io io = {f,	      on_send_leader, on_send_server, on_use_server, on_use_notify,
-				    on_watch, on_result,      on_counts,      on_changed,    on_state,
-				    on_done};
+				    on_watch, on_unwatch,     on_result,      on_counts,     on_changed,
+				    on_state, on_done};
 	memset(f, 0, sizeof *f);
 	f->now = 1000 * SECOND;
 	f->agent = agent_new(&options, &io);
@@ -324,8 +330,8 @@ Test(agent, checks_what_it_is_given)
 	cr_assert(agent_send(f.agent, f.now, "a", 1, 0, NULL) == KUDOS_BAD_AMOUNT);
 	cr_assert(agent_send(f.agent, f.now, "a", 1, 1000001, NULL) == KUDOS_BAD_AMOUNT);
 	cr_assert(agent_send(f.agent, f.now, "a", 1, INT64_MIN, NULL) == KUDOS_BAD_AMOUNT);
-	cr_assert(agent_read(f.agent, f.now, bad, 2, &id) == KUDOS_BAD_KEY);
-	cr_assert(agent_read(f.agent, f.now, bad, 0, &id) == KUDOS_LIMIT);
+	cr_assert(agent_read(f.agent, f.now, bad, 2, NULL, &id) == KUDOS_BAD_KEY);
+	cr_assert(agent_read(f.agent, f.now, bad, 0, NULL, &id) == KUDOS_LIMIT);
 	cr_assert(agent_watch(f.agent, f.now, "a b") == KUDOS_BAD_KEY);
 	cr_assert(agent_taken(f.agent) == 0);
 	run(&f, 1 * SECOND);
@@ -340,7 +346,7 @@ Test(agent, reads_carry_positions_and_follow_to_the_next_server)
 	const int64_t counts[] = {3, 0};
 	uint64_t id;
 	start_served(&f);
-	cr_assert(agent_read(f.agent, f.now, keys, 2, &id) == 0);
+	cr_assert(agent_read(f.agent, f.now, keys, 2, NULL, &id) == 0);
 	run(&f, 0);
 	expect(&f, "server count, a, b, 41@101");
 	receive_error(&f, SERVER, 0, KUDOS_NOT_SERVING);
@@ -352,14 +358,30 @@ Test(agent, reads_carry_positions_and_follow_to_the_next_server)
 	receive(&f, SERVER, &m);
 	expect(&f, "counts 1 ok, 3, 0");
 
-	cr_assert(agent_read(f.agent, f.now, keys, 1, &id) == 0);
+	cr_assert(agent_read(f.agent, f.now, keys, 1, NULL, &id) == 0);
 	receive_error(&f, SERVER, id, KUDOS_BEHIND);
 	receive_error(&f, SERVER, id, KUDOS_BEHIND);
 	expect(&f, "counts 2 behind");
-	cr_assert(agent_read(f.agent, f.now, keys, 1, &id) == 0);
+	cr_assert(agent_read(f.agent, f.now, keys, 1, NULL, &id) == 0);
 	m.counts.id = id;
 	receive(&f, SERVER, &m); /* two counts for one key */
 	expect(&f, "counts 3 protocol");
+	finish(&f);
+}
+
+Test(agent, reads_what_a_token_covers)
+{
+	struct fixture f;
+	const char *const keys[] = {"a"};
+	char token[TOKEN_SIZE];
+	uint64_t id;
+	start_served(&f);
+	agent_token(f.agent, token, sizeof token);
+	cr_assert_str_eq(token, "0000000000000065.41");
+	cr_assert(agent_read(f.agent, f.now, keys, 1, "000000000000004d.12-9e3779b97f4a7c15.3", &id) == 0);
+	run(&f, 0);
+	expect(&f, "server count, a, 41@101, 12@77, 3@11400714819323198485");
+	cr_assert(agent_read(f.agent, f.now, keys, 1, "4d.12", &id) == KUDOS_BAD_TOKEN);
 	finish(&f);
 }
 
@@ -464,8 +486,12 @@ Test(agent, watches_keys)
 	cr_assert(agent_watch(f.agent, f.now, "c") == 0);
 	run(&f, 0);
 	expect(&f, "watch c, server count, a, b, c");
+	agent_unwatch(f.agent, "b");
+	agent_unwatch(f.agent, "b");
+	receive_changed(&f, "b", 2);
+	expect(&f, "unwatch b");
 	receive_error(&f, SERVER, 0, KUDOS_NOT_SERVING);
-	expect(&f, "use tcp://c2, notify tcp://n2, watch a, watch b, watch c, server hello");
+	expect(&f, "use tcp://c2, notify tcp://n2, watch a, watch c, server hello");
 	finish(&f);
 }
 
@@ -556,7 +582,7 @@ Test(agent, survives_hostile_messages)
 		if (agent_idle(f.agent))
 			like(&f, "a", 1);
 		if (i % 100 == 0)
-			cr_assert(agent_read(f.agent, f.now, keys, 1, &id) == 0);
+			cr_assert(agent_read(f.agent, f.now, keys, 1, NULL, &id) == 0);
 		message_encode(&kinds[random_below(&random, 9)], &b);
 		for (uint64_t n = random_below(&random, 4); n > 0; n--)
 			b.data[random_below(&random, b.size)] = (uint8_t)random_next(&random);

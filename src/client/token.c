@@ -1,0 +1,63 @@
+#include "client/token.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+void token_print(const struct position *at, size_t count, char *out, size_t room)
+{
+	size_t used = 0;
+	if (room)
+		out[0] = '\0';
+	for (size_t i = 0; i < count && i < TOKEN_POSITIONS; i++) {
+		char one[40];
+		int size = snprintf(one, sizeof one, "%s%016" PRIx64 ".%" PRIu64, i ? "-" : "",
+				    at[i].origin.id, at[i].lsn);
+		if (used + (size_t)size >= room)
+			return;
+		memcpy(out + used, one, (size_t)size + 1);
+		used += (size_t)size;
+	}
+}
+
+static bool digit(char c, unsigned base, uint64_t *value)
+{
+	unsigned d = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+		     : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
+					    : 16;
+	if (d >= base || *value > (UINT64_MAX - d) / base)
+		return false;
+	*value = *value * base + d;
+	return true;
+}
+
+static const char *parse_one(const char *p, struct position *at)
+{
+	uint64_t origin = 0, lsn = 0;
+	const char *begin = p;
+	while (digit(*p, 16, &origin))
+		p++;
+	if (p - begin != 16 || origin == 0 || *p++ != '.')
+		return NULL;
+	begin = p;
+	while (digit(*p, 10, &lsn))
+		p++;
+	if (p == begin || lsn == 0)
+		return NULL;
+	*at = (struct position){.origin = {origin}, .lsn = lsn};
+	return p;
+}
+
+bool token_parse(const char *text, struct position *at, size_t *count)
+{
+	size_t n = 0;
+	for (const char *p = text; *p; n++) {
+		if (n == TOKEN_POSITIONS || (n && *p++ != '-'))
+			return false;
+		p = parse_one(p, &at[n]);
+		if (!p)
+			return false;
+	}
+	*count = n;
+	return true;
+}
