@@ -173,6 +173,31 @@ void check_record(struct sim *s, struct position at, const void *data, size_t si
 			 (unsigned long long)at.lsn);
 }
 
+/* I5: no (session, seq) has two contents, whoever resends it where. */
+void check_batch(struct sim *s, int client, const void *data, size_t size)
+{
+	struct batch_box *box;
+	struct session session;
+	uint64_t seq;
+	enum message_type type;
+	if (message_peek(data, size, &type) != 0 || type != MESSAGE_BATCH)
+		return;
+	if (message_decode_batch(data, size, &box, &session, &seq) != 0) {
+		sim_fail(s, "client %d sent a batch that cannot be read", client);
+		return;
+	}
+	uint64_t name = hash_pair(session.issuer, session.number, 3);
+	uintptr_t hash = (uintptr_t)(hash_bytes(box->batch.raw, box->batch.raw_size, 7) | 1);
+	void *known = map_get(&s->batches, name, seq);
+	batch_box_unref(box);
+	if (!known)
+		map_put(&s->batches, name, seq, (void *)hash);
+	else if ((uintptr_t)known != hash)
+		sim_fail(s, "client %d sent other content under number %llu of session %016llx:%llu", client,
+			 (unsigned long long)seq, (unsigned long long)session.issuer,
+			 (unsigned long long)session.number);
+}
+
 /* I3 and I4: what is published is durable, and so is its origin. */
 void check_publish(struct sim *s, int i, const void *data, size_t size)
 {

@@ -9,9 +9,30 @@
 
 /* ---- clients ---- */
 
+/* A network may hand over a message twice, and the second time late: at the worst moment, which is when the
+ * next of its kind is asked for. */
+static void keep_late(struct sim *s, struct sim_client *c, const struct sim_event *e)
+{
+	if (!s->faults.late || (c->late.data && !sim_chance(s, 200)))
+		return;
+	free(c->late.data);
+	c->late = *e;
+	c->late.data = malloc(e->size);
+	if (!c->late.data)
+		abort();
+	memcpy(c->late.data, e->data, e->size);
+}
+
+static void deliver_late(struct sim_client *c)
+{
+	if (c->late.data && !c->sim->healing && sim_chance(c->sim, 200))
+		sim_at(c->sim, c->sim->now + 50, c->late);
+}
+
 static void client_to_leader(void *arg, size_t index, const void *data, size_t size)
 {
 	struct sim_client *c = arg;
+	deliver_late(c);
 	sim_transmit(c->sim, sim_entity_client(c->index), sim_entity_leader((int)index),
 		     (struct sim_event){.type = EVENT_TO_LEADER,
 					.from = c->index,
@@ -24,6 +45,7 @@ static void client_to_leader(void *arg, size_t index, const void *data, size_t s
 static void client_to_server(void *arg, const void *data, size_t size)
 {
 	struct sim_client *c = arg;
+	check_batch(c->sim, c->index, data, size);
 	if (c->server < 0)
 		return;
 	sim_transmit(c->sim, sim_entity_client(c->index), sim_entity_server(c->server),
@@ -204,7 +226,9 @@ void sim_on_client_act(struct sim *s, struct sim_event *e)
 	}
 	if (c->agent)
 		schedule_client(s, e->to);
-	sim_at(s, s->now + (int64_t)sim_below(s, 60 * MS),
+	/* Now and then it rests for long enough that servers close its session. */
+	int64_t pause = s->faults.rests && sim_chance(s, 15) ? 12 * SECOND : 60 * MS;
+	sim_at(s, s->now + (int64_t)sim_below(s, (uint64_t)pause),
 	       (struct sim_event){.type = EVENT_CLIENT_ACT, .to = e->to});
 }
 
@@ -239,6 +263,7 @@ void sim_on_leaders_answer(struct sim *s, struct sim_event *e)
 	struct sim_client *c = &s->clients[e->to];
 	if (!c->agent || sim_identity_run(&e->id) != (uint32_t)c->generation)
 		return; /* an answer to its life before: with it, it would take that one's session */
+	keep_late(s, c, e);
 	agent_receive_leader(c->agent, s->now, (size_t)e->from, e->data, e->size);
 	schedule_client(s, e->to);
 }

@@ -35,6 +35,8 @@ void faults_draw(struct sim *s)
 	if (f->memory_only) /* a memory-only server that dies takes along what nobody else has: not what is
 			       tested here */
 		f->crash = f->fuse = f->wipe = f->old_copy = f->damage = f->io_error = f->forget = false;
+	f->late = sim_chance(s, p);
+	f->rests = sim_chance(s, p);
 	if (s->server_count > 1 && sim_chance(s, 150) && !f->forget && !f->wipe)
 		s->ack_peers = 1;
 }

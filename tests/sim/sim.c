@@ -220,6 +220,7 @@ bool sim_run(struct sim *s, uint64_t seed, bool verbose)
 	random_seed(&s->random, seed);
 	map_init(&s->payloads, seed);
 	map_init(&s->digests, seed);
+	map_init(&s->batches, seed);
 	start(s);
 	run_until(s, ACTIVE);
 	if (!s->failure[0])
@@ -266,11 +267,14 @@ void sim_free(struct sim *s)
 	}
 	for (int i = 0; i < s->leader_count; i++)
 		sim_stop_leader(s, i);
-	for (int i = 0; i < s->client_count; i++)
+	for (int i = 0; i < s->client_count; i++) {
 		agent_free(s->clients[i].agent);
+		free(s->clients[i].late.data);
+	}
 	for (size_t i = 0; i < s->owner_count; i++)
 		free(s->owners[i].likes);
 	free(s->owners);
 	map_deinit(&s->payloads);
 	map_deinit(&s->digests);
+	map_deinit(&s->batches);
 }

@@ -151,6 +151,7 @@ struct sim_client {
 	size_t read_count;
 	bool read_acked[16];
 	bool closing;
+	struct sim_event late; /* an answer it was given, kept to come once more; data is owned */
 	char server_endpoint[128];
 };
 
@@ -165,7 +166,7 @@ struct owner {
 
 struct faults {
 	bool crash, fuse, pause, partition, lossy, leaders, wipe, forget, old_copy, damage, io_error,
-	    clients_die, slow, memory_only, watch, clock;
+	    clients_die, slow, memory_only, watch, clock, late, rests;
 	unsigned loss, duplicate; /* in 1000 */
 	int64_t delay;		  /* at most, µs */
 	int64_t interval;	  /* between faults, µs */
@@ -201,6 +202,7 @@ struct sim {
 	size_t like_count, like_limit;
 	struct map payloads; /* (origin, lsn) → hash of the record's bytes (I5) */
 	struct map digests;  /* hash of a vector → digest of the counts at it */
+	struct map batches;  /* (session, seq) → hash of the batch's bytes (I5) */
 
 	struct { /* what was injected */
 		uint64_t crashes, pauses, cuts, lost, duplicated, leader_crashes, wipes, forgets, old_copies,
@@ -260,6 +262,7 @@ void check_second(struct sim *s);	    /* once a second */
 void check_server(struct sim *s, int i);    /* after each call into it */
 void check_recovered(struct sim *s, int i); /* after its start */
 void check_record(struct sim *s, struct position at, const void *data, size_t size);
+void check_batch(struct sim *s, int client, const void *data, size_t size); /* what a client sends */
 void check_publish(struct sim *s, int i, const void *data, size_t size);
 void check_truncate(struct sim *s, int i, struct position at);
 bool check_converged(struct sim *s, const char **why);
