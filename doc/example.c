@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Ten likes of a key, then its count: cc example.c $(pkg-config --cflags --libs kudos) */
 #include <kudos.h>
 #include <stdio.h>

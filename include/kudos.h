@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* libkudos: send likes to a Kudos cluster and read its counts.
  *
  * A like is (key, n). kudos_send() queues one; the library gathers likes into numbered batches, keeps

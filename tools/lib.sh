@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Shared by tools/run and tools/test: what has to be installed, and how it is built. Sourced, from any folder.
 # shellcheck shell=bash disable=SC2034
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A growable byte buffer that remembers failure: after an allocation failed every further append does nothing
  * and bytes_failed() is true, so that a chain of appends needs one check at its end. */
 #ifndef BASE_BYTES_H

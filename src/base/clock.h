@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The only place that reads a clock besides net and tools. Time is in microseconds (base/time.h). */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H

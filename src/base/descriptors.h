@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* File descriptors. Each connection is one, strangers' too, and there are only so many: those that a server
  * needs for its own files are kept from being used up by connections. */
 #ifndef BASE_DESCRIPTORS_H

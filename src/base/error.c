@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "kudos.h"
 
 const char *kudos_error_text(int error)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the daemons' command lines have in common: flag over environment over default; wrong values end the
  * process with status 2 and a text that names the flag or variable. */
 #ifndef BASE_FLAGS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Seeded hashing and checksums, both XXH3 (libxxhash, header only). */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Everything that a peer or a client can grow has its limit here, and only here (DESIGN: limits). */
 #ifndef BASE_LIMITS_H
 #define BASE_LIMITS_H

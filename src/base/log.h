@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Log lines on stderr: "2026-11-22T12:00:00.123Z s1 warn  text". Names no wall clock to the caller. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A hash map from a pair of 64-bit numbers (a session; or an id and 0) to a pointer. Seeded, so that peers
  * who choose the numbers cannot make it slow. Open addressing, linear probing, backward-shift deletion. */
 #ifndef BASE_MAP_H

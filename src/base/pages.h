@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Large memory, straight from the kernel and back to it: what is freed is gone from the process at once, and
  * where the kernel allows, pages are 2 MiB, so that a walk at random through hundreds of megabytes does not
  * wait for their addresses. */

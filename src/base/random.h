@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Random numbers: identities from the kernel, everything repeatable from a seed. */
 #ifndef BASE_RANDOM_H
 #define BASE_RANDOM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A thread beside the one that runs the reactor, which alone is to get the signals. */
 #ifndef BASE_THREAD_H
 #define BASE_THREAD_H

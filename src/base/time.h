@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Time is a number of microseconds, as an int64_t. What reads a clock is base/clock.h; the core, to which
  * time comes as an argument, needs no more than this. */
 #ifndef BASE_TIME_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/agent.h"
 
 #include <errno.h>

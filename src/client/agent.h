@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A client without its sockets: the courier's rules (core/courier.h) and the messages (wire/message.h),
  * behind calls for what the user wants, what arrived and what time it is. The library (kudos.c) drives it
  * with ZeroMQ, the simulator with a network of its own.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What arrives at a client: checked, and told to the courier or to the user. */
 #include <stdlib.h>
 #include <string.h>

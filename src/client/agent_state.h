@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What is inside an agent; for agent.c and agent_receive.c alone. */
 #ifndef CLIENT_AGENT_STATE_H
 #define CLIENT_AGENT_STATE_H

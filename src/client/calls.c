@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The calls that wait for their answer, each at most the handle's timeout. */
 #include <errno.h>
 #include <stdio.h>

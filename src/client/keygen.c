@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* kudos_keygen(): for the command line, and for programs that hand out keys. */
 #include <errno.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The handle: an agent, its sockets, and time. The calls that wait are in calls.c. */
 #include "kudos.h"
 

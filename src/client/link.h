@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One connection of a client: a socket, made when it is first needed, and what could not be sent yet because
  * the connection is not up. */
 #ifndef CLIENT_LINK_H

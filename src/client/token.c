@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/token.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A token: positions as a text that a user keeps and gives to a later read, anywhere, to see there what was
  * acknowledged here. Each position as the origin's 16 hex digits, '.' and the lsn, joined by '-':
  *

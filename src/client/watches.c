@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "client/watches.h"
 
 #include <errno.h>

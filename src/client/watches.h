@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The keys that a client watches, and what was last told of each. Sorted by key. */
 #ifndef CLIENT_WATCHES_H
 #define CLIENT_WATCHES_H

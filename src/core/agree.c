@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Membership, and what rests on it: when this server may take clients, and what all members have agreed may
  * be dropped.
  *

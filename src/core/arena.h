@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Entries of different sizes in blocks of one, and what changed since when.
  *
  * A block is what a checkpoint saves and loads: 8,176 bytes, which LMDB keeps in two pages (it would hold on

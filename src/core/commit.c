@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Clients' batches and the group commit: what has gathered while the last group was on its way to disk
  * becomes the next.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "core/counts.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The count of every key, compact: a key costs its bytes + 9 in the arena and 8 bytes a slot of its shard.
  *
  *   shard (by the top bits of the hash): slots, open addressing, each   [ 16 bits of hash | 48 bits place+1 ]

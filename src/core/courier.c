@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "core/courier.h"
 
 #include <string.h>

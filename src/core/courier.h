@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A client's rules: gather likes into batches, number them, keep each until a server has answered for it,
  * resend it unchanged, move to another server when this one falls silent. No socket, clock, disk or message
  * format: time comes in as `now` (monotonic µs, never going back), what is to be sent goes out through ops.

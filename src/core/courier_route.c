@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "core/courier_route.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The courier's half that chooses a server, judges its silence and asks the leaders. For courier.c alone. */
 #ifndef CORE_COURIER_ROUTE_H
 #define CORE_COURIER_ROUTE_H

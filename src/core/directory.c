@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "core/directory.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The leader's rules: who is a member, who is up, which server a client is sent to. Pure: time (µs, any
  * monotonic zero) comes in as an argument, and what is to be sent is for the caller to send.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A set of numbers as sorted, disjoint, non-touching intervals: what a session's applied batch numbers and an
  * issuer's closed session numbers compress to. Nearly always one interval, so the common ends are looked at
  * first. (The shape of the set follows the gap tracker of a QUIC stack; see doc/architecture.md.) */

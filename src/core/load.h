@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How a server fares: told by its heartbeats, judged by the leader's directory, shown in status rows. */
 #ifndef CORE_LOAD_H
 #define CORE_LOAD_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "core/members.h"
 
 #include <errno.h>

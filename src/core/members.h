@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Membership: two grow-only sets, nodes and forgotten nodes, merged by union wherever they meet and compared
  * by digest (DESIGN: words). Where a node listens rides along; it is not part of the digest. */
 #ifndef CORE_MEMBERS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Events, batches and records: what is sent, logged and applied (DESIGN: words).
  *
  *   record  (origin, lsn) ── batch (session, seq) ── event (key, n)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Peers' records: in order they join the next group, beyond a gap they wait (within a limit) while the gap is
  * fetched from anyone who holds it. Vectors tell what is missing, a lost tail too. */
 #include "core/replica.h"

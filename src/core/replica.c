@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "core/replica.h"
 
 #include <errno.h>

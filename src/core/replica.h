@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A server's rules. Everything that a server decides is decided here, from what it is told (batches, records,
  * vectors, membership, the end of a commit, the time) and handed back as actions; there is no socket, disk,
  * clock or thread. The server's driver (src/server/host.c) and the simulator (tests/sim) feed the same

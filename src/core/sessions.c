@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "core/sessions.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What decides whether a batch counts: for each session the numbers of its applied batches (`seen`), and the
  * compact set of sessions that are closed and forgotten (DESIGN: session close).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "core/vector.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The vector V: origin → highest lsn up to which every record has been durably applied.
  * A sorted array: a cluster has few live origins. */
 #ifndef CORE_VECTOR_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A client's batches from the first like to their result: one gathers (open), up to LIMIT_IN_FLIGHT are
  * closed, of which the older ones are numbered and on their way.
  *

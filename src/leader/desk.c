@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "leader/desk.h"
 
 #include <errno.h>

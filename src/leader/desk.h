@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The leader without its sockets: conversations with servers and clients over the directory's rules. The
  * daemon feeds it from a ROUTER, the simulator from its own network. Time is in µs and comes in. */
 #ifndef LEADER_DESK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* kudos-leader: one ROUTER in front of the desk. */
 #include <errno.h>
 #include <signal.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "leader/options.h"
 
 #include "base/flags.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The leader's command line and environment: flag over environment over default. */
 #ifndef LEADER_OPTIONS_H
 #define LEADER_OPTIONS_H

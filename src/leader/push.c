@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "leader/push.h"
 
 #include <errno.h>

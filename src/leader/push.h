@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which connection speaks for a server, and whether that server has been sent the newest members. */
 #ifndef LEADER_PUSH_H
 #define LEADER_PUSH_H

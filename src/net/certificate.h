@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Key files in the ZeroMQ certificate format, as zcert writes them: FILE has the public key, FILE_secret
  * both. The metadata that counts here: role = "server" | "client" | "operator", and name. */
 #ifndef NET_CERTIFICATE_H

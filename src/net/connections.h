@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who has said hello on a ROUTER: connections by identity and by a handle that is never used again, in the
  * order in which they were last heard. No socket in here. */
 #ifndef NET_CONNECTIONS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "net/reactor.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The event loop of every daemon: sockets and file descriptors with a handler each, one deadline, clean stop
  * on SIGTERM and SIGINT (through a signalfd: block the signals before any thread starts; reactor_new does).
  */

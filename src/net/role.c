@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "net/role.h"
 
 #include <string.h>

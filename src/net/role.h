@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a connection may do: its key's role in the trust folder. Each may do what those before it may; a
  * server's key, which decides what is counted, could not be kept from anything anyway. */
 #ifndef NET_ROLE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "net/security.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* CURVE: who one is, whom one talks to, and who may come in. All leaders and servers of a cluster have one
  * pair of keys between them (role server), so that whoever connects knows which key must answer: the one
  * server key in its trust folder. doc/architecture.md says what that costs.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ZeroMQ sockets as this project uses them: options set before bind and connect, messages of one payload
  * frame with an identity (ROUTER) or a topic (XPUB, SUB) before it, nothing ever blocks. What libzmq does
  * that one must know stands beside each option in socket.c. A socket belongs to one thread. */

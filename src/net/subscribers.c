@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "net/subscribers.h"
 
 #include <arpa/inet.h>

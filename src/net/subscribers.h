@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who is at the other end of a notify port. libzmq gives an XPUB neither identities nor limits: whatever a
  * connection subscribes to goes into its table. But it tells of each message the file descriptor that it came
  * by, and so one that goes too far can be ended by shutdown(2), upon which libzmq forgets all of it.

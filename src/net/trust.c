@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "net/trust.h"
 
 #include <dirent.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The trust folder: whose key may come in, and as what. It holds a public certificate for each (role and name
  * in its metadata); files whose name begins with "." or ends in "_secret" are not looked at. What changes in
  * it takes effect at the next trust_refresh(). */

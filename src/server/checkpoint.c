@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Checkpoints and recovery from them.
  *
  * A checkpoint is an ordered map:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/host.h"
 
 #include <errno.h>

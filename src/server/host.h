@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A server without its sockets: the replica's rules over a store, and the conversations with clients, peers
  * and leaders. The daemon (server.c) feeds it from ZeroMQ, the simulator from its own network and disk: what
  * the simulator tests is this.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* kudos-server: see server.h for the sockets, host.h for the rest. */
 #include <signal.h>
 #include <stdlib.h>

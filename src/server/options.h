@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The server's command line and environment: flag over environment over default. */
 #ifndef SERVER_OPTIONS_H
 #define SERVER_OPTIONS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Peers and leaders: what peers publish, what they answer, and this server's registration with every leader.
  */
 #include "server/host.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The client port: clients' batches, reads and questions; other servers' fetches, snapshots and membership.
  * One handler a message type; who asks must have said hello. */
 #include "server/host.h"

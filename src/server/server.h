@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The host's sockets: one ROUTER for clients and peers' requests, one XPUB to notify, one SUB to all peers,
  * one DEALER for each peer and each leader, all in one thread. */
 #ifndef SERVER_SERVER_H

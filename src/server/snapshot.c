@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Snapshots: one server's newest checkpoint, carried to another part by part. Adopting one is a recovery from
  * another's checkpoint (I7): it replaces this server's own atomically, then everything is loaded anew from it
  * and from this server's journal above it. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Watched keys. A subscription at the notify port names one; what changed since the last look is published
  * under the key's topic. Looking costs the watched keys only, whatever the likes a second, and the likes
  * nothing; a look goes over so many of them and no more, and the next one goes on there.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "store/checkpoint.h"
 
 #include <errno.h>

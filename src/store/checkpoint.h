@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The checkpoint on disk: one LMDB file, changed by a worker thread, one transaction a checkpoint. Functions
  * are those of struct store_ops. Nothing here waits for the worker but checkpoint_close. */
 #ifndef STORE_CHECKPOINT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "store/disk.h"
 
 #include <errno.h>

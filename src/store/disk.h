@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The store in a folder, with its sizes open to tests:
  *
  *   lock              held while the folder is in use

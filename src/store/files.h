@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Files and folders: whole reads and writes, errors as negative errno. */
 #ifndef STORE_FILES_H
 #define STORE_FILES_H

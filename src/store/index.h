@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Where each record of a journal lies: (origin, lsn) -> place, about 8 bytes a record.
  *
  *   origin ──> run {first 1, places[…]}  run {first 65537, places[…]}  run {first 90000, …}   sorted by lsn

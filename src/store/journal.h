@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The journal on disk: segment files (store/segment.h) in arrival order, an index of them in memory.
  *
  *   journal-0000000000000007.log   oldest; dropped whole when its records are no longer needed

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The store of --memory-only. The journal is a chain of blocks that are dropped whole, oldest first; the
  * checkpoint is one run of bytes in key order, made anew by a merge at each commit:
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "store/puts.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The changes of one checkpoint, collected cheaply in blocks (no growing array to copy: the caller serves
  * likes meanwhile) and sorted by key once, where they are applied. */
 #ifndef STORE_PUTS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One file of the journal, as bytes. Everything is little-endian; entries follow each other without gap, each
  * padded with zeros to a multiple of 8, and zeros up to the end of the preallocated file:
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a server keeps: a journal of records and a checkpoint (DESIGN: storage). Three implementations stand
  * behind this interface: files (disk.c), memory (memory.c, for --memory-only) and the simulator's
  * faulty one (tests/sim).

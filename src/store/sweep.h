@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Removing segments aside: giving back the 64 MiB of one takes a file system tens of milliseconds, in which
  * no like should wait. One removal at a time; begin and end are for the journal's thread. */
 #ifndef STORE_SWEEP_H

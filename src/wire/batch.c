@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Batches and records: the path that every like takes, so one pass over the bytes and few allocations. */
 #include <assert.h>
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "wire/batch_builder.h"
 
 #include <string.h>

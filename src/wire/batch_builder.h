@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A batch message made in place, event by event, while it gathers: no list of events, no copy, no allocation.
  * The bytes are those of message_make_batch() and message_encode_batch() for the same content.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the files of src/wire share: how a message begins. */
 #ifndef WIRE_CODEC_H
 #define WIRE_CODEC_H

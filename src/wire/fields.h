@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The fields that several messages share, read and checked. As with the reader, what fails gives zero or
  * empty and the reader's error sticks. */
 #ifndef WIRE_FIELDS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "kudos.h"
 #include "wire/message.h"
 

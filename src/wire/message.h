@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Every message of the protocol, to and from bytes (doc/protocol.md is normative).
  *
  * A message is one msgpack array whose first element, a string, names its type. message_decode() accepts any

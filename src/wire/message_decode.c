@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One small function for each message type, in the order of MESSAGE_TYPES; message.h says what the elements
  * are. A function reads on after an error, since the reader's error sticks and every read is then empty. */
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The mirror of message_decode.c, in the same order. */
 #include <assert.h>
 #include <string.h>

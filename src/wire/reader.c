@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "wire/reader.h"
 
 #include "kudos.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A bounded cursor over msgpack bytes that anyone may have written. The first error sticks and moves the
  * cursor to the end, so that a chain of reads needs one check after it; a failed read gives zero or empty.
  *

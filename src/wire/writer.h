@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Appends msgpack to struct bytes, each value in its smallest form (msgpack-c's packer). Failure sticks in
  * the bytes. Counts and sizes are the caller's own and within LIMIT_MESSAGE. */
 #ifndef WIRE_WRITER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What libzmq alone can do: DEALER to ROUTER over loopback TCP, one message a like, two processes.
  *
  *	bare-zmq throughput PORT SECONDS	nobody answers; counted where they arrive

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the disk alone can do: appends of one journal entry each, made durable one by one.
  *
  *	disk-sync FOLDER BYTES SECONDS [PAUSE]

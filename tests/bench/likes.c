@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sends likes with as little work of its own as can be, over as many keys as wanted: kudos-load keeps a tally
  *of every key, and with ten million keys that would be measured, too.
  *

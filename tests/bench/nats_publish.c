@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Publishes to a NATS JetStream stream of three replicas, in files, and counts the acknowledgements: what
  * `nats bench --js --pub` does, which Debian does not have.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How long a like takes when nothing else goes on.
  *
  *	one-like acknowledged SECONDS ENDPOINT

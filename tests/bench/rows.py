@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The rows of the comparison: what each measures, of ours and of theirs, and what is to be reached.
 
 A measurement that several rows share is made once a round (`Round.once`), so that the rows of a round compare

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Durations that a probe has measured, and the one line of JSON that it reports them in. */
 #ifndef BENCH_SAMPLES_H
 #define BENCH_SAMPLES_H

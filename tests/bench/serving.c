@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Waits until servers take likes, and prints how long that took: {"seconds": …}.
  *
  *	serving SECONDS ENDPOINT...	client endpoints; SECONDS: after that it gives up

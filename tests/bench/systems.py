@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The systems that are measured, each started afresh on ports of its own and ended whatever happens.
 
 Everything a system keeps lies in a folder below `Bench.folder`, on a real disk: what is durable in memory would

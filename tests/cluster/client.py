@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A Kudos client in Python, written from doc/protocol.md and nothing else: likes, reads, and moves when its server
 falls silent. It shows that the page is enough, and lets the tests say what a well-behaved client would not."""
 import itertools

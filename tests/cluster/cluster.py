@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A Kudos cluster of real processes, for tests: start, kill, pause, restart, ask, load, and end without trace.
 
 Ports: a cluster at PORT has its leaders at PORT, PORT+1, … and server sN at PORT+10+2N and PORT+11+2N; each test

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Kills the process it is preloaded into (LD_PRELOAD) at a named point, as kill -9 does, so that the programs
  * need no hooks for it. KUDOS_FAILPOINT=NAME:N dies at the N-th time:
  *

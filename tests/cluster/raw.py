@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Connections of ZMTP 3 over plain sockets: thousands of them in one process, and as ill-behaved as one likes."""
 import errno
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """The kudos command line against a real leader and two servers.
 
 usage: test_cli.py BINDIR [unittest arguments]   (BINDIR holds kudos, kudos-leader, kudos-server)

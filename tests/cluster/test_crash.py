@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: MIT
 """Servers with disks are killed and stopped under load; in the end all hold what was acknowledged, once."""
 import signal
 import subprocess

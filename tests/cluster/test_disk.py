@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: MIT
 """What happens to data folders: wiped, put back from an old copy, damaged, torn, forgotten."""
 import glob
 import os

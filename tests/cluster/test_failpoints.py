@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: MIT
 """A server dies at a named point under load (failpoint.c), comes back, and in the end all hold what was acknowledged, once."""
 import os
 import shutil

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: MIT
 """A disk fills up under load: the server stops and says why, and has lost nothing when there is room again."""
 import os
 import subprocess

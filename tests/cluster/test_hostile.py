@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: MIT
 """A hundred thousand frames of nonsense on every port of a cluster at work: it goes on counting, its memory stays
 bounded, no count changes, and its counters show what came. And what subscribers may do."""
 import contextlib

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: MIT
 """kudos-cluster and kudos-load as a user has them: what issue 2 shows, and that nothing is left behind."""
 import json
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: MIT
 """Leaders come and go; what they knew is not lost with them."""
 import time
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: MIT
 """Many clients, and clients, watchers and peers that do not read: what they cost, and that others go on meanwhile.
 
 The figures are printed. KUDOS_TEST_CLIENTS=9500 makes the crowd as large as a server takes beside the load and the test's

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: MIT
 """The network between servers is cut and mended, and loses and delays: network namespaces, one for each server.
 
 A bridge in a namespace of its own joins them; the leaders and the clients live there. A cut is a route to nowhere, so

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: MIT
 """The protocol as doc/protocol.md has it, spoken by a client that was written from that page; and what is none."""
 import os
 import re

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: MIT
 """The whole cluster is restarted in order, one after the other, under load; nobody at the clients notices."""
 import signal
 import subprocess

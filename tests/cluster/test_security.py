@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: MIT
 """Closed to strangers: who has no trusted key gets nothing, and a key does no more than its role allows."""
 import contextlib
 import os

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Batches and records whose content follows from their identity, with few sessions, numbers and keys, so that
  * the same ones meet often. */
 #ifndef FUZZ_BATCHES_H

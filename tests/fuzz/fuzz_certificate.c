@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Certificates: whatever is in the file, what comes out is a key that libzmq would have written, or nothing.
  */
 #include <stdint.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The bytes as a conversation with a whole server, only without its sockets: messages as they should be and
  * as they should not, to every port, from clients, peers and leaders; commits that fail, restarts on what was
  * durable. Beside it the journal is read from its beginning by a plain model. What must hold: no message

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Any bytes as a segment file: opening, replaying and reading never crash, and what is read once is read
  * again after the next opening. Where a header's shape is right, its checksums are made so too (when the
  * first byte is odd), or no input would ever get past them. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Any bytes as a message. What is accepted is decoded and encoded with nothing lost: msgpack-c reads the same
  * out of both, and encoded once more it is the same bytes. */
 #include "fuzz/input.h"

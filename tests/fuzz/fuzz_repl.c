@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Lines for the REPL, over a stand-in for libkudos and without time. The library is asked only what it may be
  * asked, and nothing that was typed gets to a terminal as anything but text. */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The bytes as a program of calls to the replica core: clients' batches and closes, peers' records in any
  * order, vectors true or not, members, ticks; commits that end late, and crashes. Beside it runs a plain
  * model: what the journal holds, read from its beginning, counts each (session, seq) once. What must hold:

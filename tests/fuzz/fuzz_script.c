@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Script files of kudos-load: whatever is in the file, a plan that is accepted keeps within the limits that
  * its header names, and one that is not says why. */
 #include <math.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A checkpoint of any bytes: as a peer's snapshot, part by part, or found in the data folder, with a journal
  * above it. A folder like that is opened or refused; a peer's is adopted whole or not at all and never stops
  * the server; and what got in can be written and loaded again.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A trust folder of any files: who may come in is what each file alone says, the least where they disagree;
  * also after files changed and went. An input is the files' texts, with 0xff between them. */
 #include <dirent.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the targets share that drive a server without its sockets (server/host.h): a host over a store in
  * memory, and what must hold of its state whatever it was told. */
 #ifndef FUZZ_HOST_HELP_H

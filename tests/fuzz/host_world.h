@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The server that fuzz_host.c talks to, on a store whose commits can fail, and the model beside it. For that
  * one file. */
 #ifndef FUZZ_HOST_WORLD_H

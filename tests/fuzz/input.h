@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The bytes of a fuzzer as a row of decisions. At their end everything is 0, so that each prefix of an input
  * is one, too. */
 #ifndef FUZZ_INPUT_H

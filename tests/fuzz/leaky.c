@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A target with a leak: tests/fuzz/run wants to see it found before it believes that the others have none. */
 #include <stdint.h>
 #include <stdlib.h>

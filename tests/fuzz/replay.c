@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Stands in for libFuzzer: gives the target every file of the folders that are named, the damage of each byte
  * included, and so keeps in every test run what the fuzzers once found. */
 #include <dirent.h>

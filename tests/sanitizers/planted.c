@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A leak and a race, each planted: the tests that run this must fail, or the sanitizers do not report. */
 #include <pthread.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What more than one thread of ours touches, for ThreadSanitizer (which Criterion cannot run under): the
  * store, whose checkpoints a thread of its own writes, and handles of libkudos that share a context and keys.
  */

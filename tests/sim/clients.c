@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The simulated clients: the real agent, likes and reads drawn by chance. */
 #include "sim.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sim --seeds N [--first F] [--verbose]: runs histories of seeds F..F+N-1; exit status 1 and the seed when
  * one fails. */
 #include <argp.h>

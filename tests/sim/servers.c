@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The simulated servers and leaders: the real host and desk, with the simulator around them. */
 #include "sim.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The simulator: a whole cluster in one process, without sockets, disks or clocks. The real host (a server
  * without its sockets), desk (a leader) and agent (a client) run over a simulated network and simulated disks
  * in simulated time; one seed is one history, the same every time.

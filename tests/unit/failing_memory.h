@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Lets one allocation fail after another. Link with -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc. */
 #ifndef TESTS_FAILING_MEMORY_H
 #define TESTS_FAILING_MEMORY_H

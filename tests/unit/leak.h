@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Criterion lets a leak that the address sanitizer found pass; so every test that could leak asks at its end.
  * The file that uses it includes criterion. */
 #ifndef TESTS_LEAK_H

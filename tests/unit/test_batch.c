@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Batches, records and keys: the bytes that are sent, logged and compared. */
 #include <criterion/criterion.h>
 #include <msgpack/pack.h>

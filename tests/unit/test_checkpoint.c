@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The checkpoint on disk: durable, whole when it cannot be written, readable while it is. */
 #include "unit/store_folder.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Every allocation of the core fails once: -ENOMEM comes back, nothing leaks, and where the header promises
  * it, nothing has changed. */
 #include <criterion/criterion.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The client's rules, told what happens and asked what they do: every test reads a trace, in which
  *   use s1 | use -     connect to that server, or to none
  *   hello, hello+      greet (+: a session is wanted)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The leader's conversations, over a network of one array. */
 #include <criterion/criterion.h>
 #include <errno.h>

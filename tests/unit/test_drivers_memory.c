@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Every allocation of a server, a leader and a client (without their sockets) fails once: nothing leaks, a
  * server stops with -ENOMEM or goes on, a leader and a client get there when they are asked again. */
 #include <criterion/criterion.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What clients and peers can make grow in a server, up to its limits, and what they are told there. */
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The journal's files: what a crash, a flipped bit, a full disk leave behind. */
 #include "unit/store_folder.h"
 

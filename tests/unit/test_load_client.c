@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tools/kudos-load/client.h and keys.h, over a stand-in for libkudos that answers what the test tells it to.
  */
 #include <criterion/criterion.h>

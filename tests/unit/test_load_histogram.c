@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tools/kudos-load/histogram.h */
 #include <criterion/criterion.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tools/kudos-load/plan.h: the scripts. */
 #include <criterion/criterion.h>
 #include <stdio.h>

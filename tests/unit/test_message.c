@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Messages from their fields to bytes and back. What the bytes say is read by msgpack-c, so that an encoder
  * and a decoder that err alike are found out. */
 #include <criterion/criterion.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The examples of doc/protocol.md: each is what it says, is accepted, and comes out again as the same bytes;
  * and nothing that is made of one by damage does harm. */
 #include <criterion/criterion.h>

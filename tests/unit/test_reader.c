@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The cursor over msgpack bytes, value by value and against msgpack-c's own unpacker. */
 #include <criterion/criterion.h>
 #include <msgpack/pack.h>

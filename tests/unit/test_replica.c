@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One server's rules, fed by hand; what it wants done is read as a trace:
  *   meta, append 1:2, commit        to the journal; the disk here says "durable" at once, unless it is
  * stopped publish 1:2, vector, tell 20    to every peer, to every peer, to node 20 ack 3@2, ack 3@V batch 3

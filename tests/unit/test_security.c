@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Certificates, the trust folder, and roles. The sockets of it are tests/cluster/test_security.py's. */
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What both stores, in memory and on disk, must do alike. */
 #include "unit/store_folder.h"
 

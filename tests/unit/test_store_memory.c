@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Every allocation of src/store fails once: -ENOMEM comes back, nothing leaks, what was committed is there.
  * Link with -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc. */
 #include "unit/store_folder.h"

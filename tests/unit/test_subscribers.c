@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who is at the other end of an XPUB: real connections, as what is told apart are descriptors. */
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Watched keys on a host without sockets: who is told, and what subscribers can make grow. */
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Every allocation of src/wire and core/record fails once: -ENOMEM comes back (or the bytes' failure),
  * nothing leaks, outputs stay as they were. */
 #include <criterion/criterion.h>

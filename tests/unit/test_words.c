@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tools/kudos/words: taking a command line apart. */
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the tests of src/wire share: any message there and back again, and a message as doc/protocol.md writes
  * it. */
 #ifndef TESTS_WIRE_HELP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The check after the load: every server's counts must equal what was acknowledged. */
 #ifndef LOAD_CHECK_H
 #define LOAD_CHECK_H

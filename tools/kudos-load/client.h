@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One client of the load: a libkudos handle and what is remembered of its likes until each has a result.
  *
  * Likes are numbered by the handle: ticket 1, 2, 3, … Two rings are indexed from them:

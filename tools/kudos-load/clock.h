@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The monotonic clock, in nanoseconds. */
 #ifndef LOAD_CLOCK_H
 #define LOAD_CLOCK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "histogram.h"
 
 static unsigned bucket_of(int64_t value)

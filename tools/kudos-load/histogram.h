@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How long things took: a log-linear histogram in the manner of HdrHistogram (Tene). Below 128 each value has
  * its own bucket; above, every power of two is cut into 64 equal buckets, so a value is known to within 1/64
  * = 1.6 % (its middle, which is reported, to within 0.8 %). Fixed size, no allocation, adding is a few

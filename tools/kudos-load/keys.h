@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The keys of a run: their names, rendered once, how they are drawn, and what became of their likes. */
 #ifndef LOAD_KEYS_H
 #define LOAD_KEYS_H

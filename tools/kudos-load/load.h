@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The load itself: all clients in one thread, phase after phase, while the steps of the script run beside it.
  *
  * With a rate the load is open: like i of a phase is due at start + i / rate, whatever became of the ones

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* kudos-load: sends likes by many clients, and checks that every server counted each exactly once. */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The command line of kudos-load. */
 #ifndef LOAD_OPTIONS_H
 #define LOAD_OPTIONS_H

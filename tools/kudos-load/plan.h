@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a run is to do: from flags, or from a script file. This header has the grammar of the script:
  *
  *	clients 20

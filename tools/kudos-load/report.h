@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the run has shown: a progress line on the terminal, and at the end a text for people or one JSON
  * object. */
 #ifndef LOAD_REPORT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The steps of a script: kudos-cluster, run beside the load, one at a time and in order. */
 #ifndef LOAD_STEPS_H
 #define LOAD_STEPS_H

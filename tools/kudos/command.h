@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The commands, the same for the command line and the REPL: one table. */
 #ifndef KUDOS_TOOL_COMMAND_H
 #define KUDOS_TOOL_COMMAND_H

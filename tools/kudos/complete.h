@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Completion in the REPL: commands first, then keys, options and nodes as the command wants them. */
 #ifndef KUDOS_TOOL_COMPLETE_H
 #define KUDOS_TOOL_COMPLETE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* count: from the session's server, or from every server there is. */
 #include <stdio.h>
 #include <stdlib.h>

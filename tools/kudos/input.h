@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Lines from standard input: with editing, history and completion on a terminal, plain on a pipe. */
 #ifndef KUDOS_TOOL_INPUT_H
 #define KUDOS_TOOL_INPUT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "keygen.h"
 
 #include <getopt.h>

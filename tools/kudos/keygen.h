@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* kudos keygen: a pair of CURVE keys in files. */
 #ifndef KUDOS_TOOL_KEYGEN_H
 #define KUDOS_TOOL_KEYGEN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* kudos: likes from the command line. See doc/kudos.1. */
 #include <getopt.h>
 #include <locale.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* like many: asks for a pause and an amount, then sends that many single likes of the default key. */
 #include <inttypes.h>
 #include <math.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the command line prints: data on stdout, messages on stderr, for people or (--json) for programs,
  * where every line is one JSON object. */
 #ifndef KUDOS_TOOL_OUTPUT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The loop that reads commands line by line, from a terminal or a pipe. */
 #ifndef KUDOS_TOOL_REPL_H
 #define KUDOS_TOOL_REPL_H

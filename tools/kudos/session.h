@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the commands share: the flags, the handle to the cluster, where lines come from, where output goes. */
 #ifndef KUDOS_TOOL_SESSION_H
 #define KUDOS_TOOL_SESSION_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* status: the servers as a table, or as one JSON object whose shape scripts rely on. */
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* watch: a line at every change, until Ctrl-C. */
 #include <stdio.h>
 

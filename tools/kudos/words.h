@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Words of a command line, numbers in them, and the sets of words that completion draws on. */
 #ifndef KUDOS_TOOL_WORDS_H
 #define KUDOS_TOOL_WORDS_H
