@@ -134,7 +134,7 @@ static void on_send_request(void *arg, const struct courier_request *base, size_
 	struct agent *a = arg;
 	const struct request *r = (const struct request *)base;
 	struct message m = {.type = r->type};
-	struct position positions[COURIER_POSITIONS + TOKEN_POSITIONS];
+	struct position positions[LIMIT_POSITIONS + TOKEN_POSITIONS];
 	switch (r->type) {
 	case MESSAGE_COUNT:
 		m.count.id = base->id;

@@ -284,8 +284,7 @@ void agent_receive_server(struct agent *a, int64_t now, const void *data, size_t
 
 static bool on_assigned(struct agent *a, int64_t now, const struct message *m)
 {
-	size_t count =
-	    m->assigned.server_count < COURIER_SERVERS ? m->assigned.server_count : COURIER_SERVERS;
+	size_t count = m->assigned.server_count < LIMIT_OFFERED ? m->assigned.server_count : LIMIT_OFFERED;
 	struct courier_server *servers = calloc(count + 1, sizeof *servers);
 	if (!servers)
 		return false; /* asked again like an answer that was lost */

@@ -60,7 +60,7 @@ static bool first_use(struct courier *c, struct session session)
 		c->used[i].number = session.number;
 		return true;
 	}
-	if (c->used_count == COURIER_ISSUERS)
+	if (c->used_count == LIMIT_ISSUERS)
 		memmove(&c->used[0], &c->used[1], --c->used_count * sizeof c->used[0]);
 	c->used[c->used_count++] = session;
 	return true;
@@ -93,7 +93,7 @@ void courier_push(struct courier *c)
 
 int courier_ask(struct courier *c, struct courier_request *request)
 {
-	if (c->request_count >= COURIER_REQUESTS)
+	if (c->request_count >= LIMIT_REQUESTS)
 		return KUDOS_BUSY;
 	request->next = NULL;
 	request->due = 0;
@@ -166,7 +166,7 @@ void courier_position(struct courier *c, struct position position)
 			c->positions[i].lsn = position.lsn;
 		return;
 	}
-	if (c->position_count == COURIER_POSITIONS)
+	if (c->position_count == LIMIT_POSITIONS)
 		memmove(&c->positions[0], &c->positions[1], --c->position_count * sizeof position);
 	c->positions[c->position_count++] = position;
 }

@@ -22,11 +22,6 @@
 #include "core/window.h"
 #include "kudos.h"
 
-#define COURIER_SERVERS 16   /* of a leader's list: the best ones */
-#define COURIER_POSITIONS 64 /* origins remembered for reading one's own writes */
-#define COURIER_ISSUERS 16   /* issuers whose used numbers are remembered */
-#define COURIER_REQUESTS 1024
-
 struct courier_server {
 	struct node node;
 	char name[LIMIT_NAME + 1];
@@ -73,7 +68,7 @@ struct courier {
 	bool stirred; /* something happened since the last tick */
 	bool pushed;  /* close the open batch whatever its age */
 
-	struct courier_server servers[COURIER_SERVERS]; /* best first; [at] is the one in use */
+	struct courier_server servers[LIMIT_OFFERED]; /* best first; [at] is the one in use */
 	size_t server_count, at;
 	enum courier_state state;
 	int64_t retry_at, backoff; /* NONE: not before then */
@@ -89,14 +84,14 @@ struct courier {
 	unsigned asks; /* unanswered ones in a row */
 
 	struct window window;
-	struct session session;		      /* number 0: none */
-	struct session used[COURIER_ISSUERS]; /* the highest number taken from each issuer */
+	struct session session;		    /* number 0: none */
+	struct session used[LIMIT_ISSUERS]; /* the highest number taken from each issuer */
 	size_t used_count;
 	int64_t active_at; /* when the session was last used */
 	int64_t parcel_at; /* when a batch is due, at the earliest */
 	int64_t resume_at, busy_backoff;
 
-	struct position positions[COURIER_POSITIONS]; /* oldest first */
+	struct position positions[LIMIT_POSITIONS]; /* oldest first */
 	size_t position_count;
 
 	struct courier_request *requests, **requests_end;
@@ -112,7 +107,7 @@ void courier_deinit(struct courier *c); /* requests stay the driver's */
 /* What the user wants. courier_add: see window_add(). courier_push: the open batch waits no longer. */
 int courier_add(struct courier *c, int64_t now, const void *event, size_t size);
 void courier_push(struct courier *c);
-/* id and of_leader are set by the caller. KUDOS_BUSY: COURIER_REQUESTS are unanswered. */
+/* id and of_leader are set by the caller. KUDOS_BUSY: LIMIT_REQUESTS are unanswered. */
 int courier_ask(struct courier *c, struct courier_request *request);
 /* Unlinks and returns it; NULL: none with that id. answered: it has its answer, else it is given up. */
 struct courier_request *courier_take_request(struct courier *c, uint64_t id, bool answered);

@@ -143,7 +143,7 @@ static void adopt(struct courier *c, const struct courier_server *servers, size_
 	}
 	c->at = 0;
 	c->server_count = kept;
-	for (size_t i = 0; i < count && c->server_count < COURIER_SERVERS; i++) {
+	for (size_t i = 0; i < count && c->server_count < LIMIT_OFFERED; i++) {
 		if (kept && node_equal(servers[i].node, c->servers[0].node))
 			continue;
 		c->servers[c->server_count++] = servers[i];

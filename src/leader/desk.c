@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "kudos.h"
@@ -112,7 +113,7 @@ static int on_hello(const struct request *rq)
 		return refuse_malformed(rq, KUDOS_PROTOCOL,
 					"hello: a server has a node id, a client has none");
 
-	if (!rq->from && desk->connections.by_id.count >= DESK_CONNECTIONS)
+	if (!rq->from && desk->connections.by_id.count >= LIMIT_CONNECTIONS)
 		connections_close(&desk->connections, desk->connections.oldest);
 	if (!connections_open(&desk->connections, rq->now, rq->id, rq->id_size, m->hello.node))
 		return -ENOMEM;

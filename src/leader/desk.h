@@ -14,7 +14,6 @@
 #include "net/connections.h"
 #include "net/role.h"
 
-#define DESK_CONNECTIONS 65536	    /* known at once; beyond that the one idle for longest goes */
 #define DESK_IDLE (60 * SECOND)	    /* a connection that was silent for so long is forgotten */
 #define DESK_COMPLAIN (60 * SECOND) /* between two log lines about malformed messages */
 

@@ -12,6 +12,7 @@
 
 #include "base/descriptors.h"
 #include "base/hash.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "kudos.h"
 
@@ -130,7 +131,7 @@ static int add_file(struct keys *keys, const char *folder, const char *name, boo
 	}
 	if (e == -ENOENT) /* removed meanwhile */
 		return 0;
-	if (e == 0 && keys->count < TRUST_LIMIT)
+	if (e == 0 && keys->count < LIMIT_TRUSTED)
 		return add(keys, &c);
 	if (!quiet)
 		log_warn("not trusted: %s", e == 0 ? "more certificates than can be" : why);

@@ -11,8 +11,6 @@
 
 #include "net/certificate.h"
 
-#define TRUST_LIMIT 65536 /* certificates in the folder; what is above is not trusted */
-
 struct trust;
 
 /* Reads the folder. 0; KUDOS_BAD_CERTIFICATE or a negative errno, with why. Files that cannot be used are

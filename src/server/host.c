@@ -119,7 +119,7 @@ void host_close(struct host **host)
 	struct host *h = *host;
 	if (!h)
 		return;
-	for (size_t i = 0; i < HOST_SNAPSHOTS; i++) {
+	for (size_t i = 0; i < LIMIT_SNAPSHOTS; i++) {
 		if (h->snapshots[i].cursor)
 			h->store->ops->cursor_close(h->snapshots[i].cursor);
 		bytes_deinit(&h->snapshots[i].part);

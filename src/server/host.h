@@ -18,6 +18,7 @@
 
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "base/limits.h"
 #include "base/map.h"
 #include "core/replica.h"
 #include "net/connections.h"
@@ -92,7 +93,6 @@ struct snapshot_out {
 	struct bytes part; /* the last one sent, to be sent again when it was lost */
 	int64_t until;
 };
-#define HOST_SNAPSHOTS 4
 
 /* A snapshot that this server takes in. */
 struct snapshot_in {
@@ -148,7 +148,7 @@ struct host {
 	int64_t next_watch, next_heartbeat, next_expiry;
 
 	struct checkpointing checkpoint;
-	struct snapshot_out snapshots[HOST_SNAPSHOTS];
+	struct snapshot_out snapshots[LIMIT_SNAPSHOTS];
 	struct snapshot_in snapshot;
 
 	uint64_t appended; /* bytes of records, to the journal, and replayed from it above the checkpoint */

@@ -29,7 +29,7 @@ static void drop(struct host *h, struct snapshot_out *s)
 
 void host_snapshot_drop(struct host *h, int64_t now)
 {
-	for (size_t i = 0; i < HOST_SNAPSHOTS; i++) {
+	for (size_t i = 0; i < LIMIT_SNAPSHOTS; i++) {
 		if (h->snapshots[i].client != 0 && now > h->snapshots[i].until)
 			drop(h, &h->snapshots[i]);
 	}
@@ -37,7 +37,7 @@ void host_snapshot_drop(struct host *h, int64_t now)
 
 static struct snapshot_out *reader(struct host *h, uint64_t client, uint64_t id)
 {
-	for (size_t i = 0; i < HOST_SNAPSHOTS; i++) {
+	for (size_t i = 0; i < LIMIT_SNAPSHOTS; i++) {
 		if (h->snapshots[i].client == client && h->snapshots[i].id == id)
 			return &h->snapshots[i];
 	}
@@ -84,7 +84,7 @@ static int read_part(struct host *h, struct snapshot_out *s)
 static struct snapshot_out *new_reader(struct host *h, uint64_t client, uint64_t id)
 {
 	/* One that asks anew has given up what it read before. */
-	for (size_t i = 0; i < HOST_SNAPSHOTS; i++) {
+	for (size_t i = 0; i < LIMIT_SNAPSHOTS; i++) {
 		if (h->snapshots[i].client == client)
 			drop(h, &h->snapshots[i]);
 	}

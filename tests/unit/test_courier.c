@@ -543,11 +543,11 @@ Test(courier, remembers_the_highest_positions)
 {
 	struct fixture f;
 	start_served(&f);
-	for (uint64_t i = 0; i <= COURIER_POSITIONS; i++)
+	for (uint64_t i = 0; i <= LIMIT_POSITIONS; i++)
 		courier_position(&f.c, (struct position){{i + 1}, 10 + i});
 	courier_position(&f.c, (struct position){{3}, 5});
 	courier_position(&f.c, (struct position){{2}, 500});
-	cr_assert(f.c.position_count == COURIER_POSITIONS);
+	cr_assert(f.c.position_count == LIMIT_POSITIONS);
 	cr_assert(f.c.positions[0].origin.id == 2 && f.c.positions[0].lsn == 500);
 	cr_assert(f.c.positions[1].origin.id == 3 && f.c.positions[1].lsn == 12);
 	finish(&f);

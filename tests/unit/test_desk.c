@@ -324,15 +324,15 @@ Test(desk, bounds_its_connections)
 {
 	struct fixture f;
 	setup(&f);
-	for (int i = 0; i < DESK_CONNECTIONS + 10; i++) {
+	for (int i = 0; i < LIMIT_CONNECTIONS + 10; i++) {
 		char name[8];
 		snprintf(name, sizeof name, "%d", i);
 		hello(&f, i, name, 0);
 		forget_sent(&f);
 	}
-	cr_assert(f.desk.connections.by_id.count == DESK_CONNECTIONS);
-	send_simple(&f, DESK_CONNECTIONS + 10, "9", MESSAGE_PING);
-	send_simple(&f, DESK_CONNECTIONS + 10, "10", MESSAGE_PING);
+	cr_assert(f.desk.connections.by_id.count == LIMIT_CONNECTIONS);
+	send_simple(&f, LIMIT_CONNECTIONS + 10, "9", MESSAGE_PING);
+	send_simple(&f, LIMIT_CONNECTIONS + 10, "10", MESSAGE_PING);
 	EXPECT(&f, "9 error no-hello", "10 pong");
 	teardown(&f);
 }
