@@ -11,6 +11,7 @@
 #include "base/descriptors.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/random.h"
 #include "leader/desk.h"
 #include "leader/options.h"
@@ -24,6 +25,7 @@ struct leader {
 	struct reactor *reactor;
 	struct security *security; /* NULL: without CURVE */
 	struct desk desk;
+	struct notify notify;
 	char endpoint[LIMIT_ENDPOINT + 1];
 	int64_t complain_after; /* the next log line about a message that was lost to an error */
 };
@@ -92,6 +94,7 @@ static int open_security(struct leader *leader, const struct options *o)
 static int leader_init(struct leader *leader, const struct options *o)
 {
 	*leader = (struct leader){0};
+	notify_init(&leader->notify);
 	snprintf(leader->endpoint, sizeof leader->endpoint, "tcp://%s:%d", o->address, o->port);
 	int r = desk_init(&leader->desk, random_id(), leader->endpoint, send_message, leader);
 	if (r < 0) {
@@ -123,22 +126,50 @@ static void leader_deinit(struct leader *leader)
 		zmq_ctx_term(leader->context);
 	reactor_free(leader->reactor);
 	desk_deinit(&leader->desk);
+	notify_deinit(&leader->notify);
 }
 
 static int64_t deadline(const struct leader *leader)
 {
 	int64_t desk = desk_deadline(&leader->desk), security = security_deadline(leader->security);
-	return desk < security ? desk : security;
+	int64_t notify = notify_deadline(&leader->notify), rules = desk < security ? desk : security;
+	return rules < notify ? rules : notify;
+}
+
+/* The service manager. */
+static void tell(struct leader *leader, int64_t now)
+{
+	notify_ready(&leader->notify); /* it is bound, and waits for nobody */
+	if (!notify_tick(&leader->notify, now))
+		return;
+	const struct directory *d = &leader->desk.directory;
+	unsigned long long members = 0, up = 0, clients = 0;
+	for (size_t i = 0; i < d->members.count; i++) {
+		struct load load;
+		const struct member *m = &d->members.list[i];
+		if (m->forgotten)
+			continue;
+		members++;
+		if (directory_state(d, now, m->node, &load) == SERVER_DOWN)
+			continue;
+		up += load.serving;
+		clients += load.clients;
+	}
+	notify_status(&leader->notify, "%llu of %llu members serve; they have %llu clients", up, members,
+		      clients);
 }
 
 static int run(struct leader *leader)
 {
 	int r;
+	tell(leader, clock_now());
 	while ((r = reactor_pass(leader->reactor, deadline(leader))) == 0) {
 		int64_t now = clock_now();
 		security_tick(leader->security, now);
 		desk_tick(&leader->desk, now);
+		tell(leader, now);
 	}
+	notify_stopping(&leader->notify);
 	return r;
 }
 

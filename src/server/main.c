@@ -5,18 +5,21 @@
 
 #include "base/descriptors.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "server/options.h"
 #include "server/server.h"
 
 int main(int argc, char **argv)
 {
 	struct options options;
+	struct notify notify;
 	options_parse(&options, argc, argv);
 	log_init("server", options.debug);
 	signal(SIGPIPE, SIG_IGN); /* whoever read the log lines may go first */
 	descriptors_allow_many();
+	notify_init(&notify);
 
-	struct server *server = server_new(&options);
+	struct server *server = server_new(&options, &notify);
 	if (!server)
 		return EXIT_FAILURE;
 	const struct member *self = server_self(server);
@@ -26,5 +29,6 @@ int main(int argc, char **argv)
 	if (e == 0)
 		log_info("stopped");
 	server_free(server);
+	notify_deinit(&notify);
 	return e < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -16,6 +16,7 @@
 #include "net/security.h"
 #include "net/socket.h"
 #include "net/subscribers.h"
+#include "server/manager.h"
 
 #define FIRST_PORT 5100
 #define DRAIN_MIN (200 * MS)
@@ -39,6 +40,7 @@ struct leader {
 
 struct server {
 	const struct options *options; /* by reference */
+	struct notify *notify;	       /* by reference */
 	void *context;
 	struct reactor *reactor;
 	struct security *security; /* NULL: without CURVE */
@@ -416,12 +418,13 @@ static int open_sockets(struct server *s, const struct options *o)
 	return e == 0 ? reactor_add_socket(s->reactor, s->xpub, on_xpub, s) : e;
 }
 
-struct server *server_new(const struct options *o)
+struct server *server_new(const struct options *o, struct notify *notify)
 {
 	int client_port = 0;
 	struct server *s = calloc(1, sizeof *s);
 	if (s) {
 		s->options = o;
+		s->notify = notify;
 		subscribers_init(&s->subscribers);
 	}
 	int e = s ? open_sockets(s, o) : -ENOMEM;
@@ -437,6 +440,7 @@ struct server *server_new(const struct options *o)
 		else
 			snprintf(s->name, sizeof s->name, "server-%d", client_port);
 		log_init(s->name, o->debug);
+		notify_status(notify, "recovering");
 		e = open_host(s, o, client_port, s->notify_port);
 	}
 	if (e == 0)
@@ -508,7 +512,7 @@ static void drop_subscribers(struct server *s, int64_t now)
 static int64_t deadline(const struct server *s)
 {
 	const int64_t all[] = {host_deadline(s->host), security_deadline(s->security),
-			       subscribers_deadline(&s->subscribers),
+			       subscribers_deadline(&s->subscribers), notify_deadline(s->notify),
 			       s->xpub ? NEVER : clock_now() + RENEW_INTERVAL};
 	int64_t first = NEVER;
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -528,6 +532,7 @@ static int step(struct server *s)
 		e = host_tick(s->host, now);
 	if (e == 0)
 		e = host_flush(s->host, now);
+	manager_tell(s->notify, s->host, now);
 	if (e < 0)
 		log_error(
 		    "stopping, because the server cannot go on safely: %s%s; what was acknowledged is kept",
@@ -545,6 +550,7 @@ static int step(struct server *s)
 static int drain_out(struct server *s)
 {
 	int64_t start = clock_now();
+	manager_tell_stopping(s->notify);
 	host_drain(s->host, start);
 	int e = step(s);
 	for (int64_t now = start; e == 0 && now < start + DRAIN_MAX; now = clock_now()) {

@@ -4,13 +4,15 @@
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
+#include "base/notify.h"
 #include "server/host.h"
 #include "server/options.h"
 
 struct server;
 
-/* Binds, opens the data folder and recovers. NULL: it has been logged why. */
-struct server *server_new(const struct options *o);
+/* Binds, opens the data folder and recovers. NULL: it has been logged why. notify is told how it fares; by
+ * reference, like the options. */
+struct server *server_new(const struct options *o, struct notify *notify);
 void server_free(struct server *s); /* takes NULL */
 const struct member *server_self(const struct server *s);
 /* Until SIGTERM or SIGINT (0), or a failure that has been logged (negative). */

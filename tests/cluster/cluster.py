@@ -139,6 +139,9 @@ class Cluster:
         return [program("kudos-server"), "--name", name, "--leader", self.leader_endpoints(), "--client-port",
                 str(client), "--notify-port", str(notify), *store, *more, *self.flags]
 
+    def environment(self, name):
+        return environment()
+
     def prefix(self, name):
         return self.hosts.prefix(name) if self.hosts else []
 
@@ -148,7 +151,7 @@ class Cluster:
             with open(os.path.join(self.folder, name + ".log"), "a") as log:
                 self.processes[name] = subprocess.Popen(
                     self.prefix(name) + self.command(name), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                    env=environment(), preexec_fn=die_with_parent)
+                    env=self.environment(name), preexec_fn=die_with_parent)
 
     def start(self, *names):
         self.spawn(*names)
