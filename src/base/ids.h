@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Identities, wrapped in structs so that the compiler tells them apart (DESIGN: words).
+/* Identities, wrapped in structs so that the compiler tells them apart (doc/architecture.md, "Words").
  * An lsn is a plain uint64_t: it is counted with everywhere, and always stands beside its origin. */
 #ifndef BASE_IDS_H
 #define BASE_IDS_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Everything that a peer or a client can grow has its limit here, and only here (DESIGN: limits). */
+/* Everything that a peer or a client can grow has its limit here, and only here (doc/architecture.md says
+ * what happens beyond). */
 #ifndef BASE_LIMITS_H
 #define BASE_LIMITS_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Membership: two grow-only sets, nodes and forgotten nodes, merged by union wherever they meet and compared
- * by digest (DESIGN: words). Where a node listens rides along; it is not part of the digest. */
+ * by digest (doc/architecture.md, "Words"). Where a node listens rides along; it is no part of it. */
 #ifndef CORE_MEMBERS_H
 #define CORE_MEMBERS_H
 

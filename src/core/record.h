@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Events, batches and records: what is sent, logged and applied (DESIGN: words).
+/* Events, batches and records: what is sent, logged and applied (doc/architecture.md, "Words").
  *
  *   record  (origin, lsn) ── batch (session, seq) ── event (key, n)
  *                         ├─ batch …              └─ event …

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What decides whether a batch counts: for each session the numbers of its applied batches (`seen`), and the
- * compact set of sessions that are closed and forgotten (DESIGN: session close).
+ * compact set of sessions that are closed and forgotten (I8).
  *
  *   open ──close applied──> closing (seen is kept) ──every member agrees──> forgotten (one number in
  * `forgotten`) */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a server keeps: a journal of records and a checkpoint (DESIGN: storage). Three implementations stand
- * behind this interface: files (disk.c), memory (memory.c, for --memory-only) and the simulator's
- * faulty one (tests/sim).
+/* What a server keeps: a journal of records and a checkpoint (doc/architecture.md, "store"). Three
+ * implementations stand behind this interface: files (disk.c), memory (memory.c, for --memory-only) and the
+ * simulator's faulty one (tests/sim).
  *
  * Journal: entries in arrival order, each a record of some origin or a meta blob (the newest counts: the
  * node's own identity and membership). Appended entries are durable once journal_commit() returned 0.
