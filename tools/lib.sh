@@ -4,12 +4,14 @@
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BUILD=${KUDOS_BUILD:-$ROOT/build}
+export PATH # from an empty environment bash has one for itself alone, and gcc does not find its parts
 
 # Debian packages that the programs need to be built …
 RUN_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config libzmq3-dev libmsgpack-dev liblmdb-dev
 	libedit-dev libxxhash-dev libjansson-dev)
 # … and those that the tests need besides.
-TEST_PACKAGES=(libcriterion-dev clang clang-format clang-tidy cppcheck python3 python3-zmq python3-msgpack shellcheck)
+TEST_PACKAGES=(libcriterion-dev clang clang-format clang-tidy cppcheck python3 python3-zmq python3-msgpack shellcheck
+	iproute2)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() {
@@ -19,36 +21,59 @@ die() {
 
 # Installs those of the packages that are missing; asks nothing, and does nothing when none is.
 need_packages() {
-	local package missing=() as_root=()
+	local package missing=() as_root=() updated=yes by_hand
 	for package in "$@"; do
 		[[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] ||
 			missing+=("$package")
 	done
 	[[ ${#missing[@]} == 0 ]] && return
-	[[ $(id -u) == 0 ]] || as_root=(sudo)
-	[[ $(id -u) == 0 ]] || command -v sudo >/dev/null ||
-		die "missing packages, and no sudo to install them with; as root: apt-get install ${missing[*]}"
+	by_hand="as root: apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
+	if [[ $(id -u) != 0 ]]; then
+		as_root=(sudo)
+		command -v sudo >/dev/null || die "packages are missing, and there is no sudo to install them with; $by_hand"
+		sudo true </dev/null || die "packages are missing, and sudo does not let you install them; $by_hand"
+	fi
 	say "installing ${missing[*]}"
-	apt_get update || die "apt-get update failed"
-	apt_get install -y --no-install-recommends "${missing[@]}" || die "could not install ${missing[*]}"
+	# A source that is out of reach does not matter when the others have what is needed.
+	apt_get update -o APT::Update::Error-Mode=any || updated=''
+	apt_get install -y --no-install-recommends "${missing[@]}" && return
+	[[ -n $updated ]] || die "the packages could not be fetched: is this machine online? Then run this again, or $by_hand"
+	die "the packages could not be installed, as said above; when that is mended, run this again, or $by_hand"
 }
 
+# Waits for whoever is installing something, such as a new machine's own first upgrade.
 apt_get() {
-	${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" </dev/null >&2
+	${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 \
+		-o Dpkg::Use-Pty=0 "$@" </dev/null >&2
 }
 
-# Builds into $BUILD, quietly unless it fails. Arguments go to meson setup, when that has to run.
-# shellcheck disable=SC2120 # not every script has some
-build() {
-	local log
-	log=$(mktemp)
+# Sets $BUILD up, when that has to be done, with the further arguments. Where tools/run did so there are no tests yet.
+set_up() { # TARGET [ARGUMENT...]
+	local target=$1
+	shift
+	[[ -f $BUILD/build.ninja ]] || meson setup "$BUILD" "$ROOT" "$@" || return
+	[[ $target != all ]] || grep -q '^build tests/' "$BUILD/build.ninja" || meson configure "$BUILD" -Dtests=enabled
+}
+
+# Builds TARGET, which is "programs" or "all", in $BUILD, quietly unless it fails.
+build() { # TARGET [ARGUMENT...]: arguments go to meson setup
+	local log target=$1
+	mkdir -p "$BUILD" 2>/dev/null
+	[[ -w $BUILD ]] || die "$BUILD cannot be written to; name another folder for the build with KUDOS_BUILD=DIR"
+	log=$(mktemp) || die "there is no room for temporary files; name another folder for them with TMPDIR=DIR"
 	say "building in $BUILD"
-	if { [[ -f $BUILD/build.ninja ]] || meson setup "$BUILD" "$ROOT" "$@"; } >"$log" 2>&1 &&
-		ninja --quiet -C "$BUILD" >>"$log" 2>&1; then
+	if { set_up "$@" && ninja --quiet -C "$BUILD" "$target"; } >"$log" 2>&1; then
 		rm -f "$log"
 		return
 	fi
 	tail -n 40 "$log" >&2
+	if grep -q 'No space left' "$log" || is_full "$BUILD" || is_full "$log"; then
+		rm -f "$log"
+		die "no space is left in $BUILD or ${TMPDIR:-/tmp}; free some, or name other folders with KUDOS_BUILD=DIR and TMPDIR=DIR"
+	fi
 	rm -f "$log"
 	die "the build failed"
 }
+
+# Whether less than 8 MiB are left where FILE is.
+is_full() { (($(df --output=avail -k "$1" | tail -n 1) < 8192)); }
