@@ -80,7 +80,7 @@ class Cluster:
 
     def __init__(self, port, servers=3, leaders=1, memory_only=False, flags=(), start=True, hosts=None, keep=False):
         self.port, self.memory_only, self.flags = port, memory_only, list(flags)
-        self.hosts = hosts  # see test_partition.py; None: all on 127.0.0.1
+        self.hosts = hosts  # see hosts.py; None: all on 127.0.0.1
         self.folder = tempfile.mkdtemp(prefix="kudos-test-")
         self.keep = keep
         self.processes = {}  # name → Popen, dead or alive

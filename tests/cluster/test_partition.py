@@ -1,96 +1,21 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""The network between servers is cut and mended, and loses and delays: network namespaces, one for each server.
-
-A bridge in a namespace of its own joins them; the leaders and the clients live there. A cut is a route to nowhere, so
-that what is sent just vanishes and nobody is told."""
-import os
+"""The network between servers is cut and mended, and loses and delays: network namespaces, one for each server. The
+leaders and the clients live where the bridge is. A cut is a route to nowhere, so that what is sent just vanishes and
+nobody is told."""
 import subprocess
 
 import cluster
 from cluster import ClusterTest, environment, program, wait_until
+from hosts import Hosts
 
 PORT = 23000
-
-
-def command(*words):
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise OSError(f"{' '.join(words)}: {done.stderr.strip() or done.stdout.strip()}")
-
-
-class Hosts:
-    """sN has 10.209.0.N; leaders and clients have 10.209.0.100."""
-
-    def __init__(self, count):
-        self.tag = f"kt{os.getpid()}"
-        self.names = [f"s{i}" for i in range(1, count + 1)]
-        self.made = []
-        try:
-            self.make()
-        except OSError:
-            self.remove()
-            raise
-
-    def make(self):
-        self.add("hub")
-        self.inside("hub", "ip", "link", "add", "bridge", "type", "bridge")
-        self.inside("hub", "ip", "address", "add", "10.209.0.100/24", "dev", "bridge")
-        self.inside("hub", "ip", "link", "set", "bridge", "up")
-        for name in self.names:
-            self.add(name)
-            self.inside("hub", "ip", "link", "add", name, "type", "veth", "peer", "name", "net", "netns",
-                        self.space(name))
-            self.inside("hub", "ip", "link", "set", name, "master", "bridge", "up")
-            self.inside(name, "ip", "address", "add", self.address(name) + "/24", "dev", "net")
-            self.inside(name, "ip", "link", "set", "net", "up")
-
-    def add(self, name):
-        command("ip", "netns", "add", self.space(name))
-        self.made.append(name)
-        self.inside(name, "ip", "link", "set", "lo", "up")
-
-    def remove(self):
-        for name in self.made:
-            command("ip", "netns", "del", self.space(name))
-        self.made = []
-
-    def space(self, name):
-        return f"{self.tag}-{name if name in self.names else 'hub'}"
-
-    def address(self, name):
-        return f"10.209.0.{name[1:] if name in self.names else 100}"
-
-    def prefix(self, name):
-        return ["ip", "netns", "exec", self.space(name)]
-
-    def inside(self, name, *words):
-        command("ip", "netns", "exec", self.space(name), *words)
-
-    def cut(self, one, other):
-        """Nothing that one sends reaches the other."""
-        self.inside(one, "ip", "route", "add", "blackhole", self.address(other) + "/32")
-
-    def mend(self, one, other):
-        self.inside(one, "ip", "route", "del", "blackhole", self.address(other) + "/32")
-
-    def cut_off(self, name, *others, both=True):
-        for other in others:
-            self.cut(name, other)
-            if both:
-                self.cut(other, name)
-
-    def mend_all(self, name, *others, both=True):
-        for other in others:
-            self.mend(name, other)
-            if both:
-                self.mend(other, name)
 
 
 class Partitions(ClusterTest):
     def setUp(self):
         try:
-            self.hosts = Hosts(3)
+            self.hosts = Hosts("s1", "s2", "s3")
         except OSError as error:
             self.skipTest(f"needs network namespaces: {error}")
         self.addCleanup(self.hosts.remove)
