@@ -28,8 +28,11 @@ static void dump_server(const struct sim *s, const struct sim_server *v)
 	dump_vector("V", &r->v);
 	dump_vector("retired", &r->retired);
 	for (size_t i = 0; i < r->members.count; i++)
-		printf("    member %016llx %s%s\n", (unsigned long long)r->members.list[i].node.id,
-		       r->members.list[i].name, r->members.list[i].forgotten ? " forgotten" : "");
+		printf("    member %016llx %s at %s run %04llx%s\n",
+		       (unsigned long long)r->members.list[i].node.id, r->members.list[i].name,
+		       r->members.list[i].client_endpoint,
+		       (unsigned long long)r->members.list[i].origin.id >> 48,
+		       r->members.list[i].forgotten ? " forgotten" : "");
 	for (size_t i = 0; i < r->peer_count; i++) {
 		const struct peer *p = &r->peers[i];
 		printf("    peer %016llx heard %.3f ms ago serving %d confirmed %d digest %llx retired %llx "
@@ -158,6 +161,14 @@ void check_recovered(struct sim *s, int i)
 	if (!v->may_regress && !s->faults.memory_only && !replica_covers(r, &v->promised))
 		sim_fail(s, "s%d came back with less than it had applied before", i + 1);
 	check_counts(s, i);
+}
+
+/* Nobody but an operator forgets a node that has a disk. */
+void check_forgotten(struct sim *s, int i)
+{
+	sim_log(s, "s%d hears that it was forgotten", i + 1);
+	if (!s->servers[i].condemned && !s->faults.memory_only)
+		sim_fail(s, "s%d was forgotten, and no operator said so", i + 1);
 }
 
 /* ---- what is written and published ---- */

@@ -47,12 +47,13 @@ static void client_to_server(void *arg, const void *data, size_t size)
 {
 	struct sim_client *c = arg;
 	check_batch(c->sim, c->index, data, size);
-	if (c->server < 0)
+	if (c->address < 0)
 		return;
-	sim_transmit(c->sim, sim_entity_client(c->index), sim_entity_server(c->server),
+	int to = sim_listens(c->sim, c->address);
+	sim_transmit(c->sim, sim_entity_client(c->index), sim_entity_server(to),
 		     (struct sim_event){.type = EVENT_CLIENT_PORT,
 					.from = c->index,
-					.to = c->server,
+					.to = to,
 					.id = sim_identity_of('c', c->index, c->run),
 					.data = (uint8_t *)data,
 					.size = size});
@@ -62,9 +63,9 @@ static void client_use_server(void *arg, const char *endpoint)
 {
 	struct sim_client *c = arg;
 	c->run++;
-	c->server = -1;
+	c->address = -1;
 	if (strncmp(endpoint, "tcp://sim:1", 11) == 0)
-		c->server = atoi(endpoint + 10) - 1000;
+		c->address = atoi(endpoint + 10) - 1000;
 }
 
 static void client_result(void *arg, const struct kudos_result *result)
@@ -130,7 +131,7 @@ void sim_start_client(struct sim *s, int i)
 	if (!c->agent)
 		abort();
 	c->generation++;
-	c->server = -1;
+	c->address = -1;
 	if (replica_reserve((void **)&s->owners, s->owner_count, &s->owner_capacity, sizeof *s->owners) < 0)
 		abort();
 	c->owner = s->owner_count;
@@ -247,16 +248,18 @@ void sim_on_answer(struct sim *s, struct sim_event *e)
 {
 	if (e->id.kind == 'c') {
 		struct sim_client *c = &s->clients[e->to];
-		if (c->agent && sim_identity_run(&e->id) == c->run && e->from == c->server) {
+		if (c->agent && sim_identity_run(&e->id) == c->run &&
+		    s->servers[e->from].address == c->address) {
 			agent_receive_server(c->agent, s->now, e->data, e->size);
 			schedule_client(s, e->to);
 		}
 		return;
 	}
 	struct sim_server *v = sim_awake(s, e);
+	struct node peer;
+	memcpy(&peer.id, e->id.peer, sizeof peer.id);
 	if (v && sim_identity_run(&e->id) == v->run)
-		sim_server_gathered(
-		    s, e->to, host_receive_peer(v->host, s->now, s->servers[e->from].node, e->data, e->size));
+		sim_server_gathered(s, e->to, host_receive_peer(v->host, s->now, peer, e->data, e->size));
 }
 
 void sim_on_leaders_answer(struct sim *s, struct sim_event *e)

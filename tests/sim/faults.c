@@ -38,6 +38,7 @@ void faults_draw(struct sim *s)
 		f->crash = f->fuse = f->wipe = f->old_copy = f->damage = f->io_error = f->forget = false;
 	f->late = sim_chance(s, p);
 	f->rests = sim_chance(s, p);
+	f->move = sim_chance(s, p / 2) && !f->memory_only;
 	if (s->server_count > 1 && sim_chance(s, 150) && !f->forget && !f->wipe)
 		s->ack_peers = 1;
 }
@@ -304,6 +305,23 @@ static void damage(struct sim *s)
 	restart_later(s, i);
 }
 
+/* Two servers come back under each other's address. */
+static void move(struct sim *s)
+{
+	int a = some_server(s), b = some_server(s);
+	if (a == b)
+		return;
+	sim_stop_server(s, a);
+	sim_stop_server(s, b);
+	int address = s->servers[a].address;
+	s->servers[a].address = s->servers[b].address;
+	s->servers[b].address = address;
+	s->stats.moves++;
+	sim_log(s, "s%d and s%d change places", a + 1, b + 1);
+	restart_later(s, a);
+	restart_later(s, b);
+}
+
 static void fail_disk(struct sim *s)
 {
 	struct sim_server *v = &s->servers[some_server(s)];
@@ -321,7 +339,7 @@ void faults_next(struct sim *s)
 	    {f->crash, crash},	       {f->fuse, light_fuse},	  {f->pause, pause_server},
 	    {f->partition, partition}, {f->leaders, stop_leader}, {f->forget, forget},
 	    {f->wipe, wipe},	       {f->old_copy, old_copy},	  {f->damage, damage},
-	    {f->io_error, fail_disk},
+	    {f->io_error, fail_disk},  {f->move, move},
 	};
 	if (s->healing)
 		return;

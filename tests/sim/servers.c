@@ -15,7 +15,15 @@
 struct identity sim_identity_of(char kind, int index, uint32_t run)
 {
 	return (struct identity){
-	    1, kind, (uint8_t)index, {(uint8_t)run, (uint8_t)(run >> 8), (uint8_t)(run >> 16)}};
+	    1, kind, (uint8_t)index, {(uint8_t)run, (uint8_t)(run >> 8), (uint8_t)(run >> 16)}, {0}};
+}
+
+int sim_listens(const struct sim *s, int address)
+{
+	int i = 0;
+	while (s->servers[i].address != address)
+		i++;
+	return i;
 }
 
 uint32_t sim_identity_run(const struct identity *id)
@@ -45,23 +53,29 @@ static void answer_from_server(void *arg, const uint8_t *id, size_t id_size, con
 					.size = size});
 }
 
+static bool linked(const struct sim_server *v, const struct member *m)
+{
+	return !m->forgotten && !node_equal(m->node, v->node);
+}
+
+/* To where the peer is believed to listen; another may do so by now. */
 static void send_to_peer(void *arg, struct node peer, const void *data, size_t size)
 {
 	struct sim_server *v = arg;
 	struct sim *s = v->sim;
-	if (dead(v))
+	const struct member *m = members_find(&v->host->replica.members, peer);
+	if (dead(v) || !m || !linked(v, m))
 		return;
-	for (int i = 0; i < s->server_count; i++) {
-		if (!node_equal(s->servers[i].node, peer))
-			continue;
-		sim_transmit(s, sim_entity_server(v->index), sim_entity_server(i),
-			     (struct sim_event){.type = EVENT_CLIENT_PORT,
-						.from = v->index,
-						.to = i,
-						.id = sim_identity_of('s', v->index, v->run),
-						.data = (uint8_t *)data,
-						.size = size});
-	}
+	int to = sim_listens(s, atoi(m->client_endpoint + strlen("tcp://sim:")) - 1000);
+	struct identity id = sim_identity_of('s', v->index, v->run);
+	memcpy(id.peer, &peer.id, sizeof id.peer);
+	sim_transmit(s, sim_entity_server(v->index), sim_entity_server(to),
+		     (struct sim_event){.type = EVENT_CLIENT_PORT,
+					.from = v->index,
+					.to = to,
+					.id = id,
+					.data = (uint8_t *)data,
+					.size = size});
 }
 
 static void send_to_leader(void *arg, size_t leader, const void *data, size_t size)
@@ -78,11 +92,17 @@ static void send_to_leader(void *arg, size_t leader, const void *data, size_t si
 					.size = size});
 }
 
-/* A server's SUB is connected to whom its host wants; the others' messages do not reach it. */
-static bool subscribed(const struct sim_server *to, struct node from)
+/* A server's SUB is connected to where its host believes members; what is published elsewhere does not reach
+ * it. */
+static bool subscribed(const struct sim_server *to, const struct sim_server *from)
 {
-	const struct member *m = to->host ? members_find(&to->host->replica.members, from) : NULL;
-	return m && !m->forgotten;
+	const struct members *members = &to->host->replica.members;
+	for (size_t i = 0; i < members->count; i++) {
+		if (linked(to, &members->list[i]) &&
+		    strcmp(members->list[i].notify_endpoint, from->host->config.self.notify_endpoint) == 0)
+			return true;
+	}
+	return false;
 }
 
 static void publish(void *arg, const void *topic, size_t topic_size, const void *data, size_t size)
@@ -96,7 +116,7 @@ static void publish(void *arg, const void *topic, size_t topic_size, const void 
 		check_publish(s, v->index, data, size);
 	(void)topic_size;
 	for (int i = 0; i < s->server_count && letter[0] != 'k'; i++) {
-		if (i == v->index || !subscribed(&s->servers[i], v->node))
+		if (!s->servers[i].host || !subscribed(&s->servers[i], v))
 			continue;
 		sim_transmit(s, sim_entity_server(v->index), sim_entity_server(i),
 			     (struct sim_event){.type = EVENT_PUBLISHED,
@@ -144,8 +164,8 @@ static void fill_config(struct sim *s, struct sim_server *v, struct host_config 
 	/* Wall clocks differ and jump: nothing may rest on them. */
 	c->self.since = 1000000 + s->now / MS + (s->faults.clock ? (int64_t)sim_below(s, 100000) : 0);
 	snprintf(c->self.name, sizeof c->self.name, "s%d", v->index + 1);
-	snprintf(c->self.client_endpoint, sizeof c->self.client_endpoint, "tcp://sim:%d", 1000 + v->index);
-	snprintf(c->self.notify_endpoint, sizeof c->self.notify_endpoint, "tcp://sim:%d", 2000 + v->index);
+	snprintf(c->self.client_endpoint, sizeof c->self.client_endpoint, "tcp://sim:%d", 1000 + v->address);
+	snprintf(c->self.notify_endpoint, sizeof c->self.notify_endpoint, "tcp://sim:%d", 2000 + v->address);
 	c->self.ephemeral = s->faults.memory_only;
 }
 
@@ -173,7 +193,7 @@ void sim_start_server(struct sim *s, int i)
 	sim_log(s, "s%d starts as node %016llx origin %016llx", i + 1, (unsigned long long)v->node.id,
 		(unsigned long long)config.self.origin.id);
 	if (v->host->forgotten) {
-		sim_log(s, "s%d was forgotten", i + 1);
+		check_forgotten(s, i);
 		sim_stop_server(s, i);
 		v->forgotten = true;
 		return;
@@ -205,7 +225,7 @@ void sim_after_call(struct sim *s, int i, int error)
 		check_server(s, i);
 		if (!v->host->forgotten)
 			return;
-		sim_log(s, "s%d was told that it is forgotten", i + 1);
+		check_forgotten(s, i);
 		v->forgotten = true;
 		sim_stop_server(s, i);
 		return;

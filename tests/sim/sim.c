@@ -199,14 +199,15 @@ static void start(struct sim *s)
 		sim_start_leader(s, i);
 	}
 	for (int i = 0; i < s->server_count; i++) {
-		s->servers[i] = (struct sim_server){.sim = s, .index = i, .disk = disk_new(s, i)};
+		s->servers[i] =
+		    (struct sim_server){.sim = s, .index = i, .address = i, .disk = disk_new(s, i)};
 		/* Some join late. */
 		int64_t at = i > 0 && sim_chance(s, 300) ? (int64_t)sim_below(s, ACTIVE)
 							 : (int64_t)sim_below(s, 200 * MS);
 		sim_at(s, at, (struct sim_event){.type = EVENT_RESTART, .to = i});
 	}
 	for (int i = 0; i < s->client_count; i++) {
-		s->clients[i] = (struct sim_client){.sim = s, .index = i, .server = -1};
+		s->clients[i] = (struct sim_client){.sim = s, .index = i, .address = -1};
 		sim_start_client(s, i);
 		sim_at(s, (int64_t)sim_below(s, 100 * MS),
 		       (struct sim_event){.type = EVENT_CLIENT_ACT, .to = i});

@@ -97,6 +97,7 @@ struct identity {
 	char kind;   /* 's' or 'c' */
 	uint8_t index;
 	uint8_t run[3];
+	uint8_t peer[8]; /* the node that a server takes the other end for */
 };
 
 struct sim_event {
@@ -113,6 +114,7 @@ struct sim_event {
 struct sim_server {
 	struct sim *sim;
 	int index;
+	int address; /* where it listens: servers may change places */
 	struct disk *disk;
 	struct host *host; /* NULL: down */
 	uint32_t run;
@@ -142,7 +144,7 @@ struct sim_client {
 	struct sim *sim;
 	int index;
 	struct agent *agent;
-	int server;   /* connected to; -1: none */
+	int address;  /* connected to; -1: none */
 	uint32_t run; /* of the connection */
 	uint64_t generation;
 	int64_t tick_at;
@@ -167,7 +169,7 @@ struct owner {
 
 struct faults {
 	bool crash, fuse, pause, partition, lossy, leaders, wipe, forget, old_copy, damage, io_error,
-	    clients_die, slow, memory_only, watch, clock, late, rests;
+	    clients_die, slow, memory_only, watch, clock, late, rests, move;
 	unsigned loss, duplicate; /* in 1000 */
 	int64_t delay;		  /* at most, µs */
 	int64_t interval;	  /* between faults, µs */
@@ -206,8 +208,9 @@ struct sim {
 	struct map batches;  /* (session, seq) → hash of the batch's bytes (I5) */
 
 	struct { /* what was injected */
-		uint64_t crashes, pauses, cuts, lost, duplicated, leader_crashes, wipes, forgets, old_copies,
-		    damages, io_errors, clients_died, reads, in_doubt, truncated, snapshots, checkpoints;
+		uint64_t moves, crashes, pauses, cuts, lost, duplicated, leader_crashes, wipes, forgets,
+		    old_copies, damages, io_errors, clients_died, reads, in_doubt, truncated, snapshots,
+		    checkpoints;
 	} stats;
 	char failure[512]; /* "": none so far */
 };
@@ -218,7 +221,8 @@ uint64_t sim_below(struct sim *s, uint64_t n);
 bool sim_chance(struct sim *s, unsigned in_1000);
 void sim_at(struct sim *s, int64_t at, struct sim_event event); /* data is copied */
 void sim_start_server(struct sim *s, int i);
-void sim_stop_server(struct sim *s, int i); /* as kill -9 does */
+void sim_stop_server(struct sim *s, int i);	   /* as kill -9 does */
+int sim_listens(const struct sim *s, int address); /* the server that does there */
 void sim_start_leader(struct sim *s, int i);
 void sim_stop_leader(struct sim *s, int i);
 void sim_start_client(struct sim *s, int i);
@@ -262,6 +266,7 @@ bool faults_may_join(struct sim *s, int i); /* whether an operator may start thi
 void check_second(struct sim *s);	    /* once a second */
 void check_server(struct sim *s, int i);    /* after each call into it */
 void check_recovered(struct sim *s, int i); /* after its start */
+void check_forgotten(struct sim *s, int i); /* it heard that it is */
 void check_record(struct sim *s, struct position at, const void *data, size_t size);
 void check_batch(struct sim *s, int client, const void *data, size_t size); /* what a client sends */
 void check_publish(struct sim *s, int i, const void *data, size_t size);
