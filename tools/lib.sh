@@ -11,7 +11,7 @@ RUN_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config libzmq3-dev libmsgpack-
 	libedit-dev libxxhash-dev libjansson-dev)
 # … and those that the tests need besides.
 TEST_PACKAGES=(libcriterion-dev clang clang-format clang-tidy cppcheck python3 python3-zmq python3-msgpack shellcheck
-	iproute2)
+	iproute2 systemd)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() {

@@ -142,6 +142,14 @@ static int read_text(int fd, char *text, size_t room, size_t *size)
 	return -EFBIG;
 }
 
+/* A file of root's that is readable by its group is one that root gave to this process alone: by a group of
+ * its own, or by an access list, as systemd's credentials have it. */
+static bool for_no_other_eyes(const struct stat *st)
+{
+	mode_t others = st->st_uid == 0 && geteuid() != 0 ? 037 : 077;
+	return (st->st_mode & others) == 0;
+}
+
 /* private: refuses what the group or others may touch, if it has a secret in it. */
 static int read_file(struct certificate *certificate, const char *path, bool private, char *why, size_t room)
 {
@@ -162,7 +170,7 @@ static int read_file(struct certificate *certificate, const char *path, bool pri
 	if (certificate_parse(&c, text, size) != 0)
 		e = fail(why, room, KUDOS_BAD_CERTIFICATE,
 			 "%s: not a certificate as \"kudos keygen\" makes them", path);
-	else if (private && c.secret_key[0] && (st.st_mode & 077) != 0)
+	else if (private && c.secret_key[0] && !for_no_other_eyes(&st))
 		e = fail(why, room, KUDOS_BAD_CERTIFICATE,
 			 "%s: refused, because others may read this secret key: chmod 600 it, or better make "
 			 "a new one",

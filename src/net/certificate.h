@@ -27,7 +27,7 @@ int certificate_parse(struct certificate *c, const char *text, size_t size);
 /* 0; KUDOS_BAD_CERTIFICATE; negative errno. why (size > 0) names the file and what is wrong with it. */
 int certificate_read(struct certificate *c, const char *path, char *why, size_t size);
 /* The same for one's own: the secret key must be there, in path or in path_secret, and for no eyes but the
- * owner's. */
+ * owner's: but root may give it to a group. */
 int certificate_read_own(struct certificate *c, const char *path, char *why, size_t size);
 
 /* A new pair of keys. 0, or a negative errno: libzmq was built without CURVE. */
