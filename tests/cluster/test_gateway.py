@@ -1,0 +1,222 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""kudos-gateway over HTTP: likes, counts, live counts, what is wrong with a request, and a cluster that is away."""
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+
+import cluster
+from cluster import ClusterTest, environment, program, wait_until
+
+PORT = 25400
+HTTP = PORT + 90
+
+
+class Gateway:
+    def __init__(self, of, port=HTTP, *flags):
+        self.port = port
+        self.log = open(os.path.join(of.folder, f"gateway-{port}.log"), "a+", encoding="utf-8")
+        self.process = subprocess.Popen(
+            [program("kudos-gateway"), "--port", str(port), *flags], stdin=subprocess.DEVNULL, stdout=self.log,
+            stderr=self.log, preexec_fn=cluster.die_with_parent,
+            env=environment(KUDOS_LEADER=of.leader_endpoints()))
+        wait_until(self.answers, "the gateway answers")
+
+    def answers(self):
+        assert self.process.poll() is None, f"the gateway has ended with {self.process.returncode}"
+        try:
+            return self.ask("GET", "/healthz").status == 200
+        except OSError:
+            return False
+
+    def ask(self, method, path, body=None, **headers):
+        """The response, with its JSON (None: it has no body)."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body)
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        text = response.read()
+        response.json = json.loads(text) if text else None
+        connection.close()
+        return response
+
+    def ended(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        return self.process.wait(cluster.DEADLINE)
+
+
+class Stream:
+    """Server-sent events, read by a thread: (key, count) each."""
+
+    def __init__(self, gateway, query):
+        self.connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=60)
+        self.connection.request("GET", "/v1/watch?" + query)
+        self.response = self.connection.getresponse()
+        self.events = []
+        self.thread = threading.Thread(target=self.read, daemon=True)
+        self.thread.start()
+
+    def read(self):
+        try:
+            for line in self.response:
+                if line.startswith(b"data: "):
+                    event = json.loads(line[6:])
+                    self.events.append((event["key"], event["count"]))
+        except (OSError, ValueError, AttributeError, http.client.HTTPException):
+            pass  # closed
+
+    def close(self):
+        if self.connection.sock:
+            self.connection.sock.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.connection.close()
+
+
+def connections_to(pid, ports):
+    """The process's established TCP connections to those ports of 127.0.0.1."""
+    own = set()
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            own.add(os.readlink(f"/proc/{pid}/fd/{fd}"))
+        except FileNotFoundError:
+            pass
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        rows = [line.split() for line in table][1:]
+    return [row for row in rows if row[3] == "01" and int(row[2].split(":")[1], 16) in ports
+            and f"socket:[{row[9]}]" in own]
+
+
+class GatewayTest(ClusterTest):
+    def setUp(self):
+        self.cluster_ = self.common_cluster(PORT)
+
+    def gateway(self, *arguments):
+        gateway = Gateway(self.cluster_, *arguments)
+        self.addCleanup(gateway.log.close)
+        self.addCleanup(gateway.process.wait)
+        self.addCleanup(gateway.process.kill)
+        return gateway
+
+    def test_likes_and_counts(self):
+        g = self.gateway()
+        one = g.ask("POST", "/v1/likes", {"key": "web:1", "n": 5})
+        self.assertEqual((one.status, one.json["counts"]), (200, {"web:1": 5}))
+        many = g.ask("POST", "/v1/likes", {"events": [["web:1", -1], ["café", 2], ['q"\\', 3], ["web:1", 1]]})
+        self.assertEqual(many.json["counts"], {"web:1": 5, "café": 2, 'q"\\': 3})
+        none = g.ask("POST", "/v1/likes", {"key": "web:1"}, Prefer="return=minimal")
+        self.assertEqual((none.status, none.json), (204, None))
+        self.assertRegex(none.headers["Kudos-Token"], r"^[0-9a-f]{16}\.[0-9]+")
+        self.assertEqual(g.ask("GET", "/v1/counts/web:1").json, {"key": "web:1", "count": 6})
+        self.assertEqual(g.ask("GET", "/v1/counts/caf%C3%A9").json["count"], 2)
+        self.assertEqual(g.ask("GET", "/v1/counts?key=web:1&key=none").json, {"counts": {"web:1": 6, "none": 0}})
+        self.cluster_.await_count("web:1", 6)
+
+    def test_a_token_shows_what_another_gateway_was_told(self):
+        a, b = self.gateway(HTTP), self.gateway(HTTP + 1)
+        for i in range(1, 51):
+            token = a.ask("POST", "/v1/likes", {"key": "token"}, Prefer="return=minimal").headers["Kudos-Token"]
+            self.assertEqual(b.ask("GET", "/v1/counts/token?token=" + token).json["count"], i)
+            self.assertEqual(b.ask("GET", "/v1/counts?key=token", Kudos_Token=token).json["counts"]["token"], i)
+        far = b.ask("GET", "/v1/counts/token?token=000000000000004d.1")
+        self.assertEqual((far.status, far.json["code"]), (503, "behind"))
+
+    def test_what_is_wrong_is_said(self):
+        g = self.gateway()
+        many = {"events": [["k", 1]] * 1025}
+        for method, path, body, status, code in (
+                ("POST", "/v1/likes", "{", 400, "bad-request"),
+                ("POST", "/v1/likes", None, 400, "bad-request"),
+                ("POST", "/v1/likes", [], 400, "bad-request"),
+                ("POST", "/v1/likes", {}, 400, "bad-request"),
+                ("POST", "/v1/likes", {"events": []}, 400, "bad-request"),
+                ("POST", "/v1/likes", {"events": [["k", "1"]]}, 400, "bad-request"),
+                ("POST", "/v1/likes", {"key": "k", "n": 0}, 422, "bad-amount"),
+                ("POST", "/v1/likes", {"key": "k", "n": 1000001}, 422, "bad-amount"),
+                ("POST", "/v1/likes", {"key": "a b"}, 422, "bad-key"),
+                ("POST", "/v1/likes", {"key": "a" * 129}, 422, "bad-key"),
+                ("POST", "/v1/likes", many, 413, "too-large"),
+                ("POST", "/v1/likes", "x" * 70000, 413, "too-large"),
+                ("GET", "/v1/counts", None, 400, "bad-request"),
+                ("GET", "/v1/counts?key=", None, 422, "bad-key"),
+                ("GET", "/v1/counts/a%20b", None, 422, "bad-key"),
+                ("GET", "/v1/counts/a?token=x", None, 400, "bad-token"),
+                ("GET", "/v1/watch", None, 400, "bad-request"),
+                ("GET", "/v1/watch?key=a%20b", None, 422, "bad-key"),
+                ("GET", "/v1/watch?" + "&".join(f"key={i}" for i in range(101)), None, 413, "limit"),
+                ("GET", "/nothing", None, 404, "no-path"),
+                ("DELETE", "/v1/likes", None, 405, "method")):
+            with self.subTest(method=method, path=path[:40], body=str(body)[:40]):
+                answer = g.ask(method, path, body)
+                self.assertEqual((answer.status, answer.json["code"]), (status, code), answer.json)
+                self.assertEqual(answer.headers["Content-Type"], "application/problem+json")
+                self.assertEqual(answer.json["status"], status)
+        self.assertEqual(g.ask("GET", "/v1/counts/k").json["count"], 0)
+
+    def test_watching(self):
+        g = self.gateway()
+        streams = [Stream(g, "key=seen&key=other") for _ in range(20)]
+        for stream in streams:
+            self.addCleanup(stream.close)
+            wait_until(lambda s=stream: len(s.events) >= 2, "the first counts")
+        for _ in range(10):
+            g.ask("POST", "/v1/likes", {"key": "seen", "n": 2})
+        for stream in streams:
+            wait_until(lambda s=stream: s.events[-1] == ("seen", 20), lambda s=stream: s.events)
+            counts = [count for key, count in stream.events if key == "seen"]
+            self.assertEqual(counts, sorted(set(counts)), "never backwards, and nothing twice")
+        notify = {self.cluster_.ports(name)[1] for name in self.cluster_.servers}
+        self.assertEqual(len(connections_to(g.process.pid, notify)), 1, "one subscriber, however many read")
+
+    def test_status_and_readiness(self):
+        g = self.gateway()
+        ready = g.ask("GET", "/readyz")
+        self.assertEqual((ready.status, ready.json), (200, {"ready": True}))
+        status = g.ask("GET", "/v1/status").json
+        self.assertEqual([row["name"] for row in status["servers"]], ["s1", "s2", "s3"])
+        self.assertEqual(status["servers"][0].keys(), self.cluster_.status()["servers"][0].keys())
+
+    def test_a_taken_port_is_told(self):
+        self.gateway()
+        code, _, err = cluster.run("kudos-gateway", "--port", str(HTTP))
+        self.assertEqual(code, 1)
+        self.assertIn(f"127.0.0.1:{HTTP}", err)
+
+    def test_wrong_flags(self):
+        for flags in (["--port", "0"], ["--port", "x"], ["--timeout", "0"], ["--bind", "nowhere"],
+                      ["--bind", "0.0.0.0"], ["--nonsense"]):
+            code, _, err = cluster.run("kudos-gateway", *flags)
+            self.assertEqual(code, 2, err)
+            self.assertIn(flags[0], err)
+
+
+class AwayTest(ClusterTest):
+    """Of its own, since it kills."""
+
+    def test_a_cluster_that_comes_and_goes(self):
+        c = self.cluster(PORT + 40)
+        g = Gateway(c, HTTP + 2, "--timeout", "2")
+        self.addCleanup(g.log.close)
+        self.addCleanup(g.process.wait)
+        self.addCleanup(g.process.kill)
+        self.assertEqual(g.ask("POST", "/v1/likes", {"key": "k"}).status, 200)
+        c.kill("s1", "s2", "s3")
+        late = g.ask("POST", "/v1/likes", {"key": "k"})
+        self.assertEqual((late.status, late.json["code"]), (504, "timeout"))
+        self.assertNotEqual(g.ask("GET", "/readyz").status, 200)
+        self.assertEqual(g.ask("GET", "/healthz").status, 200)
+        c.start("s1", "s2", "s3")
+        wait_until(lambda: g.ask("GET", "/readyz").status == 200, "the gateway finds the cluster again")
+        # The like that was not answered was kept and retried: it is there, once.
+        wait_until(lambda: g.ask("POST", "/v1/likes", {"key": "other"}).status == 200, "likes are taken")
+        self.assertEqual(g.ask("GET", "/v1/counts/k").json["count"], 2)
+        self.assertEqual(g.ended(), 0)
+
+
+if __name__ == "__main__":
+    cluster.main("__main__")

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+#include "gateway.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STOP_PATIENCE 3000 /* ms for what is under way */
+
+int64_t gateway_now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void gateway_log(const char *format, ...)
+{
+	char line[1024];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(line, sizeof line, format, arguments);
+	va_end(arguments);
+	fprintf(stderr, "kudos-gateway: %s\n", line);
+}
+
+static void on_result(void *arg, const struct kudos_result *result)
+{
+	struct gateway *g = arg;
+	likes_result(&g->likes, result);
+}
+
+static void on_counts(void *arg, uint64_t id, int error, const int64_t *counts, size_t n)
+{
+	struct gateway *g = arg;
+	questions_counts(&g->questions, id, error, counts, n);
+}
+
+static void on_status(void *arg, uint64_t id, int error, const struct kudos_status *status)
+{
+	struct gateway *g = arg;
+	questions_status(&g->questions, id, error, status);
+}
+
+bool gateway_open(struct gateway *g, const struct options *options)
+{
+	char why[512] = "";
+	const struct kudos_options how = {
+	    .leaders = options->leaders,
+	    .server = options->server,
+	    .timeout_ms = options->timeout_ms,
+	    .linger_us = 1, /* a batch is what came in one pass of the loop */
+	    .key_file = options->key,
+	    .trust_dir = options->trust,
+	    .on_result = on_result,
+	    .on_counts = on_counts,
+	    .on_status = on_status,
+	    .arg = g,
+	    .why = why,
+	    .why_size = sizeof why,
+	};
+	*g = (struct gateway){.options = *options};
+	int error = kudos_open(&g->handle, &how);
+	if (error) {
+		gateway_log("%s%s%s", kudos_error_text(error), *why ? ": " : "", why);
+		return false;
+	}
+	likes_init(&g->likes, g->handle);
+	questions_init(&g->questions, g->handle);
+	hub_init(&g->hub, g->handle, options);
+	return http_open(&g->http, g, options);
+}
+
+void gateway_close(struct gateway *g)
+{
+	http_close(&g->http);
+	hub_deinit(&g->hub);
+	questions_deinit(&g->questions);
+	likes_deinit(&g->likes);
+	kudos_close(&g->handle);
+}
+
+static bool process(struct gateway *g)
+{
+	likes_send(&g->likes);
+	questions_ask(&g->questions);
+	int error = kudos_process(g->handle, 0);
+	if (error == 0)
+		error = hub_process(&g->hub, gateway_now());
+	if (error)
+		gateway_log("%s", kudos_detail(g->handle));
+	return error == 0;
+}
+
+static int wait_ms(const struct gateway *g)
+{
+	int64_t now = gateway_now(), at = http_deadline(&g->http, now);
+	int64_t hub = hub_deadline(&g->hub);
+	int cluster = kudos_wait_ms(g->handle);
+	if (hub < at)
+		at = hub;
+	if (cluster >= 0 && now + cluster < at)
+		at = now + cluster;
+	if (at == NEVER)
+		return -1;
+	return at <= now ? 0 : at - now > 1000 ? 1000 : (int)(at - now);
+}
+
+/* One wait and one pass. False: the system refuses. *told: a signal came. */
+static bool pass(struct gateway *g, int signals, bool *told)
+{
+	struct pollfd fds[3 + HUB_HANDLES] = {
+	    {.fd = signals, .events = POLLIN},
+	    {.fd = http_fd(&g->http), .events = POLLIN},
+	    {.fd = kudos_fd(g->handle), .events = POLLIN},
+	};
+	nfds_t count = 3 + hub_fds(&g->hub, &fds[3]);
+	if (poll(fds, count, wait_ms(g)) < 0 && errno != EINTR) {
+		gateway_log("poll: %s", strerror(errno));
+		return false;
+	}
+	*told = fds[0].revents != 0;
+	http_run(&g->http);
+	http_expire(&g->http, gateway_now());
+	return process(g);
+}
+
+bool gateway_run(struct gateway *g)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (signals < 0) {
+		gateway_log("signalfd: %s", strerror(errno));
+		return false;
+	}
+	bool told = false, going = true;
+	while (going && !told)
+		going = pass(g, signals, &told);
+	int64_t end = gateway_now() + STOP_PATIENCE;
+	http_refuse_new(&g->http);
+	while (going && g->http.waiting.count && gateway_now() < end)
+		going = pass(g, signals, &told);
+	close(signals);
+	return going;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* The gateway: HTTP on one side, a handle of libkudos on the other, one thread and one loop. What a route
+ * wants of the cluster is gathered during a pass and sent once at its end, so that many requests become one
+ * batch or one read. Nothing is kept: what is not answered when the gateway dies, nobody was told. */
+#ifndef GATEWAY_GATEWAY_H
+#define GATEWAY_GATEWAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "http.h"
+#include "hub.h"
+#include "kudos.h"
+#include "likes.h"
+#include "options.h"
+#include "questions.h"
+
+#define NEVER INT64_MAX
+
+struct gateway {
+	struct options options;
+	kudos *handle;
+	struct http http;
+	struct likes likes;
+	struct questions questions;
+	struct hub hub;
+};
+
+/* False, after a message, when it cannot begin. gateway_close() in any case. */
+bool gateway_open(struct gateway *g, const struct options *options);
+void gateway_close(struct gateway *g);
+/* Serves until SIGTERM or SIGINT; then answers what is under way, for a few seconds at most. False, after a
+ * message, when the system refuses to go on. */
+bool gateway_run(struct gateway *g);
+
+int64_t gateway_now(void); /* monotonic, in milliseconds */
+/* A line on stderr. */
+void gateway_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+#include "http.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gateway.h"
+#include "routes.h"
+
+#define CONNECTION_MEMORY \
+	8192		/* bytes libmicrohttpd keeps for one: request line and headers fit or are 431 */
+#define BEAT_LOOK 1000	/* ms between two looks for streams that have long been told nothing */
+#define IDLE_SECONDS 60 /* a connection on which nothing moves that long is closed */
+
+static void list_add(struct exchange_list *list, struct exchange *x)
+{
+	x->next = NULL;
+	x->previous = list->last;
+	if (list->last)
+		list->last->next = x;
+	else
+		list->first = x;
+	list->last = x;
+	list->count++;
+}
+
+static void list_remove(struct exchange_list *list, struct exchange *x)
+{
+	if (x->next)
+		x->next->previous = x->previous;
+	else
+		list->last = x->previous;
+	if (x->previous)
+		x->previous->next = x->next;
+	else
+		list->first = x->next;
+	list->count--;
+}
+
+static struct exchange *exchange_new(struct http *http, struct MHD_Connection *connection)
+{
+	struct exchange *x = calloc(1, sizeof *x);
+	if (!x)
+		return NULL;
+	x->gateway = http->gateway;
+	x->connection = connection;
+	x->until = gateway_now() + http->gateway->options.timeout_ms;
+	list_add(&http->waiting, x);
+	http->requests++;
+	return x;
+}
+
+static void exchange_free(struct http *http, struct exchange *x)
+{
+	if (x->started && x->route->end)
+		x->route->end(x);
+	if (x->response)
+		MHD_destroy_response(x->response);
+	list_remove(x->streams ? &http->streams : &http->waiting, x);
+	free(x->body);
+	free(x);
+}
+
+void http_stream(struct http *http, struct exchange *x)
+{
+	list_remove(&http->waiting, x);
+	list_add(&http->streams, x);
+	x->streams = true;
+}
+
+static void find_route(struct exchange *x, const char *method, const char *url)
+{
+	bool path_is_known = false;
+	for (const struct route *r = routes(); r->method; r++) {
+		size_t size = strlen(r->path);
+		if (r->has_rest ? strncmp(url, r->path, size) != 0 || !url[size] : strcmp(url, r->path) != 0)
+			continue;
+		path_is_known = true;
+		if (strcmp(method, r->method) != 0 &&
+		    !(strcmp(method, "HEAD") == 0 && strcmp(r->method, "GET") == 0))
+			continue;
+		x->route = r;
+		x->rest = url + size;
+		return;
+	}
+	if (path_is_known)
+		exchange_problem(x, MHD_HTTP_METHOD_NOT_ALLOWED, "method", "%s is not for this path", method);
+	else
+		exchange_problem(x, MHD_HTTP_NOT_FOUND, "no-path", "there is nothing at this path");
+}
+
+static bool take_body(struct exchange *x, const char *data, size_t size)
+{
+	if (x->response)
+		return true; /* refused already: the rest is read and forgotten */
+	if (x->body_size + size > EXCHANGE_BODY_MAX) {
+		exchange_problem(x, MHD_HTTP_CONTENT_TOO_LARGE, "too-large", "a body has at most %d bytes",
+				 EXCHANGE_BODY_MAX);
+		return true;
+	}
+	char *body = realloc(x->body, x->body_size + size + 1);
+	if (!body)
+		return false;
+	memcpy(body + x->body_size, data, size);
+	x->body = body;
+	x->body_size += size;
+	body[x->body_size] = '\0';
+	return true;
+}
+
+static enum MHD_Result give(struct exchange *x)
+{
+	struct MHD_Response *response = x->response;
+	enum MHD_Result result = MHD_queue_response(x->connection, x->status, response);
+	x->response = NULL;
+	MHD_destroy_response(response);
+	return result;
+}
+
+/* libmicrohttpd calls it when the headers are there, for each part of the body, at its end, and after a
+ * suspended connection was resumed. */
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url,
+				  const char *method, const char *version, const char *data, size_t *size,
+				  void **state)
+{
+	struct http *http = arg;
+	struct exchange *x = *state;
+	(void)version;
+	if (!x) {
+		x = *state = exchange_new(http, connection);
+		if (!x)
+			return MHD_NO;
+		find_route(x, method, url);
+		return MHD_YES;
+	}
+	if (*size) {
+		bool taken = take_body(x, data, *size);
+		*size = 0;
+		return taken ? MHD_YES : MHD_NO;
+	}
+	if (!x->started && !x->response) {
+		x->started = true;
+		x->route->run(x);
+	}
+	if (x->response)
+		return give(x);
+	x->suspended = true;
+	MHD_suspend_connection(connection);
+	return MHD_YES;
+}
+
+static void on_completed(void *arg, struct MHD_Connection *connection, void **state,
+			 enum MHD_RequestTerminationCode code)
+{
+	(void)connection;
+	(void)code;
+	if (*state)
+		exchange_free(arg, *state);
+	*state = NULL;
+}
+
+static void on_log(void *arg, const char *format, va_list arguments)
+{
+	(void)arg;
+	char line[256];
+	vsnprintf(line, sizeof line, format, arguments);
+	line[strcspn(line, "\n")] = '\0';
+	gateway_log("http: %s", line);
+}
+
+bool http_open(struct http *http, struct gateway *gateway, const struct options *o)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)o->port)};
+	inet_pton(AF_INET, o->address, &at.sin_addr);
+	*http = (struct http){.gateway = gateway};
+	errno = 0;
+	http->daemon = MHD_start_daemon(
+	    MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, (uint16_t)o->port, NULL, NULL,
+	    on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_SOCK_ADDR,
+	    (struct sockaddr *)&at, MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->connections,
+	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+	    (size_t)CONNECTION_MEMORY, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_END);
+	if (!http->daemon)
+		gateway_log("%s:%d: cannot listen: %s; is another program there? give --port", o->address,
+			    o->port, strerror(errno ? errno : EADDRINUSE));
+	return http->daemon != NULL;
+}
+
+void http_close(struct http *http)
+{
+	if (!http->daemon)
+		return;
+	for (struct exchange *x = http->waiting.first; x; x = x->next)
+		exchange_resume(x);
+	for (struct exchange *x = http->streams.first; x; x = x->next)
+		exchange_resume(x);
+	MHD_stop_daemon(http->daemon);
+	http->daemon = NULL;
+}
+
+int http_fd(const struct http *http)
+{
+	return MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+}
+
+void http_run(struct http *http)
+{
+	http->resumed = false;
+	MHD_run(http->daemon);
+}
+
+void http_refuse_new(struct http *http)
+{
+	MHD_socket listening = MHD_quiesce_daemon(http->daemon);
+	if (listening != MHD_INVALID_SOCKET)
+		close(listening);
+}
+
+/* They are in the order in which they came, and all may wait equally long; a stream that has been told
+ * nothing says that it lives. */
+void http_expire(struct http *http, int64_t now)
+{
+	if (now >= http->beat_at) {
+		http->beat_at = now + BEAT_LOOK;
+		for (struct exchange *x = http->streams.first; x; x = x->next) {
+			if (x->until <= now)
+				exchange_resume(x);
+		}
+	}
+	for (struct exchange *x = http->waiting.first; x && x->until <= now; x = x->next) {
+		if (!x->suspended || x->response)
+			continue;
+		exchange_problem(
+		    x, MHD_HTTP_GATEWAY_TIMEOUT, "timeout",
+		    "the cluster has not answered in time; likes of this request may still be counted, "
+		    "once each");
+	}
+}
+
+int64_t http_deadline(const struct http *http, int64_t now)
+{
+	MHD_UNSIGNED_LONG_LONG ms;
+	if (http->resumed)
+		return now;
+	int64_t at = MHD_get_timeout(http->daemon, &ms) == MHD_YES ? now + (int64_t)ms : NEVER;
+	if (http->streams.count && http->beat_at < at)
+		at = http->beat_at;
+	for (const struct exchange *x = http->waiting.first; x; x = x->next) {
+		if (x->suspended)
+			return x->until < at ? x->until : at;
+	}
+	return at;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* The gateway's flags; each has an environment variable. */
+#ifndef GATEWAY_OPTIONS_H
+#define GATEWAY_OPTIONS_H
+
+#include <stdbool.h>
+
+struct options {
+	const char *leaders, *server; /* as kudos_open() takes them */
+	const char *key, *trust;
+	const char *address;
+	int port;
+	int timeout_ms;	 /* for an answer of the cluster */
+	int connections; /* at once */
+	int watch_rate;	 /* changes a second and key that a watcher is told */
+	bool insecure;	 /* an address outside 127.0.0.0/8 */
+};
+
+/* Ends the process with status 2 and a message when they are wrong, with 0 for --help and --version. */
+void options_parse(struct options *options, int argc, char **argv);
+
+#endif

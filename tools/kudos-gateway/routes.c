@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#include "routes.h"
+
+const struct route *routes(void)
+{
+	static const struct route table[] = {
+	    {"POST", "/v1/likes", false, likes_run, likes_end},
+	    {"GET", "/v1/counts", false, counts_run, counts_end},
+	    {"GET", "/v1/counts/", true, counts_run_one, counts_end},
+	    {"GET", "/v1/watch", false, watch_run, watch_end},
+	    {"GET", "/v1/status", false, status_run, status_end},
+	    {"GET", "/readyz", false, ready_run, status_end},
+	    {"GET", "/healthz", false, health_run, NULL},
+	    {NULL, NULL, false, NULL, NULL},
+	};
+	return table;
+}
