@@ -289,6 +289,33 @@ bool check_covered_by_others(struct sim *s, int i)
 	return covered;
 }
 
+bool check_alone(const struct sim *s, size_t owner, size_t like, int but)
+{
+	char key[48];
+	int size = snprintf(key, sizeof key, "o%zun%zu", owner, like);
+	for (int k = 0; k < s->server_count; k++) {
+		const struct sim_server *v = &s->servers[k];
+		if (k != but && v->host && !v->disk->dead && v->established && !v->condemned &&
+		    counts_get(&v->host->replica.counts, key, (size_t)size) > 0)
+			return false;
+	}
+	return true;
+}
+
+/* What only the destroyed disk may have held is lost perhaps; nothing is, when K other disks were to have it.
+ */
+void check_destroyed(struct sim *s, int i)
+{
+	for (size_t o = 0; o < s->owner_count && s->ack_peers == 0; o++) {
+		for (size_t k = 0; k < s->owners[o].count; k++) {
+			if (s->owners[o].likes[k] != LIKE_ACKED || !check_alone(s, o, k, i))
+				continue;
+			s->owners[o].likes[k] = LIKE_AT_RISK;
+			s->stats.at_risk++;
+		}
+	}
+}
+
 /* ---- the end ---- */
 
 static bool server_converged(struct sim *s, int i, const struct replica *first, const char **why)

@@ -68,6 +68,13 @@ static void client_use_server(void *arg, const char *endpoint)
 		c->address = atoi(endpoint + 10) - 1000;
 }
 
+static enum like_state acknowledged(struct sim_client *c, uint64_t like)
+{
+	bool alone = check_alone(c->sim, c->owner, like, c->answering);
+	c->acked = c->acked || alone;
+	return alone && c->answered_by_gone && c->sim->ack_peers == 0 ? LIKE_AT_RISK : LIKE_ACKED;
+}
+
 static void client_result(void *arg, const struct kudos_result *result)
 {
 	struct sim_client *c = arg;
@@ -83,7 +90,7 @@ static void client_result(void *arg, const struct kudos_result *result)
 			sim_fail(s, "client %d was told twice of ticket %llu", c->index,
 				 (unsigned long long)t);
 		else if (t % 2 == 1)
-			o->likes[like] = result->error == KUDOS_OK	   ? LIKE_ACKED
+			o->likes[like] = result->error == KUDOS_OK	   ? acknowledged(c, like)
 					 : result->error == KUDOS_IN_DOUBT ? LIKE_IN_DOUBT
 									   : LIKE_REFUSED;
 		if (result->error == KUDOS_IN_DOUBT)
@@ -97,12 +104,14 @@ static void client_result(void *arg, const struct kudos_result *result)
 static void client_counts(void *arg, uint64_t id, int error, const int64_t *counts, size_t n)
 {
 	struct sim_client *c = arg;
+	struct sim *s = c->sim;
 	if (id != c->reading)
 		return;
 	c->reading = 0;
 	for (size_t i = 0; error == KUDOS_OK && i < n && i < c->read_count; i++) {
-		if (counts[i] < (c->read_acked[i] ? 1 : 0) || counts[i] > 1)
-			sim_fail(c->sim, "client %d read %lld of o%zun%llu, which was %s before it asked",
+		bool there = c->read_acked[i] && s->owners[c->owner].likes[c->read_first + i] == LIKE_ACKED;
+		if (counts[i] < there || counts[i] > 1)
+			sim_fail(s, "client %d read %lld of o%zun%llu, which was %s before it asked",
 				 c->index, (long long)counts[i], c->owner,
 				 (unsigned long long)(c->read_first + i),
 				 c->read_acked[i] ? "acknowledged" : "sent");
@@ -250,8 +259,13 @@ void sim_on_answer(struct sim *s, struct sim_event *e)
 		struct sim_client *c = &s->clients[e->to];
 		if (c->agent && sim_identity_run(&e->id) == c->run &&
 		    s->servers[e->from].address == c->address) {
+			c->acked = false;
+			c->answering = e->from;
+			c->answered_by_gone = e->disks != s->servers[e->from].disks;
 			agent_receive_server(c->agent, s->now, e->data, e->size);
 			schedule_client(s, e->to);
+			if (c->acked)
+				faults_acked(s, e->from);
 		}
 		return;
 	}

@@ -39,8 +39,12 @@ void faults_draw(struct sim *s)
 	f->late = sim_chance(s, p);
 	f->rests = sim_chance(s, p);
 	f->move = sim_chance(s, p / 2) && !f->memory_only;
-	if (s->server_count > 1 && sim_chance(s, 150) && !f->forget && !f->wipe)
-		s->ack_peers = 1;
+	f->destroy = sim_chance(s, p / 2) && !f->memory_only;
+	if (s->server_count > 1 && sim_chance(s, f->destroy ? 400 : 150) &&
+	    (!f->forget || s->server_count > 3))
+		s->ack_peers = s->server_count > 3 && sim_chance(s, 300) ? 2 : 1;
+	if (s->ack_peers && f->destroy) /* no other fault takes copies of what was acknowledged */
+		f->wipe = f->old_copy = f->damage = f->forget = false;
 }
 
 static void disturb(struct sim *s, int64_t until)
@@ -224,8 +228,8 @@ static void forget(struct sim *s)
 {
 	int i = some_server(s), alive = 0;
 	for (int k = 0; k < s->server_count; k++)
-		alive += !s->servers[k].forgotten;
-	if (alive < 3 || s->servers[i].forgotten || !s->servers[i].host)
+		alive += !s->servers[k].forgotten && !s->servers[k].condemned;
+	if (alive < 3 + (int)s->ack_peers || s->servers[i].forgotten || !s->servers[i].host)
 		return;
 	sim_stop_server(s, i);
 	if (!check_covered_by_others(s, i)) {
@@ -234,6 +238,25 @@ static void forget(struct sim *s)
 	}
 	forget_node(s, s->servers[i].node);
 	restart_later(s, i); /* and must be refused, once it hears of it */
+}
+
+static void replace_disk(struct sim *s, int i)
+{
+	struct sim_server *v = &s->servers[i];
+	sim_log(s, "s%d's disk is replaced by an empty one", i + 1);
+	s->gone[s->gone_count++] = v->node;
+	if (sim_chance(s, 500))
+		faults_forget_gone(s);
+	disk_free(v->disk);
+	disk_free(v->backup);
+	v->backup = NULL;
+	v->disk = disk_new(s, i);
+	v->disks++;
+	v->may_regress = true;
+	v->established = false;
+	v->promised.count = 0;
+	v->node = (struct node){0};
+	v->condemned = false;
 }
 
 /* The disk is replaced by an empty one: a new node, and the old one is forgotten. */
@@ -246,21 +269,43 @@ static void wipe(struct sim *s)
 	sim_stop_server(s, i);
 	if (check_covered_by_others(s, i) && s->gone_count < 32) {
 		s->stats.wipes++;
-		sim_log(s, "s%d's disk is replaced by an empty one", i + 1);
-		s->gone[s->gone_count++] = v->node;
-		if (sim_chance(s, 500))
-			faults_forget_gone(s);
-		disk_free(v->disk);
-		disk_free(v->backup);
-		v->backup = NULL;
-		v->disk = disk_new(s, i);
-		v->may_regress = true;
-		v->established = false;
-		v->promised.count = 0;
-		v->node = (struct node){0};
-		v->condemned = false;
+		replace_disk(s, i);
 	}
 	restart_later(s, i);
+}
+
+/* A disk is destroyed with all that it alone held. With --ack-peers K, K of them may be without the loss of
+ * anything acknowledged. */
+static void destroy_server(struct sim *s, int i)
+{
+	struct sim_server *v = &s->servers[i];
+	bool others = false;
+	for (int k = 0; k < s->server_count; k++) {
+		const struct sim_server *o = &s->servers[k];
+		others = others || (k != i && o->established && !o->condemned && o->host && !o->disk->dead &&
+				    o->host->replica.phase == PHASE_SERVING);
+	}
+	if (v->forgotten || !v->host || !v->established || !others || s->gone_count == 32 ||
+	    (s->ack_peers && s->destroyed == s->ack_peers))
+		return;
+	sim_stop_server(s, i);
+	s->destroyed++;
+	s->stats.destroyed++;
+	sim_log(s, "s%d's disk is destroyed", i + 1);
+	check_destroyed(s, i);
+	replace_disk(s, i);
+	restart_later(s, i);
+}
+
+static void destroy(struct sim *s)
+{
+	destroy_server(s, some_server(s));
+}
+
+void faults_acked(struct sim *s, int i)
+{
+	if (s->faults.destroy && !s->healing && sim_chance(s, s->ack_peers ? 500 : 10))
+		destroy_server(s, i);
 }
 
 /* A copy is taken, and comes back later. Whoever does so must let it meet the others before it serves
@@ -339,7 +384,7 @@ void faults_next(struct sim *s)
 	    {f->crash, crash},	       {f->fuse, light_fuse},	  {f->pause, pause_server},
 	    {f->partition, partition}, {f->leaders, stop_leader}, {f->forget, forget},
 	    {f->wipe, wipe},	       {f->old_copy, old_copy},	  {f->damage, damage},
-	    {f->io_error, fail_disk},  {f->move, move},
+	    {f->io_error, fail_disk},  {f->move, move},		  {f->destroy, destroy},
 	};
 	if (s->healing)
 		return;

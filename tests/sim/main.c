@@ -36,9 +36,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 struct totals {
-	uint64_t moves, events, likes, crashes, pauses, cuts, lost, duplicated, leader_crashes, wipes,
-	    forgets, old_copies, damages, io_errors, clients_died, reads, in_doubt, truncated, snapshots,
-	    checkpoints;
+	uint64_t destroyed, at_risk, moves, events, likes, crashes, pauses, cuts, lost, duplicated,
+	    leader_crashes, wipes, forgets, old_copies, damages, io_errors, clients_died, reads, in_doubt,
+	    truncated, snapshots, checkpoints;
 	double hours;
 };
 
@@ -47,6 +47,8 @@ static void add(struct totals *t, const struct sim *s)
 	t->events += s->events_run;
 	t->likes += s->like_count;
 	t->hours += (double)s->now / (3600.0 * (double)SECOND);
+	t->destroyed += s->stats.destroyed;
+	t->at_risk += s->stats.at_risk;
 	t->moves += s->stats.moves;
 	t->crashes += s->stats.crashes;
 	t->pauses += s->stats.pauses;
@@ -78,12 +80,13 @@ static void print(const struct totals *t, unsigned long seeds)
 	       "%llu, clients "
 	       "died %llu\n",
 	       N(crashes), N(pauses), N(cuts), N(lost), N(duplicated), N(leader_crashes), N(clients_died));
-	printf("places changed %llu, disks wiped %llu, old copies %llu, damaged %llu, I/O errors %llu, nodes "
+	printf("places changed %llu, disks destroyed %llu with %llu acknowledged likes, wiped %llu, old "
+	       "copies %llu, damaged %llu, I/O errors %llu, nodes "
 	       "forgotten %llu, "
 	       "records truncated "
 	       "%llu, likes in doubt %llu\n",
-	       N(moves), N(wipes), N(old_copies), N(damages), N(io_errors), N(forgets), N(truncated),
-	       N(in_doubt));
+	       N(moves), N(destroyed), N(at_risk), N(wipes), N(old_copies), N(damages), N(io_errors),
+	       N(forgets), N(truncated), N(in_doubt));
 #undef N
 }
 

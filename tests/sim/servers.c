@@ -47,6 +47,7 @@ static void answer_from_server(void *arg, const uint8_t *id, size_t id_size, con
 	sim_transmit(v->sim, sim_entity_server(v->index), entity,
 		     (struct sim_event){.type = EVENT_ANSWER,
 					.from = v->index,
+					.disks = v->disks,
 					.to = to.index,
 					.id = to,
 					.data = (uint8_t *)data,

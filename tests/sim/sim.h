@@ -109,6 +109,7 @@ struct sim_event {
 	struct identity id;
 	uint8_t *data;
 	size_t size;
+	uint32_t disks; /* of the sender, when it was sent */
 };
 
 struct sim_server {
@@ -116,6 +117,7 @@ struct sim_server {
 	int index;
 	int address; /* where it listens: servers may change places */
 	struct disk *disk;
+	uint32_t disks;	   /* that were destroyed before this one */
 	struct host *host; /* NULL: down */
 	uint32_t run;
 	int64_t paused_until;
@@ -154,11 +156,21 @@ struct sim_client {
 	size_t read_count;
 	bool read_acked[16];
 	bool closing;
+	bool acked;	       /* just now, of what no other server has (check_acked) */
+	int answering;	       /* the server that it hears just now */
+	bool answered_by_gone; /* by a server whose disk has been destroyed since */
 	struct sim_event late; /* an answer it was given, kept to come once more; data is owned */
 	char server_endpoint[128];
 };
 
-enum like_state { LIKE_SENT, LIKE_ACKED, LIKE_IN_DOUBT, LIKE_REFUSED, LIKE_ABANDONED };
+enum like_state {
+	LIKE_SENT,
+	LIKE_ACKED,
+	LIKE_AT_RISK /* acknowledged by a disk that was destroyed */,
+	LIKE_IN_DOUBT,
+	LIKE_REFUSED,
+	LIKE_ABANDONED
+};
 
 /* One client's life. Its like i is one of key "o<owner>n<i>", which nobody else likes, and so tells by itself
  * whether it was lost or doubled; a second event, of the next ticket, likes a shared key. */
@@ -169,7 +181,7 @@ struct owner {
 
 struct faults {
 	bool crash, fuse, pause, partition, lossy, leaders, wipe, forget, old_copy, damage, io_error,
-	    clients_die, slow, memory_only, watch, clock, late, rests, move;
+	    clients_die, slow, memory_only, watch, clock, late, rests, move, destroy;
 	unsigned loss, duplicate; /* in 1000 */
 	int64_t delay;		  /* at most, µs */
 	int64_t interval;	  /* between faults, µs */
@@ -197,6 +209,7 @@ struct sim {
 	int64_t disturbed_at; /* when the network or a process was last stopped or mended */
 	int64_t next_second;
 
+	unsigned destroyed;   /* disks, with what nobody else had */
 	struct node gone[32]; /* whose disk was replaced: to be forgotten */
 	size_t gone_count;
 
@@ -208,9 +221,9 @@ struct sim {
 	struct map batches;  /* (session, seq) → hash of the batch's bytes (I5) */
 
 	struct { /* what was injected */
-		uint64_t moves, crashes, pauses, cuts, lost, duplicated, leader_crashes, wipes, forgets,
-		    old_copies, damages, io_errors, clients_died, reads, in_doubt, truncated, snapshots,
-		    checkpoints;
+		uint64_t destroyed, at_risk, moves, crashes, pauses, cuts, lost, duplicated, leader_crashes,
+		    wipes, forgets, old_copies, damages, io_errors, clients_died, reads, in_doubt, truncated,
+		    snapshots, checkpoints;
 	} stats;
 	char failure[512]; /* "": none so far */
 };
@@ -259,12 +272,16 @@ void faults_draw(struct sim *s);
 void faults_next(struct sim *s);
 void faults_heal(struct sim *s);
 void faults_forget_gone(struct sim *s);
+void faults_acked(struct sim *s, int i);    /* a client has just been acknowledged something by it */
 bool faults_may_join(struct sim *s, int i); /* whether an operator may start this server now */
 
 /* ---- check.c ---- */
 
-void check_second(struct sim *s);	    /* once a second */
-void check_server(struct sim *s, int i);    /* after each call into it */
+void check_second(struct sim *s);	 /* once a second */
+void check_server(struct sim *s, int i); /* after each call into it */
+/* An acknowledged like that may be lost with its server's disk, because no other server has it. */
+bool check_alone(const struct sim *s, size_t owner, size_t like, int but);
+void check_destroyed(struct sim *s, int i);
 void check_recovered(struct sim *s, int i); /* after its start */
 void check_forgotten(struct sim *s, int i); /* it heard that it is */
 void check_record(struct sim *s, struct position at, const void *data, size_t size);
