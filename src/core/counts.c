@@ -8,8 +8,7 @@
 #include "base/hash.h"
 #include "base/pages.h"
 
-#define HEADER 9				 /* count, key size */
-#define ENTRIES_MAX (ARENA_BLOCK / (HEADER + 1)) /* of a block */
+#define ENTRIES_MAX (ARENA_BLOCK / (ENTRY_HEADER + 1)) /* of a block */
 #define RESIZE_AHEAD 16
 #define PLACE_BITS 48
 #define PLACE_MASK ((UINT64_C(1) << PLACE_BITS) - 1)
@@ -41,30 +40,6 @@ void counts_deinit(struct counts *c)
 		slots_free(c->shards[i].slots, c->shards[i].capacity);
 	arena_deinit(&c->arena);
 	*c = (struct counts){0};
-}
-
-static int64_t entry_count(const uint8_t *entry)
-{
-	uint64_t count = 0;
-	for (unsigned i = 0; i < 8; i++)
-		count |= (uint64_t)entry[i] << 8 * i;
-	return (int64_t)count;
-}
-
-static void entry_set_count(uint8_t *entry, int64_t count)
-{
-	for (unsigned i = 0; i < 8; i++)
-		entry[i] = (uint8_t)((uint64_t)count >> 8 * i);
-}
-
-static bool entry_is(const uint8_t *entry, const char *key, size_t size)
-{
-	return entry[8] == size && memcmp(entry + HEADER, key, size) == 0;
-}
-
-static struct counted entry_counted(const uint8_t *entry)
-{
-	return (struct counted){(const char *)entry + HEADER, entry[8], entry_count(entry)};
 }
 
 static const struct shard *shard_of(const struct counts *c, uint64_t hash)
@@ -107,7 +82,8 @@ static int shard_resize(const struct counts *c, struct shard *s, uint32_t capaci
 		if (s->slots[i] == 0)
 			continue;
 		const uint8_t *entry = arena_at(&c->arena, (s->slots[i] & PLACE_MASK) - 1);
-		put_slot(slots, capacity - 1, s->slots[i], hash_bytes(entry + HEADER, entry[8], c->seed));
+		put_slot(slots, capacity - 1, s->slots[i],
+			 hash_bytes(entry + ENTRY_HEADER, entry[8], c->seed));
 	}
 	slots_free(s->slots, s->capacity);
 	s->slots = slots;
@@ -172,21 +148,23 @@ int counts_add_hashed(struct counts *c, uint64_t hash, const char *key, size_t s
 	if (!slot)
 		return -ENOMEM;
 	uint8_t *entry;
+	uint64_t place;
 	if (*slot != 0) {
-		uint64_t place = (*slot & PLACE_MASK) - 1;
+		place = (*slot & PLACE_MASK) - 1;
 		arena_touch(&c->arena, place);
 		entry = arena_at(&c->arena, place);
 	} else {
-		uint64_t place;
-		if (arena_add(&c->arena, HEADER + size, &place) < 0)
+		if (arena_add(&c->arena, ENTRY_HEADER + size, &place) < 0)
 			return -ENOMEM;
 		entry = arena_at(&c->arena, place);
 		entry[8] = (uint8_t)size;
-		memcpy(entry + HEADER, key, size);
+		memcpy(entry + ENTRY_HEADER, key, size);
 		take_slot(c, slot, hash, place);
 	}
-	entry_set_count(entry, sum(entry_count(entry), n));
+	int64_t before = entry_count(entry), after = sum(before, n);
+	entry_set_count(entry, after);
 	c->total = sum(c->total, n);
+	top_note(&c->top, &c->arena, place, before, after);
 	return 0;
 }
 
@@ -220,30 +198,28 @@ void counts_prefetch_entry(const struct counts *c, uint64_t hash)
 		__builtin_prefetch(arena_at(&c->arena, (*slot & PLACE_MASK) - 1), 1);
 }
 
-bool counts_block_next(const uint8_t *bytes, size_t size, size_t *at, struct counted *out)
-{
-	if (size - *at < HEADER)
-		return false;
-	const uint8_t *entry = bytes + *at;
-	if (entry[8] == 0 || entry[8] > size - *at - HEADER)
-		return false;
-	*out = entry_counted(entry);
-	*at += HEADER + out->size;
-	return true;
-}
-
 bool counts_next(const struct counts *c, uint64_t *at, struct counted *out)
 {
 	uint32_t number = (uint32_t)(*at >> ARENA_OFFSET_BITS);
 	size_t offset = *at & ((1 << ARENA_OFFSET_BITS) - 1);
 	for (; number < c->arena.block_count; number++, offset = 0) {
 		struct block block = arena_block(&c->arena, number);
-		if (counts_block_next(block.bytes, block.size, &offset, out)) {
+		if (entry_next(block.bytes, block.size, &offset, out)) {
 			*at = (uint64_t)number << ARENA_OFFSET_BITS | offset;
 			return true;
 		}
 	}
 	return false;
+}
+
+bool counts_top(struct counts *c, size_t n, struct counted *out, size_t *found)
+{
+	uint64_t places[TOP_POOL / 2];
+	if (n > TOP_POOL / 2 || !top_get(&c->top, &c->arena, n, places, found))
+		return false;
+	for (size_t i = 0; i < *found; i++)
+		out[i] = entry_counted(arena_at(&c->arena, places[i]));
+	return true;
 }
 
 uint64_t counts_digest(const struct counts *c)
@@ -255,24 +231,19 @@ uint64_t counts_digest(const struct counts *c)
 	return digest;
 }
 
-bool counts_block_ends(const uint8_t *bytes, size_t size, size_t at)
-{
-	while (at < size && bytes[at] == 0)
-		at++;
-	return at == size;
-}
-
 static int load_entry(struct counts *c, uint64_t hash, uint64_t place)
 {
 	const uint8_t *entry = arena_at(&c->arena, place);
-	uint64_t *slot = slot_for(c, hash, (const char *)entry + HEADER, entry[8]);
+	uint64_t *slot = slot_for(c, hash, (const char *)entry + ENTRY_HEADER, entry[8]);
 	if (!slot)
 		return -ENOMEM;
 	if (*slot != 0)
 		return 0; /* the key was there before: a snapshot by no Kudos, but what is adopted must load
 			   */
 	take_slot(c, slot, hash, place);
-	c->total = sum(c->total, entry_count(entry));
+	int64_t count = entry_count(entry);
+	c->total = sum(c->total, count);
+	top_note(&c->top, &c->arena, place, 0, count);
 	return 0;
 }
 
@@ -283,12 +254,12 @@ int counts_load_block(struct counts *c, const struct block *block)
 	struct counted e;
 	if (block->number != c->arena.block_count || block->size > c->arena.block)
 		return -EBADMSG;
-	for (size_t begin = 0; counts_block_next(block->bytes, block->size, &at, &e); begin = at) {
+	for (size_t begin = 0; entry_next(block->bytes, block->size, &at, &e); begin = at) {
 		places[count] = (uint64_t)block->number << ARENA_OFFSET_BITS | begin;
 		hashes[count] = counts_hash(c, e.key, e.size);
 		counts_prefetch_slot(c, hashes[count++]);
 	}
-	if (!counts_block_ends(block->bytes, block->size, at))
+	if (!entry_is_end(block->bytes, block->size, at))
 		return -EBADMSG;
 	/* Without the zeros that may follow: the next new entry goes where a walk finds it. */
 	if (arena_load(&c->arena, block->bytes, at) < 0)

@@ -15,6 +15,8 @@
 #include <stdint.h>
 
 #include "core/arena.h"
+#include "core/entry.h"
+#include "core/top.h"
 
 #define COUNTS_SHARD_BITS 6
 #define COUNTS_SHARDS (1 << COUNTS_SHARD_BITS)
@@ -29,6 +31,7 @@ struct counts {
 	uint64_t seed;
 	struct shard shards[COUNTS_SHARDS];
 	struct arena arena;
+	struct top top;
 	uint64_t keys;
 	int64_t total; /* sum of all counts */
 };
@@ -50,22 +53,15 @@ int counts_add_hashed(struct counts *c, uint64_t hash, const char *key, size_t s
  * other. 0 or -ENOMEM. */
 int counts_reserve(struct counts *c, uint64_t keys);
 
-struct counted {
-	const char *key; /* within the arena, not NUL-terminated */
-	size_t size;
-	int64_t count;
-};
-
 /* Walks all keys in order of their first like: start with *at = 0. False at the end. */
 bool counts_next(const struct counts *c, uint64_t *at, struct counted *out);
 /* Of all keys and their counts, in whatever order they came; keys that count 0 included. */
 uint64_t counts_digest(const struct counts *c);
 
-/* Walks the entries of a block (of at most ARENA_BLOCK): start with *at = 0. False at its end, or at what is
- * no entry: counts_block_ends() tells which. */
-bool counts_block_next(const uint8_t *bytes, size_t size, size_t *at, struct counted *out);
-/* Whether there is nothing but zeros from at on. */
-bool counts_block_ends(const uint8_t *bytes, size_t size, size_t at);
+/* The n keys (at most TOP_POOL / 2) that have the most likes, highest first, as far as they have any; see
+ * core/top.h. False: it is not known now, and being found out: top_walk(&c->top, …). */
+bool counts_top(struct counts *c, size_t n, struct counted *out, size_t *found);
+
 /* The next block of a checkpoint. Of a key that comes twice the first count is kept. 0, -ENOMEM, or -EBADMSG:
  * it is damaged or not the next. */
 int counts_load_block(struct counts *c, const struct block *block);

@@ -346,11 +346,11 @@ static bool block_ok(const struct blob *block)
 {
 	struct counted e;
 	size_t at = 0;
-	while (counts_block_next(block->data, block->size, &at, &e)) {
+	while (entry_next(block->data, block->size, &at, &e)) {
 		if (key_check(e.key, e.size) != 0)
 			return false;
 	}
-	return block->size <= ARENA_BLOCK && counts_block_ends(block->data, block->size, at);
+	return block->size <= ARENA_BLOCK && entry_is_end(block->data, block->size, at);
 }
 
 bool host_checkpoint_entry_ok(const struct blob *key, const struct blob *value, uint32_t *blocks)
