@@ -1,0 +1,100 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""doc/operations.md is true: every line behind a prompt in it is typed at that machine, in order, and what the page shows is
+what comes.
+
+    one,two# COMMAND      at the prompt of these; a here-document goes on to its END
+    what is printed       compared, when anything is shown: … is anything, a line of … any lines; spaces do not count
+
+Commands that only look are repeated until they show what the page does: it takes a moment until a like is everywhere."""
+import os
+import re
+import subprocess
+import sys
+import unittest
+
+from cluster import main, wait_until
+from machines import Site
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PAGE = os.path.join(SOURCE, "doc", "operations.md")
+MACHINES = ("one", "two", "three", "four", "five")
+PROMPT = re.compile(r"^    ((?:%s)(?:,\w+)*)[#$] (.*)$" % "|".join(MACHINES))
+LOOKS = re.compile(r"kudos (count|status)\b|journalctl\b")
+
+
+class Step:
+    def __init__(self, number, names, command):
+        self.number, self.names, self.command, self.shown = number, names.split(","), command, []
+
+    def matches(self, printed):
+        if not self.shown:
+            return True
+        lines = ["(.*\n)*" if line == "…" else squeeze(re.escape(line).replace("\\ ", " ")).replace("…", ".*") + "\n"
+                 for line in self.shown]
+        return re.fullmatch("".join(lines), squeeze(printed)) is not None
+
+
+def squeeze(text):
+    return re.sub(" +", " ", text)
+
+
+def steps(page):
+    found, heredoc = [], None
+    for number, line in enumerate(page.splitlines(), 1):
+        prompt = PROMPT.match(line)
+        if heredoc:
+            found[-1].command += "\n" + line[4:]
+            if line[4:] == heredoc:
+                heredoc = None
+        elif prompt:
+            found.append(Step(number, *prompt.groups()))
+            heredoc = (re.search(r"<<(\w+)", prompt[2]) or [None, None])[1]
+        elif line.startswith("    ") and found and found[-1].number + found[-1].command.count("\n") + len(
+                found[-1].shown) + 1 == number:
+            found[-1].shown.append(line[4:])
+    return found
+
+
+class Operations(unittest.TestCase):
+    def test_the_page(self):
+        try:
+            if subprocess.run(["unshare", "--mount", "true"], check=False).returncode:
+                raise OSError("no mount namespace")
+            site = Site(SOURCE, *MACHINES)
+        except OSError as error:
+            self.skipTest(f"needs root, network and mount namespaces: {error}")
+        self.addCleanup(site.remove)
+        self.addCleanup(self.show_if_failed, site)
+        with open(PAGE) as file:
+            todo = steps(file.read())
+        self.assertGreater(len(todo), 50)
+        self.failed = True
+        for step in todo:
+            for name in step.names:
+                self.take(site.machines[name], step)
+        self.failed = False
+
+    def take(self, machine, step):
+        where = f"doc/operations.md:{step.number}: {machine.name}: {step.command}"
+        code, printed = 0, ""
+
+        def well():
+            nonlocal code, printed
+            code, printed = machine.type(step.command)
+            return code == 0 and step.matches(printed)
+
+        def complaint():
+            return f"{where}\nexit status {code}, printed:\n{printed}the page shows:\n" + "\n".join(step.shown)
+        if LOOKS.match(step.command):
+            wait_until(well, complaint)
+        else:
+            self.assertTrue(well(), complaint())
+
+    def show_if_failed(self, site):
+        if self.failed:
+            print(site.logs(), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main(sys.modules["__main__"])
