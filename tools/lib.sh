@@ -11,7 +11,9 @@ RUN_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config libzmq3-dev libmsgpack-
 	libedit-dev libxxhash-dev libjansson-dev libmicrohttpd-dev)
 # … and those that the tests need besides.
 TEST_PACKAGES=(libcriterion-dev clang clang-format clang-tidy cppcheck python3 python3-zmq python3-msgpack shellcheck
-	iproute2 systemd)
+	iproute2 systemd debootstrap git)
+# … and the packages.
+PACKAGE_PACKAGES=(dpkg-dev debhelper lintian)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() {
@@ -55,14 +57,21 @@ set_up() { # TARGET [ARGUMENT...]
 	[[ $target != all ]] || grep -q '^build tests/' "$BUILD/build.ninja" || meson configure "$BUILD" -Dtests=enabled
 }
 
-# Builds TARGET, which is "programs" or "all", in $BUILD, quietly unless it fails.
+# Builds TARGET, which is "programs" or "all", in $BUILD.
 build() { # TARGET [ARGUMENT...]: arguments go to meson setup
-	local log target=$1
+	say "building in $BUILD"
+	quietly build_loudly "$@"
+}
+
+build_loudly() { set_up "$@" && ninja --quiet -C "$BUILD" "$1"; }
+
+# Runs a command that writes to $BUILD: shows the end of what it says, and ends all, if it fails.
+quietly() { # COMMAND...
+	local log
 	mkdir -p "$BUILD" 2>/dev/null
 	[[ -w $BUILD ]] || die "$BUILD cannot be written to; name another folder for the build with KUDOS_BUILD=DIR"
 	log=$(mktemp) || die "there is no room for temporary files; name another folder for them with TMPDIR=DIR"
-	say "building in $BUILD"
-	if { set_up "$@" && ninja --quiet -C "$BUILD" "$target"; } >"$log" 2>&1; then
+	if "$@" >"$log" 2>&1; then
 		rm -f "$log"
 		return
 	fi
