@@ -59,6 +59,11 @@ class Hosts:
     def inside(self, name, *words):
         command("ip", "netns", "exec", self.space(name), *words)
 
+    def processes(self, name):
+        """Those whose network it is, by their ids."""
+        listed = subprocess.run(["ip", "netns", "pids", self.space(name)], capture_output=True, text=True, check=True)
+        return [int(line) for line in listed.stdout.split()]
+
     def cut(self, one, other):
         """Nothing that one sends reaches the other."""
         self.inside(one, "ip", "route", "add", "blackhole", self.address(other) + "/32")

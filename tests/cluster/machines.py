@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 
 import cluster
-from cluster import DEADLINE, SLOW, wait_until
+from cluster import DEADLINE, SLOW, die_with_parent, wait_until
 from hosts import Hosts
 from test_units import NOBODY, Unit
 
@@ -24,7 +24,7 @@ mount --bind "$2" /usr/local/bin && cd "$1/home" && shift 2 && exec "$@" """
 class Machine:
     def __init__(self, site, name):
         self.site, self.name = site, name
-        self.folder = os.path.join(site.folder, name)
+        self.folder = os.path.join(site.folder, "machine-" + name)
         self.processes, self.sockets = {}, {}
         for part in ("lib", "run/credentials", "home"):
             os.makedirs(os.path.join(self.folder, part))
@@ -114,12 +114,14 @@ class Machine:
             self.give_credentials(credentials, key, self.path(source))
         for state in unit.said.get("StateDirectory", []):
             self.make_state(state)
-        with open(self.log(name), "a") as log:
-            self.processes[name] = subprocess.Popen(
-                [*self.prefix(), "setpriv", "--pdeathsig=KILL", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
-                 *unit["ExecStart"][0].split()], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env=self.environment(NOTIFY_SOCKET=self.listen(name), **variables))
+        self.spawn(name, ["setpriv", "--pdeathsig=KILL", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+                          *unit["ExecStart"][0].split()], NOTIFY_SOCKET=self.listen(name), **variables)
         wait_until(lambda: self.is_ready(name), lambda: f"{name} on {self.name} is ready:\n{self.said(name)}", DEADLINE)
+
+    def spawn(self, name, command, **variables):
+        with open(self.log(name), "a") as log:
+            self.processes[name] = subprocess.Popen([*self.prefix(), *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                                    preexec_fn=die_with_parent, env=self.environment(**variables))
 
     def listen(self, name):
         path = self.path(f"/run/{name}.notify")
@@ -192,6 +194,8 @@ class Site:
                 process.wait()
             for one in machine.sockets.values():
                 one.close()
+            for process in self.hosts.processes(machine.name):  # what a launcher left
+                os.kill(process, signal.SIGKILL)
         self.hosts.remove()
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -154,9 +154,9 @@ static bool leaders_know(const struct sim *s, struct node node)
 	return any;
 }
 
-/* What the README asks of an operator: add a server, or start one from a backup, only while the leaders know
- * the members there are. A leader that restarted empty while they were all away could only tell a new node
- * that it is the first. */
+/* What doc/operations.md asks of an operator: add a server, or start one from a backup, only while the
+ * leaders know the members there are. A leader that restarted empty while they were all away could only tell
+ * a new node that it is the first. */
 bool faults_may_join(struct sim *s, int i)
 {
 	if ((s->servers[i].established && !s->servers[i].patient) || s->servers[i].forgotten)
@@ -309,7 +309,7 @@ void faults_acked(struct sim *s, int i)
 }
 
 /* A copy is taken, and comes back later. Whoever does so must let it meet the others before it serves
- * (README). */
+ * (doc/operations.md). */
 static void old_copy(struct sim *s)
 {
 	int i = some_server(s);
