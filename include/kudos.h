@@ -60,7 +60,9 @@ extern "C" {
 	X(FORBIDDEN, "forbidden", "the role of this key does not allow that")                             \
 	X(BAD_CERTIFICATE, "bad-certificate", "a key file or trust folder that cannot be used")           \
 	X(NO_MEMORY, "no-memory", "out of memory")                                                        \
-	X(SYSTEM, "system", "the operating system refused")
+	X(SYSTEM, "system", "the operating system refused")                                               \
+	X(UNKNOWN_SESSION, "unknown-session", "this server does not know yet who issued the session")     \
+	X(NOT_ISSUED, "not-issued", "nobody in this cluster issued that session")
 
 enum kudos_error {
 #define X(name, code, text) KUDOS_##name,

@@ -23,6 +23,13 @@ struct session {
 	uint64_t number;
 };
 
+/* What shows that a session was issued, and not made up (core/proof.h): whose secret signed it, and the code.
+ */
+struct proof {
+	struct node signer; /* 0: none */
+	uint64_t code;
+};
+
 /* A place in an origin's log. */
 struct position {
 	struct origin origin;

@@ -14,6 +14,12 @@ uint64_t random_id(void)
 	return id;
 }
 
+void random_bytes(void *out, size_t size)
+{
+	if (getrandom(out, size, 0) != (ssize_t)size)
+		abort();
+}
+
 static uint64_t splitmix(uint64_t *state)
 {
 	uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));

@@ -98,7 +98,7 @@ static void on_send_batch(void *arg, struct session session, struct parcel *p)
 	uint8_t *events = p->content.data + PARCEL_HEADROOM;
 	if (p->header_size == 0) {
 		uint8_t header[BATCH_HEADER_MAX];
-		p->header_size = batch_header_encode(header, session, p->seq, p->events);
+		p->header_size = batch_header_encode(header, session, a->courier.proof, p->seq, p->events);
 		memcpy(events - p->header_size, header, p->header_size);
 	}
 	a->io.send_server(a->io.arg, events - p->header_size,
@@ -107,8 +107,9 @@ static void on_send_batch(void *arg, struct session session, struct parcel *p)
 
 static void on_send_close(void *arg, struct session session)
 {
-	struct message m = {.type = MESSAGE_CLOSE, .close = {.session = session}};
-	send_server(arg, &m);
+	struct agent *a = arg;
+	struct message m = {.type = MESSAGE_CLOSE, .close = {session, a->courier.proof}};
+	send_server(a, &m);
 }
 
 static void on_send_assign(void *arg, size_t leader, bool wants_session, struct node lost)

@@ -184,7 +184,7 @@ static bool on_welcome(struct agent *a, int64_t now, const struct message *m)
 	agent_name_server(a, m->welcome.name.data, m->welcome.name.size);
 	if (!m->welcome.serving)
 		strcpy(a->told, "that server is still catching up, or stopping");
-	courier_welcome(&a->courier, now, m->welcome.session, m->welcome.serving);
+	courier_welcome(&a->courier, now, m->welcome.session, m->welcome.proof, m->welcome.serving);
 	return true;
 }
 
@@ -298,7 +298,7 @@ static bool on_assigned(struct agent *a, int64_t now, const struct message *m)
 			  row->notify_endpoint);
 	}
 	a->no_server = count == 0;
-	courier_assigned(&a->courier, now, m->assigned.session, servers, count);
+	courier_assigned(&a->courier, now, m->assigned.session, m->assigned.proof, servers, count);
 	free(servers);
 	return true;
 }

@@ -15,10 +15,11 @@
 #define BUSY_MOST (500 * MS)
 #define ANSWER_PATIENCE (300 * MS) /* a leader's, to a request */
 #define CLOSE_AGAIN (200 * MS)
+#define UNKNOWN_PATIENCE (600 * SECOND)
 
 void courier_init(struct courier *c, const struct courier_options *options, const struct courier_ops *ops)
 {
-	*c = (struct courier){.ops = *ops, .linger = options->linger_us};
+	*c = (struct courier){.ops = *ops, .linger = options->linger_us, .unknown_since = NEVER};
 	c->requests_end = &c->requests;
 	c->busy_backoff = BUSY_LEAST;
 	window_init(&c->window);
@@ -66,12 +67,14 @@ static bool first_use(struct courier *c, struct session session)
 	return true;
 }
 
-void courier_take_session(struct courier *c, int64_t now, struct session session)
+void courier_take_session(struct courier *c, int64_t now, struct session session, struct proof proof)
 {
 	if (!session.issuer || !session.number || !courier_needs_session(c) || !first_use(c, session))
 		return;
 	c->session = session;
+	c->proof = proof;
 	c->active_at = now;
+	c->unknown_since = NEVER;
 	window_begin_session(&c->window);
 }
 
@@ -152,6 +155,7 @@ void courier_acked(struct courier *c, int64_t now, struct session session, uint6
 	if (!window_resolve(&c->window, lo, hi, KUDOS_OK, c->ops.result, c->ops.arg))
 		return;
 	c->active_at = now;
+	c->unknown_since = NEVER;
 	c->busy_backoff = BUSY_LEAST;
 	c->stirred = true;
 	route_progress(c);
@@ -179,6 +183,18 @@ static void expire(struct courier *c)
 	c->closed = c->closing;
 }
 
+/* The server does not know yet who issued the session: another may, or this one will have heard before long.
+ * It is not so for ever: servers, too, close a session that nothing is heard of for so long. */
+static void unknown_session(struct courier *c, int64_t now)
+{
+	if (c->unknown_since == NEVER)
+		c->unknown_since = now;
+	if (now - c->unknown_since >= UNKNOWN_PATIENCE)
+		expire(c);
+	else
+		courier_not_serving(c, now);
+}
+
 static void hold_back(struct courier *c, int64_t now, uint64_t seq)
 {
 	struct parcel *p = window_find(&c->window, seq);
@@ -201,7 +217,11 @@ void courier_refused(struct courier *c, int64_t now, struct session session, uin
 	c->stirred = true;
 	switch (error) {
 	case KUDOS_EXPIRED:
+	case KUDOS_NOT_ISSUED:
 		expire(c);
+		return;
+	case KUDOS_UNKNOWN_SESSION:
+		unknown_session(c, now);
 		return;
 	case KUDOS_NOT_SERVING:
 		courier_not_serving(c, now);

@@ -85,10 +85,12 @@ struct courier {
 
 	struct window window;
 	struct session session;		    /* number 0: none */
+	struct proof proof;		    /* that it was issued */
 	struct session used[LIMIT_ISSUERS]; /* the highest number taken from each issuer */
 	size_t used_count;
-	int64_t active_at; /* when the session was last used */
-	int64_t parcel_at; /* when a batch is due, at the earliest */
+	int64_t active_at;     /* when the session was last used */
+	int64_t unknown_since; /* no server has known since who issued it; NEVER: not so */
+	int64_t parcel_at;     /* when a batch is due, at the earliest */
 	int64_t resume_at, busy_backoff;
 
 	struct position positions[LIMIT_POSITIONS]; /* oldest first */
@@ -117,7 +119,8 @@ void courier_close(struct courier *c); /* c->closed tells when it is done */
 
 /* What the server in use said. courier_heard for each of its messages, whatever it is, before the others. */
 void courier_heard(struct courier *c, int64_t now);
-void courier_welcome(struct courier *c, int64_t now, struct session session, bool serving);
+void courier_welcome(struct courier *c, int64_t now, struct session session, struct proof proof,
+		     bool serving);
 void courier_acked(struct courier *c, int64_t now, struct session session, uint64_t lo, uint64_t hi);
 void courier_position(struct courier *c, struct position position);
 void courier_refused(struct courier *c, int64_t now, struct session session, uint64_t seq, int error);
@@ -126,7 +129,7 @@ void courier_not_serving(struct courier *c, int64_t now);
 void courier_session_closed(struct courier *c, struct session session);
 
 /* What a leader said. */
-void courier_assigned(struct courier *c, int64_t now, struct session session,
+void courier_assigned(struct courier *c, int64_t now, struct session session, struct proof proof,
 		      const struct courier_server *servers, size_t count);
 void courier_no_server(struct courier *c, int64_t now);
 

@@ -101,7 +101,7 @@ static void all_due(struct courier *c)
 	c->resume_at = 0;
 }
 
-void courier_welcome(struct courier *c, int64_t now, struct session session, bool serving)
+void courier_welcome(struct courier *c, int64_t now, struct session session, struct proof proof, bool serving)
 {
 	if (c->state == COURIER_NONE)
 		return;
@@ -110,7 +110,7 @@ void courier_welcome(struct courier *c, int64_t now, struct session session, boo
 		route_lose(c, now);
 		return;
 	}
-	courier_take_session(c, now, session);
+	courier_take_session(c, now, session, proof);
 	if (c->state == COURIER_READY)
 		return;
 	c->state = COURIER_READY;
@@ -150,7 +150,7 @@ static void adopt(struct courier *c, const struct courier_server *servers, size_
 	}
 }
 
-void courier_assigned(struct courier *c, int64_t now, struct session session,
+void courier_assigned(struct courier *c, int64_t now, struct session session, struct proof proof,
 		      const struct courier_server *servers, size_t count)
 {
 	if (c->direct)
@@ -160,7 +160,7 @@ void courier_assigned(struct courier *c, int64_t now, struct session session,
 		courier_no_server(c, now);
 		return;
 	}
-	courier_take_session(c, now, session);
+	courier_take_session(c, now, session, proof);
 	adopt(c, servers, count);
 	c->refresh = false;
 	c->lost = (struct node){0};

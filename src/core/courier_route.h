@@ -8,7 +8,7 @@
 bool courier_needs_server(const struct courier *c);
 bool courier_needs_session(const struct courier *c);
 /* Takes a session that was offered, if one is needed and this one was never used. */
-void courier_take_session(struct courier *c, int64_t now, struct session session);
+void courier_take_session(struct courier *c, int64_t now, struct session session, struct proof proof);
 
 void route_init(struct courier *c, const struct courier_options *options);
 void route_tick(struct courier *c, int64_t now);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/proof.h"
 #include "kudos.h"
 
 void directory_init(struct directory *d, uint64_t incarnation)
@@ -214,7 +215,7 @@ static size_t find_candidates(const struct directory *d, int64_t now, struct nod
 }
 
 int directory_assign(struct directory *d, int64_t now, bool wants_session, struct node lost,
-		     struct session *session, const struct member **order, size_t *count)
+		     struct session *session, struct proof *proof, const struct member **order, size_t *count)
 {
 	struct candidate candidates[LIMIT_MEMBERS];
 	size_t found = find_candidates(d, now, lost, candidates);
@@ -226,8 +227,12 @@ int directory_assign(struct directory *d, int64_t now, bool wants_session, struc
 	for (size_t i = 0; i < found; i++)
 		order[i] = members_find(&d->members, candidates[i].server->node);
 	*session = (struct session){0};
-	if (wants_session)
+	*proof = (struct proof){0};
+	if (wants_session) {
 		*session = (struct session){d->incarnation, ++d->sessions};
+		*proof =
+		    proof_make(order[0], *session); /* where the client goes first can check it for sure */
+	}
 	*count = found;
 	return 0;
 }

@@ -60,9 +60,11 @@ enum server_state directory_state(const struct directory *d, int64_t now, struct
 /* Chooses for a client that needs a server, and may have just lost one (node 0: has not). order has room for
  * LIMIT_MEMBERS rows; *count of them are up, best first: least clients, those just sent there counted;
  * then whoever has waited longest for a client; the lost one last. They are valid until the next change.
- * *session is a new one when wanted, else zeros. KUDOS_NO_SERVER: none is up. */
+ * *session is a new one when wanted, signed by the first in order, else zeros. KUDOS_NO_SERVER: none is up.
+ */
 int directory_assign(struct directory *d, int64_t now, bool wants_session, struct node lost,
-		     struct session *session, const struct member **order, size_t *count);
+		     struct session *session, struct proof *proof, const struct member **order,
+		     size_t *count);
 
 /* The members that are not forgotten, sorted by name, then node id; rows has room for LIMIT_MEMBERS. Returns
  * how many. Valid until the next change. */

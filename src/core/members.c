@@ -69,10 +69,18 @@ static int insert(struct members *m, size_t at, const struct member *from)
 	return 1;
 }
 
+bool secret_is_none(const struct secret *s)
+{
+	static const struct secret none;
+
+	return memcmp(s, &none, sizeof(none)) == 0;
+}
+
 int members_add(struct members *m, const struct member *from)
 {
 	size_t at = place(m, from->node);
 	struct member *row;
+	struct secret secret;
 	bool forgotten;
 	int rc = 0;
 
@@ -81,13 +89,17 @@ int members_add(struct members *m, const struct member *from)
 
 	row = &m->list[at];
 	forgotten = row->forgotten || from->forgotten;
+	/* A node has one. Should there ever be two, the higher wins, so that every order of merging gives the
+	 * same. */
+	secret = memcmp(&from->secret, &row->secret, sizeof(secret)) > 0 ? from->secret : row->secret;
 	if (forgotten != row->forgotten)
 		rc = 1;
-	if (from->since > row->since) {
+	else if (from->since > row->since || memcmp(&secret, &row->secret, sizeof(secret)) != 0)
+		rc = 2;
+	if (from->since > row->since)
 		*row = *from;
-		rc = rc == 1 ? 1 : 2;
-	}
 	row->forgotten = forgotten;
+	row->secret = secret;
 	return rc;
 }
 

@@ -10,6 +10,12 @@
 
 #include "base/ids.h"
 #include "base/limits.h"
+#include "base/mac.h"
+
+/* What a node's signatures are made with (core/proof.h); all zeros: not known. */
+struct secret {
+	uint8_t bytes[MAC_SECRET];
+};
 
 struct member {
 	struct node node;
@@ -21,6 +27,7 @@ struct member {
 	char name[LIMIT_NAME + 1];
 	char client_endpoint[LIMIT_ENDPOINT + 1];
 	char notify_endpoint[LIMIT_ENDPOINT + 1];
+	struct secret secret; /* made with the node; told to leaders and servers alone */
 };
 
 struct members {
@@ -31,9 +38,10 @@ struct members {
 
 void members_deinit(struct members *m);
 struct member *members_find(const struct members *m, struct node n); /* NULL when unknown */
-/* Adds the node or, when `from` is newer, takes over its attributes; forgotten is never undone.
- * Returns 1 when the sets changed, 2 when only attributes did, 0 when nothing, -ENOMEM; KUDOS_LIMIT is not
- * returned: rows over LIMIT_MEMBERS are refused by -E2BIG. */
+bool secret_is_none(const struct secret *s);
+/* Adds the node or, when `from` is newer, takes over its attributes; forgotten is never undone, a secret
+ * never lost. Returns 1 when the sets changed, 2 when only attributes did, 0 when nothing, -ENOMEM;
+ * KUDOS_LIMIT is not returned: rows over LIMIT_MEMBERS are refused by -E2BIG. */
 int members_add(struct members *m, const struct member *from);
 /* members_add for each row; the strongest result (1 over 2 over 0). */
 int members_merge(struct members *m, const struct member *rows, size_t count);

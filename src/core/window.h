@@ -23,7 +23,7 @@
 #define WINDOW_CONTENT_MAX 60000 /* bytes of events in a batch: leaves room below LIMIT_BATCH_BYTES */
 /* Kept free before a batch's events, so that its header, known only when it is numbered, can be put there
  * without moving them. */
-#define PARCEL_HEADROOM 48
+#define PARCEL_HEADROOM 64
 
 /* A batch and what is known of its way. Its events are opaque here: what window_add() was given, end to end,
  * in content behind PARCEL_HEADROOM bytes. */

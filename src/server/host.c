@@ -64,6 +64,12 @@ static int open_replica(struct host *h, const struct bytes *meta, int64_t now)
 	bool known = meta->size > 1;
 	if (known)
 		h->config.self.node = m.members.from; /* the data folder's node, whoever opens it */
+	/* Its secret, too: what was signed with it lasts. One from before there were any gets the new one. */
+	for (size_t i = 0; known && i < m.members.row_count; i++) {
+		const struct member *row = &m.members.rows[i];
+		if (node_equal(row->node, h->config.self.node) && !secret_is_none(&row->secret))
+			h->config.self.secret = row->secret;
+	}
 	config.self = h->config.self;
 	e = replica_init(&h->replica, &config, now, known && (meta->data[0] & META_ESTABLISHED),
 			 m.members.rows, m.members.row_count);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "core/proof.h"
 #include "kudos.h"
 
 #define ACTIVE (10 * SECOND) /* clients heard within it are told as this server's load */
@@ -33,12 +34,15 @@ static struct text text_of(const char *s)
 
 static int welcome(struct host *h, const struct connection *c, struct session session)
 {
+	const struct member *self = members_find(&h->replica.staged, h->config.self.node);
+	struct proof proof = session.number ? proof_make(self, session) : (struct proof){0};
 	struct message m = {.type = MESSAGE_WELCOME,
 			    .welcome = {.version = PROTOCOL_VERSION,
 					.node = h->config.self.node,
 					.origin = h->config.self.origin,
 					.name = text_of(h->config.self.name),
 					.session = session,
+					.proof = proof,
 					.serving = h->replica.phase == PHASE_SERVING}};
 	host_answer(h, c->handle, &m);
 	return 0;
@@ -120,33 +124,56 @@ static int on_hello(struct host *h, int64_t now, enum role role, const uint8_t *
 
 /* ---- clients ---- */
 
+static void refuse(struct host *h, const struct connection *from, struct session session, uint64_t seq,
+		   int code)
+{
+	struct message m = {
+	    .type = MESSAGE_REFUSED,
+	    .refused = {
+		.session = session, .seq = seq, .code = code, .text = text_of(kudos_error_text(code))}};
+	host_answer(h, from->handle, &m);
+}
+
+/* Whether the session was issued; else it has been refused, and nothing of it is kept. */
+static bool issued(struct host *h, int64_t now, const struct connection *from, struct session session,
+		   struct proof proof, uint64_t seq)
+{
+	int e = proof_check(&h->replica.staged, session, proof);
+	if (e == 0)
+		return true;
+	if (e == KUDOS_NOT_ISSUED)
+		host_malformed(h, now, "a client", e);
+	refuse(h, from, session, seq, e);
+	return false;
+}
+
 static int on_batch(struct host *h, int64_t now, const struct connection *from, const void *data, size_t size)
 {
 	struct batch_box *box;
 	struct session session;
+	struct proof proof;
 	uint64_t seq;
-	int e = message_decode_batch(data, size, &box, &session, &seq);
+	int e = message_decode_batch(data, size, &box, &session, &seq, &proof);
 	if (e < 0)
 		return e;
 	if (e == 0) {
-		e = replica_batch(&h->replica, now, from->handle, box);
+		if (issued(h, now, from, session, proof, seq))
+			e = replica_batch(&h->replica, now, from->handle, box);
 		batch_box_unref(box);
 		return e;
 	}
 	host_malformed(h, now, "a client", e);
-	if (session.number == 0) {
+	if (session.number == 0)
 		host_answer_error(h, from->handle, 0, e, "batch: %s", kudos_error_text(e));
-		return 0;
-	}
-	struct message m = {
-	    .type = MESSAGE_REFUSED,
-	    .refused = {.session = session, .seq = seq, .code = e, .text = text_of(kudos_error_text(e))}};
-	host_answer(h, from->handle, &m);
+	else
+		refuse(h, from, session, seq, e);
 	return 0;
 }
 
 static int on_close(const struct request *rq)
 {
+	if (!issued(rq->h, rq->now, rq->from, rq->m->close.session, rq->m->close.proof, 0))
+		return 0;
 	struct batch_box *box = message_make_batch(rq->m->close.session, 0, NULL, 0);
 	if (!box)
 		return -ENOMEM;

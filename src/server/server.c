@@ -350,6 +350,7 @@ static int open_host(struct server *s, const struct options *o, int client_port,
 	    .ack_peers = o->ack_peers, .leaders = o->leader_count, .seed = random_id()};
 	struct member *self = &config.self;
 	self->node.id = random_id();
+	random_bytes(&self->secret, sizeof self->secret);
 	self->origin.id = random_id();
 	self->since = clock_wall_ms();
 	self->ephemeral = o->memory_only;

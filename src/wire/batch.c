@@ -7,6 +7,7 @@
 
 #include "kudos.h"
 #include "wire/codec.h"
+#include "wire/fields.h"
 #include "wire/writer.h"
 
 #include "base/limits.h"
@@ -80,7 +81,7 @@ static int box_raw(const uint8_t *raw, size_t size, struct batch *head, struct b
 }
 
 int message_decode_batch(const void *data, size_t size, struct batch_box **box, struct session *session,
-			 uint64_t *seq)
+			 uint64_t *seq, struct proof *proof)
 {
 	struct batch head = {0};
 	struct batch_box *made = NULL;
@@ -88,6 +89,7 @@ int message_decode_batch(const void *data, size_t size, struct batch_box **box, 
 	if (size > LIMIT_MESSAGE)
 		reader_fail(&r, KUDOS_TOO_LARGE);
 	read_type_of(&r, MESSAGE_BATCH);
+	struct proof shown = read_proof(&r);
 	int error = r.error ? r.error : box_raw(r.at, reader_left(&r), &head, &made);
 	if (!error && head.seq == 0) { /* a close is not for clients to put into a batch */
 		batch_box_unref(made);
@@ -97,6 +99,8 @@ int message_decode_batch(const void *data, size_t size, struct batch_box **box, 
 		*session = head.session;
 	if (seq)
 		*seq = head.seq;
+	if (proof)
+		*proof = shown;
 	if (!error)
 		*box = made;
 	return error;
@@ -127,11 +131,13 @@ struct batch_box *message_make_batch(struct session session, uint64_t seq, const
 	return box;
 }
 
-void message_encode_batch(const struct batch *batch, struct bytes *out)
+void message_encode_batch(const struct batch *batch, struct proof proof, struct bytes *out)
 {
 	struct writer w = writer_to(out);
 	write_array(&w, message_elements(MESSAGE_BATCH));
 	write_str(&w, "batch", 5);
+	write_uint(&w, proof.signer.id);
+	write_uint(&w, proof.code);
 	bytes_append(out, batch->raw, batch->raw_size);
 }
 

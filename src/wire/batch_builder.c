@@ -46,11 +46,15 @@ size_t batch_event_encode(uint8_t out[BATCH_EVENT_MAX], const char *key, size_t 
 	return (size_t)(put_int(at + key_size, n) - out);
 }
 
-size_t batch_header_encode(uint8_t out[BATCH_HEADER_MAX], struct session session, uint64_t seq, size_t events)
+size_t batch_header_encode(uint8_t out[BATCH_HEADER_MAX], struct session session, struct proof proof,
+			   uint64_t seq, size_t events)
 {
-	static const uint8_t start[] = {0x92, 0xa5, 'b', 'a', 't', 'c', 'h', 0x94};
+	static const uint8_t start[] = {0x94, 0xa5, 'b', 'a', 't', 'c', 'h'};
 	memcpy(out, start, sizeof start);
 	uint8_t *at = out + sizeof start;
+	at = put_uint(at, proof.signer.id);
+	at = put_uint(at, proof.code);
+	*at++ = 0x94;
 	at = put_uint(at, session.issuer);
 	at = put_uint(at, session.number);
 	at = put_uint(at, seq);

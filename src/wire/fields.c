@@ -74,6 +74,12 @@ struct session read_session_or_none(struct reader *r)
 	return (struct session){issuer, number};
 }
 
+struct proof read_proof(struct reader *r)
+{
+	struct node signer = {read_uint(r)};
+	return (struct proof){signer, read_uint(r)};
+}
+
 struct text read_word(struct reader *r, size_t limit)
 {
 	struct text word = read_str(r, limit);

@@ -19,9 +19,11 @@ bool text_is(struct text text, const char *word);
 
 /* The number of pairs in an array of twice as many elements. */
 size_t read_pairs(struct reader *r, size_t limit);
-uint64_t read_id(struct reader *r);		       /* not 0 */
-struct session read_session(struct reader *r);	       /* neither number 0 */
-struct session read_session_or_none(struct reader *r); /* neither or both 0 */
+uint64_t read_id(struct reader *r);	       /* not 0 */
+struct session read_session(struct reader *r); /* neither number 0 */
+struct session read_session_or_none(struct reader *r);
+struct proof read_proof(struct reader *r);
+/* of any content: to check it is not the wire's */    /* neither or both 0 */
 struct text read_word(struct reader *r, size_t limit); /* a name or endpoint: printable ASCII without
 							  spaces, maybe empty */
 struct text read_key(struct reader *r);		       /* passes key_check() */

@@ -20,7 +20,7 @@
 #include "core/record.h"
 #include "core/vector.h"
 
-#define PROTOCOL_VERSION 1
+#define PROTOCOL_VERSION 2
 
 /* X(ENUM, "name on the wire") */
 #define MESSAGE_TYPES(X)                                                                                     \
@@ -103,12 +103,13 @@ struct message {
 			struct node node;
 		} hello;
 		struct { /* u version, u node (0: a leader), u origin (a leader's incarnation), s name,
-			    u issuer, u number (0 0: no session), b serving */
+			    u issuer, u number, u signer, u code (all 0: no session), b serving */
 			uint64_t version;
 			struct node node;
 			struct origin origin;
 			struct text name;
 			struct session session;
+			struct proof proof;
 			bool serving;
 		} welcome;
 		struct { /* u id (of the request, 0 when it has none), s code (kudos_error_code), s text */
@@ -119,8 +120,8 @@ struct message {
 		struct { /* u token: comes back in the pong */
 			uint64_t token;
 		} ping, pong;
-		/* batch: [u issuer, u number, u seq, [s key, i n, s key, i n, …]]; use message_decode_batch()
-		 */
+		/* batch: u signer, u code, [u issuer, u number, u seq, [s key, i n, s key, i n, …]]; use
+		 * message_decode_batch() */
 		struct { /* u issuer, u number, [u lo, u hi, …], [u origin, u lsn, …] */
 			struct session session;
 			const struct range *ranges;
@@ -134,9 +135,13 @@ struct message {
 			int code;
 			struct text text;
 		} refused;
+		struct { /* u issuer, u number, u signer, u code */
+			struct session session;
+			struct proof proof;
+		} close;
 		struct { /* u issuer, u number */
 			struct session session;
-		} close, closed;
+		} closed;
 		struct { /* u id, [s key, …], [u origin, u lsn, …] */
 			uint64_t id;
 			const struct text *keys;
@@ -164,9 +169,10 @@ struct message {
 			bool wants_session;
 			struct node lost;
 		} assign;
-		struct { /* u issuer, u number (0 0: no session),
+		struct { /* u issuer, u number, u signer, u code (all 0: no session),
 			    [[u node, s name, s client_endpoint, s notify_endpoint], …] best first */
 			struct session session;
+			struct proof proof;
 			const struct server_row *servers;
 			size_t server_count;
 		} assigned;
@@ -175,8 +181,8 @@ struct message {
 			struct text target;
 		} forget, drain;
 		struct { /* u from (a node; 0: a leader), [[u node, u origin, i since, b forgotten, b
-			    ephemeral, s name, s client_endpoint, s notify_endpoint], …], [u origin, u lsn, …]
-			    retired */
+			    ephemeral, s name, s client_endpoint, s notify_endpoint, x secret], …],
+			    [u origin, u lsn, …] retired */
 			struct node from;
 			const struct member *rows;
 			size_t row_count;
@@ -255,19 +261,20 @@ void message_deinit(struct message *message);
  * a refusal is cut to LIMIT_TEXT; all else is trusted. */
 void message_encode(const struct message *message, struct bytes *out);
 
-/* A batch message ["batch", [issuer, number, seq, [key, n, …]]]: events are checked (KUDOS_BAD_KEY,
- * KUDOS_BAD_AMOUNT, KUDOS_LIMIT, KUDOS_TOO_LARGE, KUDOS_PROTOCOL); the box holds a copy of the bytes. A seq
- * of 0 or a batch without events is KUDOS_PROTOCOL here. When an error is returned and the identity could be
- * read, *session and *seq (either may be NULL) hold it, else zeros. */
+/* A batch message ["batch", signer, code, [issuer, number, seq, [key, n, …]]]: events are checked
+ * (KUDOS_BAD_KEY, KUDOS_BAD_AMOUNT, KUDOS_LIMIT, KUDOS_TOO_LARGE, KUDOS_PROTOCOL); the box holds a copy of
+ * the bytes. A seq of 0 or a batch without events is KUDOS_PROTOCOL here. When an error is returned and the
+ * identity could be read, *session and *seq hold it, else zeros; *proof likewise. Any of the three may be
+ * NULL. */
 int message_decode_batch(const void *data, size_t size, struct batch_box **box, struct session *session,
-			 uint64_t *seq);
+			 uint64_t *seq, struct proof *proof);
 
 /* Builds a batch box (as message_decode_batch() would give) from its parts; events NULL and count 0 with seq
  * 0 make a session's close. NULL: out of memory. Input is trusted. */
 struct batch_box *message_make_batch(struct session session, uint64_t seq, const struct event *events,
 				     size_t count);
 /* Appends the batch message around box's raw bytes. */
-void message_encode_batch(const struct batch *batch, struct bytes *out);
+void message_encode_batch(const struct batch *batch, struct proof proof, struct bytes *out);
 
 /* A record message ["record", origin, lsn, [batch, …]], as published, logged and fetched. Decoding gives refs
  * 1 and copies the bytes. 0, KUDOS_* as above, or -ENOMEM. */

@@ -41,6 +41,7 @@ static void decode_welcome(struct reader *r, struct message *m)
 	m->welcome.origin.id = read_uint(r);
 	m->welcome.name = read_word(r, LIMIT_NAME);
 	m->welcome.session = read_session_or_none(r);
+	m->welcome.proof = read_proof(r);
 	m->welcome.serving = read_bool(r);
 }
 
@@ -89,6 +90,7 @@ static void decode_refused(struct reader *r, struct message *m)
 static void decode_close(struct reader *r, struct message *m)
 {
 	m->close.session = read_session(r);
+	m->close.proof = read_proof(r);
 }
 
 static void decode_closed(struct reader *r, struct message *m)
@@ -162,6 +164,7 @@ static void decode_assign(struct reader *r, struct message *m)
 static void decode_assigned(struct reader *r, struct message *m)
 {
 	m->assigned.session = read_session_or_none(r);
+	m->assigned.proof = read_proof(r);
 	m->assigned.server_count = read_array(r, LIMIT_MEMBERS);
 	struct server_row *servers = take_memory(r, m, m->assigned.server_count, sizeof *servers);
 	for (size_t i = 0; servers && i < m->assigned.server_count && !r->error; i++) {
@@ -191,9 +194,21 @@ static void read_word_into(struct reader *r, char *into, size_t limit)
 		memcpy(into, word.data, word.size);
 }
 
+static void read_secret(struct reader *r, struct secret *secret)
+{
+	struct blob bytes = read_bin(r);
+	if (bytes.size == sizeof *secret)
+		memcpy(secret, bytes.data, sizeof *secret);
+	else if (bytes.size != 0)
+		reader_fail(r, KUDOS_PROTOCOL);
+}
+
+/* A row without a secret is of a data folder that was written before there were any. */
 static void read_member(struct reader *r, struct member *member)
 {
-	read_array_of(r, 8);
+	size_t elements = read_array(r, 9);
+	if (elements < 8)
+		reader_fail(r, KUDOS_PROTOCOL);
 	member->node.id = read_id(r);
 	member->origin.id = read_uint(r);
 	member->since = read_int(r);
@@ -202,6 +217,8 @@ static void read_member(struct reader *r, struct member *member)
 	read_word_into(r, member->name, LIMIT_NAME);
 	read_word_into(r, member->client_endpoint, LIMIT_ENDPOINT);
 	read_word_into(r, member->notify_endpoint, LIMIT_ENDPOINT);
+	if (elements == 9)
+		read_secret(r, &member->secret);
 }
 
 static void decode_members(struct reader *r, struct message *m)

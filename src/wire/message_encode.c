@@ -36,6 +36,12 @@ static void write_session(struct writer *w, struct session session)
 	write_uint(w, session.number);
 }
 
+static void write_proof(struct writer *w, struct proof proof)
+{
+	write_uint(w, proof.signer.id);
+	write_uint(w, proof.code);
+}
+
 static void write_positions(struct writer *w, const struct position *list, size_t count)
 {
 	write_array(w, 2 * count);
@@ -86,6 +92,7 @@ static void encode_welcome(struct writer *w, const struct message *m)
 	write_uint(w, m->welcome.origin.id);
 	write_text(w, m->welcome.name);
 	write_session(w, m->welcome.session);
+	write_proof(w, m->welcome.proof);
 	write_bool(w, m->welcome.serving);
 }
 
@@ -128,6 +135,7 @@ static void encode_refused(struct writer *w, const struct message *m)
 static void encode_close(struct writer *w, const struct message *m)
 {
 	write_session(w, m->close.session);
+	write_proof(w, m->close.proof);
 }
 
 static void encode_closed(struct writer *w, const struct message *m)
@@ -194,6 +202,7 @@ static void encode_assign(struct writer *w, const struct message *m)
 static void encode_assigned(struct writer *w, const struct message *m)
 {
 	write_session(w, m->assigned.session);
+	write_proof(w, m->assigned.proof);
 	write_array(w, m->assigned.server_count);
 	for (size_t i = 0; i < m->assigned.server_count; i++) {
 		write_array(w, 4);
@@ -219,7 +228,7 @@ static void encode_members(struct writer *w, const struct message *m)
 	write_array(w, m->members.row_count);
 	for (size_t i = 0; i < m->members.row_count; i++) {
 		const struct member *row = &m->members.rows[i];
-		write_array(w, 8);
+		write_array(w, 9);
 		write_uint(w, row->node.id);
 		write_uint(w, row->origin.id);
 		write_int(w, row->since);
@@ -228,6 +237,7 @@ static void encode_members(struct writer *w, const struct message *m)
 		write_word(w, row->name);
 		write_word(w, row->client_endpoint);
 		write_word(w, row->notify_endpoint);
+		write_bin(w, row->secret.bytes, secret_is_none(&row->secret) ? 0 : sizeof row->secret.bytes);
 	}
 	write_positions(w, m->members.retired, m->members.retired_count);
 }

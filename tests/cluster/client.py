@@ -7,7 +7,7 @@ import time
 import msgpack
 import zmq
 
-VERSION = 1
+VERSION = 2
 
 
 class Gone(Exception):
@@ -54,7 +54,7 @@ class Client:
         self.context = zmq.Context()
         self.leaders, self.lost, self.server = leaders, 0, None
         self.positions, self.ids, self.seqs = {}, itertools.count(1), itertools.count(1)
-        self.session, self.servers = self.assign(True)
+        self.session, self.proof, self.servers = self.assign(True)
 
     def assign(self, wants_session):
         for endpoint in self.leaders * 5:
@@ -63,7 +63,7 @@ class Client:
                 answer = leader.ask(["assign", wants_session, self.lost], "assigned", "error")
                 leader.socket.close()
                 if answer[0] == "assigned":
-                    return tuple(answer[1:3]), answer[3]
+                    return tuple(answer[1:3]), tuple(answer[3:5]), answer[5]
             except Gone:
                 pass
         raise Gone("no leader, or no server")
@@ -76,18 +76,18 @@ class Client:
                     self.lost, _, endpoint, _ = self.servers[0]
                     self.server = Connection(self.context, endpoint)
                 answer = self.server.ask(message, *wanted)
-                if "not-serving" not in answer:
+                if not {"not-serving", "unknown-session"} & {part for part in answer if isinstance(part, str)}:
                     return answer
                 self.server.socket.close()
             except Gone:
                 pass
-            self.server, self.servers = None, self.servers[1:] or self.assign(False)[1]
+            self.server, self.servers = None, self.servers[1:] or self.assign(False)[2]
         raise Gone("no server")
 
     def like(self, *events, seq=None):
         """Sends (key, n), … as a batch; the same number is for the same batch again. Gives the answer."""
         batch = [*self.session, seq or next(self.seqs), [x for event in events for x in event]]
-        answer = self.ask(["batch", batch], "ack", "refused")
+        answer = self.ask(["batch", *self.proof, batch], "ack", "refused")
         if answer[0] == "ack":
             for origin, lsn in zip(answer[4][::2], answer[4][1::2]):
                 self.positions[origin] = max(lsn, self.positions.get(origin, 0))
@@ -98,4 +98,4 @@ class Client:
         return self.ask(["count", next(self.ids), list(keys), positions], "counts", "error")[2]
 
     def close(self):
-        return self.ask(["close", *self.session], "closed")
+        return self.ask(["close", *self.session, *self.proof], "closed")

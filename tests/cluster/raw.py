@@ -31,7 +31,16 @@ def message(*elements):
     return msgpack.packb(list(elements))
 
 
-HELLO = message("hello", 1, "client", False, 0)
+HELLO = message("hello", 2, "client", False, 0)
+WANTS = message("hello", 2, "client", True, 0)
+
+
+def welcomed(heard):
+    """The welcome in it, once it is whole."""
+    at = heard.find(b"\x9a\xa7welcome")
+    unpacker = msgpack.Unpacker()
+    unpacker.feed(heard[at:] if at >= 0 else b"")
+    return next(unpacker, None)
 
 
 def connect(port, kind=b"DEALER", *bodies):
@@ -47,13 +56,14 @@ def connect(port, kind=b"DEALER", *bodies):
 
 
 class Crowd:
-    """Many clients: each says hello and waits to be welcomed."""
+    """Many clients: each says hello and waits to be welcomed, with a session."""
 
     def __init__(self, port, count):
         self.port = port
         self.poll = select.epoll()
         self.sockets = {}  # descriptor → socket
         self.unheard = {}  # descriptor → what came so far
+        self.sessions = {}  # descriptor → issuer, number, signer, code
         self.failed = 0  # connections that ended before they were welcomed
         self.started = time.monotonic()
         for _ in range(count):
@@ -79,14 +89,16 @@ class Crowd:
             data = self.sockets[fd].recv(4096)
             before = self.unheard[fd]
             if b"READY" in before + data and b"READY" not in before:
-                self.sockets[fd].sendall(frame(HELLO))
+                self.sockets[fd].sendall(frame(WANTS))
         except BlockingIOError:
             return
         except OSError:
             data = b""
         self.unheard[fd] = (self.unheard[fd] or b"") + data
-        if not data or b"welcome" in self.unheard[fd]:
+        welcome = welcomed(self.unheard[fd])
+        if not data or welcome:
             self.failed += not data
+            self.sessions[fd] = welcome and welcome[5:9]
             self.poll.unregister(fd)
             del self.unheard[fd]
 

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: MIT
 """A hundred thousand frames of nonsense on every port of a cluster at work: it goes on counting, its memory stays
 bounded, no count changes, and its counters show what came. And what subscribers may do."""
+import collections
 import contextlib
 import itertools
 import socket
+import struct
 
 import msgpack
 import zmq
@@ -12,6 +14,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 import cluster
 import raw
+from client import Client, Connection
 from cluster import ClusterTest, seeded, wait_until
 from test_protocol import examples
 
@@ -20,6 +23,7 @@ FRAMES = 100000
 MORE_MEMORY = 64 << 20  # what a daemon may have grown by in the end
 SANE = 2000000  # µs: the 99th percentile of the others' latency; who makes the nonsense takes a core to itself
 WATCHES = 1000  # as doc/protocol.md has it
+SESSIONS = 1000000  # made up: as many as a server accepts likes for
 
 
 def resident(process):
@@ -151,6 +155,50 @@ class Hostile(ClusterTest):
         c.await_count("guarded", 7)
         totals = {c.row(name)["likes_total"] for name in c.servers}
         self.assertEqual(totals, {report["acknowledged"] + 7}, "nothing but likes was counted")
+
+    # ---- sessions that nobody issued ----
+
+    def made_up(self, draw, known, count):
+        """Batches of sessions: all of them random; of an issuer and a signer that there are; of others, with one's own proof."""
+        issuer, number, signer, code = known
+        head, middle, tail = b"\x94\xa5batch", b"\x94", b"\x01\x92\xa7made-up\x01"
+        for i in range(count):
+            a, b, c, d = struct.unpack("4Q", draw.randbytes(32))
+            of, name, by, proof = ((a, b, c, d), (issuer, b, signer, d), (a, b, signer, code),
+                                   (issuer, number + 1 + i, signer, code))[i % 4]
+            yield head + struct.pack(">BQBQ", 0xcf, by, 0xcf, proof) + middle + struct.pack(">BQBQ", 0xcf, of or 1, 0xcf,
+                                                                                           name or 1) + tail
+
+    def test_a_million_sessions_that_nobody_issued(self):
+        """Cost a code each, and no memory; new clients are served while it goes on and after it."""
+        c = self.cluster(PORT + 40, servers=1, memory_only=True)
+        honest = Client([c.endpoint("leader")])
+        self.assertEqual(honest.like(("honest", 1))[0], "ack")
+        known = Connection(self.context, c.endpoint("s1"), wants_session=True).welcome[5:9]
+        before, refused = resident(c.processes["s1"]), collections.Counter()
+        there = self.socket(zmq.DEALER, c.ports("s1")[0])
+        there.send(raw.HELLO)
+        there.recv()
+
+        def hear(milliseconds):
+            while there.poll(milliseconds):
+                refused[msgpack.unpackb(there.recv())[4]] += 1
+        for i, body in enumerate(self.made_up(seeded(), known, SESSIONS), 1):
+            there.send(body)
+            if i % 64 == 0:
+                hear(0)
+            if i % (SESSIONS // 10) == 0:
+                self.assertEqual(Client([c.endpoint("leader")]).like(("honest", 1))[0], "ack")
+        # Three of four have a signer that there is, and are counted; answers that come too quick to be read are dropped.
+        wait_until(lambda: hear(100) or c.row("s1")["malformed"] >= SESSIONS * 3 // 4, "it has heard of them all", 60)
+        there.close()
+        grown = resident(c.processes["s1"]) - before
+        print(f"{SESSIONS} made-up sessions: refused {dict(refused)}; grown by {grown >> 10} KiB")
+        self.assertEqual(set(refused), {"not-issued", "unknown-session"})
+        self.assertLess(grown, 16 << 20)
+        self.assertEqual(Client([c.endpoint("leader")]).like(("honest", 1))[0], "ack")
+        c.await_count("honest", 12)
+        c.await_count("made-up", 0)
 
     # ---- subscribers ----
 

@@ -66,8 +66,9 @@ class LoadTest(ClusterTest):
         load.flows()
         # All of them like at once, each once.
         start = time.monotonic()
-        for number, there in enumerate(crowd.sockets.values(), 1):
-            there.sendall(raw.frame(raw.message("batch", [2 ** 63 + 5, number, 1, ["crowd", 1]])))
+        for fd, there in crowd.sockets.items():
+            *session, signer, code = crowd.sessions[fd]
+            there.sendall(raw.frame(raw.message("batch", signer, code, [*session, 1, ["crowd", 1]])))
         c.await_count("crowd", CROWD)
         print(f"a like of each: counted after {time.monotonic() - start:.2f} s")
         load.flows()

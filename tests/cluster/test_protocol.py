@@ -51,7 +51,7 @@ class Protocol(ClusterTest):
         client.like(("moved", 1))
         self.assertEqual(client.count("moved"), [1])
         name = client.server.welcome[4]
-        batch = ["batch", [*client.session, 2, ["moved", 10]]]
+        batch = ["batch", *client.proof, [*client.session, 2, ["moved", 10]]]
         client.server.send(batch)
         self.c.kill(name)
         self.assertEqual(client.like(("moved", 10), seq=2)[0], "ack")  # the same number: the same batch
@@ -65,7 +65,7 @@ class Protocol(ClusterTest):
         servers = [self.to(name) for name in self.c.servers]
         for seq in range(1, 201):
             for server in servers:
-                server.send(["batch", [*client.session, seq, ["twice", 1]]])
+                server.send(["batch", *client.proof, [*client.session, seq, ["twice", 1]]])
         for server in servers:
             missing = set(range(1, 201))
             while missing:
@@ -78,10 +78,10 @@ class Protocol(ClusterTest):
     def test_two_contents_for_one_number(self):
         """While the first is remembered the second is refused; later it is taken for the first. Never counted."""
         client, server = self.client(), self.to("s1")
-        server.send(["batch", [*client.session, 1, ["first", 1]]])
-        server.send(["batch", [*client.session, 1, ["second", 1]]])
+        server.send(["batch", *client.proof, [*client.session, 1, ["first", 1]]])
+        server.send(["batch", *client.proof, [*client.session, 1, ["second", 1]]])
         answers = [server.receive(10) for _ in range(2)]
-        answers.append(server.ask(["batch", [*client.session, 1, ["third", 1]]], "ack", "refused"))
+        answers.append(server.ask(["batch", *client.proof, [*client.session, 1, ["third", 1]]], "ack", "refused"))
         for answer in answers:
             self.assertTrue(answer[0] == "ack" or answer[:1] + answer[3:5] == ["refused", 1, "conflict"], answers)
         self.assertIn("ack", [answer[0] for answer in answers])
@@ -93,19 +93,19 @@ class Protocol(ClusterTest):
         client = self.client()
         client.like(("shut", 1))
         server = self.to("s3")
-        self.assertEqual(server.ask(["close", *client.session], "closed"), ["closed", *client.session])
-        self.assertEqual(server.ask(["close", *client.session], "closed"), ["closed", *client.session])
-        new = server.ask(["batch", [*client.session, 2, ["shut", 1]]], "ack", "refused")
+        self.assertEqual(server.ask(["close", *client.session, *client.proof], "closed"), ["closed", *client.session])
+        self.assertEqual(server.ask(["close", *client.session, *client.proof], "closed"), ["closed", *client.session])
+        new = server.ask(["batch", *client.proof, [*client.session, 2, ["shut", 1]]], "ack", "refused")
         self.assertEqual((new[0], new[4]), ("refused", "expired"))
-        old = server.ask(["batch", [*client.session, 1, ["shut", 1]]], "ack", "refused")
+        old = server.ask(["batch", *client.proof, [*client.session, 1, ["shut", 1]]], "ack", "refused")
         self.assertTrue(old[0] == "ack" or old[4] == "expired", old)
         self.c.await_count("shut", 1)
 
     def test_a_session_from_a_server(self):
         server = self.to("s2", wants_session=True)
-        _, version, _, _, name, issuer, number, serving = server.welcome
-        self.assertEqual((version, name, serving), (1, "s2", True))
-        self.assertEqual(server.ask(["batch", [issuer, number, 1, ["direct", 2]]], "ack")[:2], ["ack", issuer])
+        _, version, _, _, name, issuer, number, signer, code, serving = server.welcome
+        self.assertEqual((version, name, serving), (2, "s2", True))
+        self.assertEqual(server.ask(["batch", signer, code, [issuer, number, 1, ["direct", 2]]], "ack")[:2], ["ack", issuer])
         self.c.await_count("direct", 2)
 
     def test_refusals(self):
@@ -135,13 +135,13 @@ class Protocol(ClusterTest):
             for message in (["ping", 1], ["status", 9]):
                 there.send(message)
                 self.assertEqual(there.receive(10)[2], "no-hello", name)
-            for version in (0, 2, 2 ** 64 - 1):
+            for version in (0, 1, 2 ** 64 - 1):
                 there.send(["hello", version, "something", {"quite": 1.5}, None])
                 error = there.receive(10)
                 self.assertEqual((error[0], error[2]), ("error", "version"), name)
                 self.assertIn(str(version), error[3])
-                self.assertIn("1", error[3])
-            there.send(["hello", 1, "client", False, 0])
+                self.assertIn("2", error[3])
+            there.send(["hello", 2, "client", False, 0])
             self.assertEqual(there.receive(10)[0], "welcome")
             self.assertEqual(there.ask(["ping", 77], "pong"), ["pong", 77])
 
@@ -189,7 +189,7 @@ class Garbage(ClusterTest):
                 there.linger = 1000
                 there.connect(c.endpoint(name))
                 if hello:
-                    there.send(msgpack.packb(["hello", 1, "client", True, 0]))
+                    there.send(msgpack.packb(["hello", 2, "client", True, 0]))
                 for message in filter(self.harmless, self.messages(draw)):
                     there.send(message)
                     while there.poll(0):

@@ -94,7 +94,7 @@ class Security(ClusterTest):
 
     def hello(self, key, endpoint, role="client", node=0):
         socket = self.dealer(key, endpoint)
-        return socket, self.ask(socket, ["hello", 1, role, False, node])
+        return socket, self.ask(socket, ["hello", 2, role, False, node])
 
     def notify_endpoint(self, name):
         return f"tcp://127.0.0.1:{self.c.ports(name)[1]}"
@@ -125,7 +125,7 @@ class Security(ClusterTest):
                         self.dealer("client", endpoint, server_key=wrong)]
         for socket in sockets:
             with contextlib.suppress(zmq.Again):  # libzmq has given up already
-                socket.send(msgpack.packb(["hello", 1, "client", False, 0]), zmq.DONTWAIT)
+                socket.send(msgpack.packb(["hello", 2, "client", False, 0]), zmq.DONTWAIT)
         heard = self.context.socket(zmq.PAIR)  # nothing ever arrives at this one
         self.assertEqual(heard.poll(PATIENCE * 1000), 0)
         self.assertEqual([socket.poll(0) for socket in sockets], [0] * len(sockets))
@@ -267,7 +267,7 @@ class Security(ClusterTest):
     def test_a_key_that_is_added(self):
         self.c.make_key("late", "client")
         socket = self.dealer("late", self.c.endpoint("leader"))
-        self.assertIsNone(self.ask(socket, ["hello", 1, "client", False, 0], seconds=1))
+        self.assertIsNone(self.ask(socket, ["hello", 2, "client", False, 0], seconds=1))
         self.c.trust("late")
         self.assertTrue(socket.poll(10000), "the same socket, which has been trying all the time")
         self.assertEqual(self.c.ok("like", "late", key="late"), "late 1\n")

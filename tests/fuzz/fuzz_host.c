@@ -62,13 +62,19 @@ static struct member some_row(struct input *in)
 	return row;
 }
 
+static struct proof proof_of(struct session session)
+{
+	const struct member self = member_row(SELF, SELF_ORIGIN);
+	return proof_make(&self, session);
+}
+
 /* A batch, from one of four connections. */
 static void tell_batch(struct world *w, struct input *in)
 {
 	uint8_t who = input_byte(in), connection = who >> 3 & 3;
 	struct batch_box *box = make_batch(1 + who % SESSIONS, 1 + input_below(in, SEQS - 1), who & 0x80);
 	bytes_clear(&w->out);
-	message_encode_batch(&box->batch, &w->out);
+	message_encode_batch(&box->batch, proof_of(box->batch.session), &w->out);
 	judge(w, host_receive_client(w->h, w->now, who & 0x40 ? ROLE_CLIENT : ROLE_ANY, &connection, 1,
 				     w->out.data, w->out.size));
 	batch_box_unref(box);
@@ -91,6 +97,7 @@ static void tell_client(struct world *w, struct input *in)
 	case 1:
 		m.type = MESSAGE_CLOSE;
 		m.close.session = (struct session){ISSUER, 1 + input_below(in, SESSIONS)};
+		m.close.proof = proof_of(m.close.session);
 		break;
 	case 2:
 		m.type = MESSAGE_COUNT;

@@ -20,6 +20,9 @@ static bool may_lose(const uint8_t *data, size_t size)
 		    (m.type == MESSAGE_WELCOME && m.welcome.version != PROTOCOL_VERSION) ||
 		    (m.type == MESSAGE_ERROR && m.error.code == KUDOS_PROTOCOL) ||
 		    (m.type == MESSAGE_REFUSED && m.refused.code == KUDOS_PROTOCOL);
+	for (size_t i = 0; m.type == MESSAGE_MEMBERS && i < m.members.row_count; i++)
+		lose = lose ||
+		       secret_is_none(&m.members.rows[i].secret); /* a row of before gains an empty one */
 	message_deinit(&m);
 	return lose;
 }

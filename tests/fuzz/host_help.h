@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "base/time.h"
+#include "core/proof.h"
 #include "fuzz/input.h"
 #include "server/host.h"
 
@@ -20,7 +21,7 @@
 
 static inline struct member member_row(uint64_t node, uint64_t origin)
 {
-	struct member m = {.node = {node}, .origin = {origin}, .since = 1};
+	struct member m = {.node = {node}, .origin = {origin}, .since = 1, .secret = {{(uint8_t)node}}};
 	snprintf(m.name, sizeof m.name, "n%u", (unsigned)node);
 	snprintf(m.client_endpoint, sizeof m.client_endpoint, "tcp://f:%u", (unsigned)node);
 	snprintf(m.notify_endpoint, sizeof m.notify_endpoint, "tcp://f:%u", 1000 + (unsigned)node);

@@ -194,7 +194,7 @@ void check_batch(struct sim *s, int client, const void *data, size_t size)
 	enum message_type type;
 	if (message_peek(data, size, &type) != 0 || type != MESSAGE_BATCH)
 		return;
-	if (message_decode_batch(data, size, &box, &session, &seq) != 0) {
+	if (message_decode_batch(data, size, &box, &session, &seq, NULL) != 0) {
 		sim_fail(s, "client %d sent a batch that cannot be read", client);
 		return;
 	}

@@ -162,6 +162,8 @@ static void fill_config(struct sim *s, struct sim_server *v, struct host_config 
 	};
 	c->self.node.id = random_next(&s->random) | 1;
 	c->self.origin.id = random_next(&s->random) | 1;
+	for (size_t i = 0; i < sizeof c->self.secret; i++)
+		c->self.secret.bytes[i] = (uint8_t)random_next(&s->random);
 	/* Wall clocks differ and jump: nothing may rest on them. */
 	c->self.since = 1000000 + s->now / MS + (s->faults.clock ? (int64_t)sim_below(s, 100000) : 0);
 	snprintf(c->self.name, sizeof c->self.name, "s%d", v->index + 1);

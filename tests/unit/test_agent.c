@@ -51,7 +51,8 @@ static void expect_at(struct fixture *f, int line, const char *trace)
 static void note_batch(struct fixture *f, const void *data, size_t size)
 {
 	struct batch_box *box;
-	cr_assert(message_decode_batch(data, size, &box, NULL, NULL) == 0);
+	struct proof proof;
+	cr_assert(message_decode_batch(data, size, &box, NULL, NULL, &proof) == 0 && proof.signer.id == 1);
 	const struct batch *b = &box->batch;
 	note(f, "batch %llu.%llu:%llu", (unsigned long long)b->session.issuer,
 	     (unsigned long long)b->session.number, (unsigned long long)b->seq);
@@ -66,7 +67,7 @@ static void note_batch(struct fixture *f, const void *data, size_t size)
 	struct batch_box *again = message_make_batch(b->session, b->seq, b->events, b->event_count);
 	struct bytes encoded = {0};
 	cr_assert(again);
-	message_encode_batch(&again->batch, &encoded);
+	message_encode_batch(&again->batch, proof, &encoded);
 	cr_assert(encoded.size == size && memcmp(encoded.data, data, size) == 0);
 	bytes_deinit(&encoded);
 	batch_box_unref(again);
@@ -232,7 +233,7 @@ static void receive_assigned(struct fixture *f, uint64_t number)
 					  {{2}, TEXT("s2"), TEXT("tcp://c2"), TEXT("tcp://n2")}};
 	const struct message m = {
 	    .type = MESSAGE_ASSIGNED,
-	    .assigned = {.session = {number ? 7 : 0, number}, .servers = rows, .server_count = 2}};
+	    .assigned = {{number ? 7 : 0, number}, {{1}, UINT64_MAX - number}, rows, 2}};
 	receive(f, LEADER, &m);
 }
 
@@ -244,6 +245,7 @@ static void receive_welcome(struct fixture *f, uint64_t node, uint64_t number)
 					      .origin = {node + 100},
 					      .name = TEXT("it"),
 					      .session = {number ? node + 100 : 0, number},
+					      .proof = {{1}, UINT64_MAX - number},
 					      .serving = true}};
 	receive(f, SERVER, &m);
 }
@@ -563,7 +565,7 @@ Test(agent, survives_hostile_messages)
 	    {.type = MESSAGE_ACK, .ack = {.session = {7, 1}, .ranges = &range, .range_count = 1}},
 	    {.type = MESSAGE_REFUSED, .refused = {.session = {7, 1}, .seq = 2, .code = KUDOS_BUSY}},
 	    {.type = MESSAGE_COUNTS, .counts = {.id = 1}},
-	    {.type = MESSAGE_WELCOME, .welcome = {.version = 1, .node = {1}, .session = {7, 9}}},
+	    {.type = MESSAGE_WELCOME, .welcome = {PROTOCOL_VERSION, {1}, .session = {7, 9}}},
 	    {.type = MESSAGE_ERROR, .error = {.id = 1, .code = KUDOS_NO_HELLO}},
 	    {.type = MESSAGE_ASSIGNED, .assigned = {.session = {7, 3}}},
 	    {.type = MESSAGE_STATE, .state = {.id = 1}},

@@ -23,9 +23,9 @@ static int decode(struct session s, uint64_t seq, const struct event *events, si
 	struct bytes out = {0};
 	msgpack_packer pk;
 	bytes_append(&out,
-		     "\x92\xa5"
-		     "batch\x94",
-		     8);
+		     "\x94\xa5"
+		     "batch\x05\x06\x94",
+		     10);
 	struct batch_box *box = NULL;
 	msgpack_sbuffer buffer;
 	msgpack_sbuffer_init(&buffer);
@@ -40,7 +40,9 @@ static int decode(struct session s, uint64_t seq, const struct event *events, si
 	}
 	bytes_append(&out, buffer.data, buffer.size);
 	msgpack_sbuffer_destroy(&buffer);
-	int error = message_decode_batch(out.data, out.size, &box, session_out, seq_out);
+	struct proof proof = {0};
+	int error = message_decode_batch(out.data, out.size, &box, session_out, seq_out, &proof);
+	cr_assert(proof.signer.id == 5 && proof.code == 6);
 	if (!error) {
 		cr_assert(box->batch.event_count == count && box->batch.seq == seq);
 		cr_assert(session_equal(box->batch.session, s));
@@ -51,8 +53,8 @@ static int decode(struct session s, uint64_t seq, const struct event *events, si
 			cr_assert((const uint8_t *)e->key > box->batch.raw &&
 				  (const uint8_t *)e->key < box->batch.raw + box->batch.raw_size);
 		}
-		cr_assert(box->batch.raw_size == out.size - 7);
-		cr_assert(memcmp(box->batch.raw, out.data + 7, box->batch.raw_size) == 0);
+		cr_assert(box->batch.raw_size == out.size - 9);
+		cr_assert(memcmp(box->batch.raw, out.data + 9, box->batch.raw_size) == 0);
 	}
 	batch_box_unref(box);
 	bytes_deinit(&out);
@@ -104,9 +106,9 @@ Test(batch, identities_and_emptiness)
 	struct session s = {5, 5};
 	uint64_t seq = 5;
 	struct batch_box *box;
-	cr_assert(message_decode_batch("\x92\xa5"
-				       "batch\x94\x4d\x03",
-				       10, &box, &s, &seq) == KUDOS_PROTOCOL);
+	cr_assert(message_decode_batch("\x94\xa5"
+				       "batch\x05\x06\x94\x4d\x03",
+				       12, &box, &s, &seq, NULL) == KUDOS_PROTOCOL);
 	cr_assert(s.issuer == 0 && s.number == 0 && seq == 0);
 	assert_no_leak();
 }

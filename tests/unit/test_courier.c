@@ -135,6 +135,7 @@ static void expect_at(struct fixture *f, int line, const char *trace)
 #define expect(f, trace) expect_at(f, __LINE__, trace)
 
 static const struct session none = {0, 0};
+static const struct proof signed_by = {{1}, 2};
 
 static struct session session(uint64_t number)
 {
@@ -150,13 +151,13 @@ static void assign_list(struct fixture *f, uint64_t number, uint64_t first, uint
 			 (unsigned long long)list[count].node.id);
 		count++;
 	}
-	courier_assigned(&f->c, f->now, number ? session(number) : none, list, count);
+	courier_assigned(&f->c, f->now, number ? session(number) : none, signed_by, list, count);
 }
 
 static void welcome(struct fixture *f)
 {
 	courier_heard(&f->c, f->now);
-	courier_welcome(&f->c, f->now, none, true);
+	courier_welcome(&f->c, f->now, none, signed_by, true);
 }
 
 static void ack(struct fixture *f, uint64_t number, uint64_t lo, uint64_t hi)
@@ -486,7 +487,7 @@ Test(courier, asks_the_server_for_a_session_with_all_leaders_away)
 	run(&f, 600 * MS);
 	expect(&f, "close 1, assign 0 +, assign 1 +, assign 0 +, hello+");
 	courier_heard(&f.c, f.now);
-	courier_welcome(&f.c, f.now, (struct session){5, 9}, true);
+	courier_welcome(&f.c, f.now, (struct session){5, 9}, signed_by, true);
 	run(&f, 1 * MS);
 	expect(&f, "batch 9:1 b");
 	finish(&f);
@@ -501,7 +502,7 @@ Test(courier, uses_one_server_directly)
 	run(&f, 0);
 	expect(&f, "use it, hello+");
 	courier_heard(&f.c, f.now);
-	courier_welcome(&f.c, f.now, session(1), true);
+	courier_welcome(&f.c, f.now, session(1), signed_by, true);
 	run(&f, 1 * MS);
 	expect(&f, "batch 1:1 a");
 	run(&f, 1000 * MS);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "client/agent.h"
+#include "core/proof.h"
 #include "leader/desk.h"
 #include "server/host.h"
 #include "unit/failing_memory.h"
@@ -21,12 +22,16 @@ static struct bytes encoded(struct message m)
 	return out;
 }
 
+/* The server's own row; it signed the session. */
+static const struct member self = {
+    .node = {10}, .origin = {1}, .since = 1, .name = "s1", .secret = {{1, 2, 3}}};
+
 static struct bytes encoded_batch(void)
 {
 	struct event event = {"likes", 3, 5};
 	struct bytes out = {0};
 	struct batch_box *box = message_make_batch((struct session){7, 1}, 1, &event, 1);
-	message_encode_batch(&box->batch, &out);
+	message_encode_batch(&box->batch, proof_make(&self, box->batch.session), &out);
 	batch_box_unref(box);
 	return out;
 }
@@ -111,8 +116,7 @@ static int serve(struct host *h, const struct script *s)
 static int server_life(void *arg)
 {
 	struct script *s = arg;
-	const struct host_config config = {
-	    .self = {.node = {10}, .origin = {1}, .since = 1, .name = "s1"}, .seed = 1, .quiet = true};
+	const struct host_config config = {.self = self, .seed = 1, .quiet = true};
 	const struct host_io io = {s, to_client, to_peer, to_leader, to_all, told_members};
 	struct store *store;
 	struct host *h;
@@ -140,7 +144,8 @@ Test(drivers_memory, a_server_stops_or_goes_on)
 	s.say[2] = encoded((struct message){.type = MESSAGE_COUNT, .count = {1, keys, 1, NULL, 0}});
 	s.say[3] = encoded((struct message){.type = MESSAGE_COUNT, .count = {2, keys, 1, &far, 1}});
 	s.say[4] = encoded((struct message){.type = MESSAGE_STATUS, .status = {3}});
-	s.say[5] = encoded((struct message){.type = MESSAGE_CLOSE, .close = {{7, 1}}});
+	s.say[5] = encoded((struct message){.type = MESSAGE_CLOSE,
+					    .close = {{7, 1}, proof_make(&self, (struct session){7, 1})}});
 	s.say[6] = encoded((struct message){.type = MESSAGE_DRAIN, .drain = {4, TEXT("s1")}});
 	s.say[7] = encoded((struct message){.type = MESSAGE_PING, .ping = {5}});
 	cr_assert(fail_each(server_life, &s, MANY) > 20);
@@ -279,7 +284,8 @@ Test(drivers_memory, a_clients_likes_get_there)
 	struct position at = {{4}, 1};
 	struct server s = {
 	    .welcome = encoded((struct message){
-		.type = MESSAGE_WELCOME, .welcome = {PROTOCOL_VERSION, {3}, {4}, TEXT("s1"), {7, 1}, true}}),
+		.type = MESSAGE_WELCOME,
+		.welcome = {PROTOCOL_VERSION, {3}, {4}, TEXT("s1"), {7, 1}, {{1}, 2}, true}}),
 	    .ack = encoded((struct message){.type = MESSAGE_ACK, .ack = {{7, 1}, &range, 1, &at, 1}})};
 	cr_assert(fail_each(client_life, &s, MANY) > 5);
 	bytes_deinit(&s.welcome);

@@ -6,11 +6,15 @@
 
 #include "base/limits.h"
 #include "base/time.h"
+#include "core/proof.h"
 #include "kudos.h"
 #include "leak.h"
 #include "server/host.h"
 
 #define PEER 20
+
+static const struct member self = {
+    .node = {1}, .origin = {2}, .since = 1, .name = "s", .secret = {{1, 2, 3}}};
 
 struct fixture {
 	struct host *host;
@@ -49,8 +53,7 @@ static void drop_members(void *arg, const struct members *members)
 static void setup(struct fixture *f)
 {
 	struct store *store;
-	const struct host_config config = {
-	    .self = {.node = {1}, .origin = {2}, .since = 1, .name = "s"}, .seed = 3, .quiet = true};
+	const struct host_config config = {.self = self, .seed = 3, .quiet = true};
 	const struct host_io io = {
 	    .arg = f, .send = keep_sent, .publish = drop_published, .members = drop_members};
 	*f = (struct fixture){.now = SECOND};
@@ -105,7 +108,7 @@ static int like(struct fixture *f, uint32_t who, uint64_t seq, size_t events)
 		list[i] = (struct event){key, 1, sizeof key};
 	struct batch_box *box = message_make_batch((struct session){77, who}, seq, list, events);
 	cr_assert(box);
-	message_encode_batch(&box->batch, &b);
+	message_encode_batch(&box->batch, proof_make(&self, box->batch.session), &b);
 	const struct replica *r = &f->host->replica;
 	const size_t before = r->action_count;
 	say_bytes(f, who, &b);

@@ -53,6 +53,23 @@ Test(members, newer_attributes_replace_older_ones)
 	members_deinit(&m);
 }
 
+Test(members, a_secret_is_never_lost)
+{
+	struct members m = {0};
+	struct member row = member(1, 5, false);
+	cr_assert(members_add(&m, &row) == 1 && secret_is_none(&m.list[0].secret));
+	row.secret.bytes[15] = 3;
+	cr_assert(members_add(&m, &row) == 2, "of a node that is known already, and of the same age");
+	cr_assert(members_add(&m, &row) == 0);
+	cr_assert(add(&m, 1, 6, false) == 2 && m.list[0].secret.bytes[15] == 3, "a newer row without one");
+	row.secret.bytes[15] = 2;
+	cr_assert(members_add(&m, &row) == 0 && m.list[0].secret.bytes[15] == 3, "of two the higher");
+	row.secret.bytes[15] = 4;
+	row.forgotten = true;
+	cr_assert(members_add(&m, &row) == 1 && m.list[0].secret.bytes[15] == 4 && m.list[0].since == 6);
+	members_deinit(&m);
+}
+
 Test(members, forgetting_is_never_undone)
 {
 	struct members m = {0};

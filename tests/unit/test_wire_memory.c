@@ -78,7 +78,7 @@ static int decode_batch(void *arg)
 	const struct bytes *b = arg;
 	struct batch_box *box = NULL;
 	struct session session = {0};
-	int error = message_decode_batch(b->data, b->size, &box, &session, NULL);
+	int error = message_decode_batch(b->data, b->size, &box, &session, NULL, NULL);
 	cr_assert(session.issuer == 1);
 	cr_assert(!error || !box);
 	batch_box_unref(box);
@@ -92,7 +92,7 @@ Test(wire_memory, batches_and_records)
 	/* The last one gives slack back. */
 	cr_assert(fail_each(decode_record, record, 1) >= 4);
 	struct bytes out = {0};
-	message_encode_batch(&record->batches[0], &out);
+	message_encode_batch(&record->batches[0], (struct proof){{1}, 2}, &out);
 	cr_assert(fail_each(decode_batch, &out, 0) == 1);
 	bytes_deinit(&out);
 	record_unref(record);

@@ -49,12 +49,13 @@ static inline int recode(const void *data, size_t size, struct bytes *out)
 		return recode_record(data, size, out);
 	if (type == MESSAGE_BATCH) {
 		struct batch_box *box;
-		error = message_decode_batch(data, size, &box, NULL, NULL);
+		struct proof proof;
+		error = message_decode_batch(data, size, &box, NULL, NULL, &proof);
 		if (error)
 			return error;
 		const struct batch *b = &box->batch;
 		struct batch_box *again = message_make_batch(b->session, b->seq, b->events, b->event_count);
-		message_encode_batch(&again->batch, out);
+		message_encode_batch(&again->batch, proof, out);
 		batch_box_unref(again);
 		batch_box_unref(box);
 		return 0;
