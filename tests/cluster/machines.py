@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Machines to try doc/operations.md on: each has an address, /etc, /var/lib and /run of its own, and runs what is typed at
-its prompt as it is. What a machine under test cannot have is stood in for: apt lays down what the package would, systemctl
-reads the unit's file and does as it says, journalctl shows what the daemon said, scp copies from machine to machine."""
+its prompt as it is. What a machine under test cannot have is stood in for: apt lays down what the package would and
+restarts what runs, systemctl reads the unit's file and does as it says, journalctl shows what the daemon said, scp copies
+from machine to machine."""
 import glob
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -62,20 +64,22 @@ class Machine:
     # ---- stand-ins ----
 
     def apt(self, verb, *packages):
-        """Checks that there are such packages, and lays down what they bring besides the programs."""
+        """Checks that there are such packages, lays down what they bring besides the programs, and restarts what runs."""
         assert verb == "install", verb
-        control = os.path.join(self.site.source, "debian", "control")
-        for package in packages:
-            name = os.path.basename(package).split("_")[0]
-            if os.path.exists(control):
-                with open(control) as file:
-                    assert f"\nPackage: {name}\n" in file.read(), f"{name} is not in debian/control"
-            if name == "kudos-server":
-                os.makedirs(self.path("/etc/kudos/trust"), 0o755, exist_ok=True)
-                os.makedirs(self.path("/etc/kudos/keys"), 0o700, exist_ok=True)
-                for conf in glob.glob(os.path.join(cluster.BINDIR, "tools", "systemd", "*.conf")):
-                    if not os.path.exists(self.path("/etc/kudos/" + os.path.basename(conf))):  # it is the operator's
-                        shutil.copy(conf, self.path("/etc/kudos"))
+        with open(os.path.join(self.site.source, "debian", "control")) as file:
+            known = re.findall(r"^Package: (.*)$", file.read(), re.M)
+        names = [os.path.basename(package).split("_")[0] for package in packages]
+        assert set(names) <= set(known), f"{names}, but debian/control has {known}"
+        if "kudos-server" in names:
+            self.lay_down()
+            self.systemctl("restart", *(unit for unit, process in self.processes.items() if process.poll() is None))
+
+    def lay_down(self):
+        os.makedirs(self.path("/etc/kudos/trust"), 0o755, exist_ok=True)
+        os.makedirs(self.path("/etc/kudos/keys"), 0o700, exist_ok=True)
+        for conf in glob.glob(os.path.join(cluster.BINDIR, "tools", "systemd", "*.conf")):
+            if not os.path.exists(self.path("/etc/kudos/" + os.path.basename(conf))):  # it is the operator's
+                shutil.copy(conf, self.path("/etc/kudos"))
 
     def scp(self, *words):
         *sources, target = [word for word in words if not word.startswith("-")]
