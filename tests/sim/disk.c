@@ -157,6 +157,9 @@ bool disk_burn(struct disk *d)
 	return !d->dead;
 }
 
+/* The real journal cuts the last commit at its first hole, whichever of its sectors got there, and the real
+ * checkpoint is the old one or the new one, whatever became of LMDB's two flushes: tests/unit/test_power.c.
+ * So this is all that a crash can do behind the store's interface. */
 void disk_crash(struct disk *d)
 {
 	size_t survive = d->synced + sim_below(d->sim, d->count - d->synced + 1);
