@@ -39,6 +39,9 @@ void faults_draw(struct sim *s)
 	f->late = sim_chance(s, p);
 	f->rests = sim_chance(s, p);
 	f->move = sim_chance(s, p / 2) && !f->memory_only;
+	f->flap = sim_chance(s, p);
+	f->queue = sim_chance(s, p) ? (unsigned)sim_below(s, 100) : 10000;
+	f->subscribe = sim_chance(s, p) ? 500 * MS : MS;
 	f->destroy = sim_chance(s, p / 2) && !f->memory_only;
 	if (s->server_count > 1 && sim_chance(s, f->destroy ? 400 : 150) &&
 	    (!f->forget || s->server_count > 3))
@@ -117,17 +120,25 @@ static void partition(struct sim *s)
 		return;
 	}
 	s->stats.cuts++;
-	if (sim_chance(s, 500)) { /* one link, one way or both */
+	if (sim_chance(s, 500)) { /* one link, one way or both, all of it or one connection */
 		int a = some_entity(s), b = some_entity(s);
-		s->cut[a][b] = true;
-		s->cut[b][a] = sim_chance(s, 500);
+		uint8_t channels = sim_chance(s, 500) ? CHANNELS : (uint8_t)(1 + sim_below(s, 2));
+		s->cut[a][b] = channels;
+		s->cut[b][a] = sim_chance(s, 500) ? channels : 0;
+		return;
+	}
+	if (sim_chance(s, 400)) { /* one server says nothing, and hears only what is published */
+		int a = some_server(s);
+		for (int b = 0; b < SIM_ENTITIES; b++) {
+			s->cut[a][b] = CHANNELS;
+			s->cut[b][a] = CHANNEL_REQUESTS;
+		}
 		return;
 	}
 	uint64_t side = random_next(&s->random); /* two halves that do not hear each other */
-	const int n = SIM_SERVERS + SIM_LEADERS + SIM_CLIENTS;
-	for (int a = 0; a < n; a++) {
-		for (int b = 0; b < n; b++)
-			s->cut[a][b] = ((side >> a) & 1) != ((side >> b) & 1);
+	for (int a = 0; a < SIM_ENTITIES; a++) {
+		for (int b = 0; b < SIM_ENTITIES; b++)
+			s->cut[a][b] = ((side >> a) & 1) != ((side >> b) & 1) ? CHANNELS : 0;
 	}
 }
 
@@ -367,6 +378,16 @@ static void move(struct sim *s)
 	restart_later(s, b);
 }
 
+static void flap(struct sim *s)
+{
+	int a = some_entity(s), b = some_entity(s);
+	if (a == b)
+		return;
+	disturb(s, s->now);
+	s->stats.flaps++;
+	sim_reconnect(s, a, b, 1 + (unsigned)sim_below(s, 3));
+}
+
 static void fail_disk(struct sim *s)
 {
 	struct sim_server *v = &s->servers[some_server(s)];
@@ -385,6 +406,7 @@ void faults_next(struct sim *s)
 	    {f->partition, partition}, {f->leaders, stop_leader}, {f->forget, forget},
 	    {f->wipe, wipe},	       {f->old_copy, old_copy},	  {f->damage, damage},
 	    {f->io_error, fail_disk},  {f->move, move},		  {f->destroy, destroy},
+	    {f->flap, flap},
 	};
 	if (s->healing)
 		return;

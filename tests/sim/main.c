@@ -36,9 +36,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 struct totals {
-	uint64_t destroyed, at_risk, moves, events, likes, crashes, pauses, cuts, lost, duplicated,
-	    leader_crashes, wipes, forgets, old_copies, damages, io_errors, clients_died, reads, in_doubt,
-	    truncated, snapshots, checkpoints;
+	uint64_t overflowed, flaps, destroyed, at_risk, moves, events, likes, crashes, pauses, cuts, lost,
+	    duplicated, leader_crashes, wipes, forgets, old_copies, damages, io_errors, clients_died, reads,
+	    in_doubt, truncated, snapshots, checkpoints;
 	double hours;
 };
 
@@ -47,6 +47,8 @@ static void add(struct totals *t, const struct sim *s)
 	t->events += s->events_run;
 	t->likes += s->like_count;
 	t->hours += (double)s->now / (3600.0 * (double)SECOND);
+	t->overflowed += s->stats.overflowed;
+	t->flaps += s->stats.flaps;
 	t->destroyed += s->stats.destroyed;
 	t->at_risk += s->stats.at_risk;
 	t->moves += s->stats.moves;
@@ -76,10 +78,12 @@ static void print(const struct totals *t, unsigned long seeds)
 	       "%llu "
 	       "snapshots\n",
 	       seeds, t->hours, N(events), N(likes), N(reads), N(checkpoints), N(snapshots));
-	printf("crashes %llu, pauses %llu, partitions %llu, messages lost %llu, doubled %llu, leader crashes "
+	printf("crashes %llu, pauses %llu, partitions %llu, connections broken %llu, messages lost %llu, by "
+	       "full queues %llu, doubled %llu, leader crashes "
 	       "%llu, clients "
 	       "died %llu\n",
-	       N(crashes), N(pauses), N(cuts), N(lost), N(duplicated), N(leader_crashes), N(clients_died));
+	       N(crashes), N(pauses), N(cuts), N(flaps), N(lost), N(overflowed), N(duplicated),
+	       N(leader_crashes), N(clients_died));
 	printf("places changed %llu, disks destroyed %llu with %llu acknowledged likes, wiped %llu, old "
 	       "copies %llu, damaged %llu, I/O errors %llu, nodes "
 	       "forgotten %llu, "

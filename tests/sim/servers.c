@@ -101,7 +101,7 @@ static bool subscribed(const struct sim_server *to, const struct sim_server *fro
 	for (size_t i = 0; i < members->count; i++) {
 		if (linked(to, &members->list[i]) &&
 		    strcmp(members->list[i].notify_endpoint, from->host->config.self.notify_endpoint) == 0)
-			return true;
+			return sim_subscribed(to->sim, to->index, from->index);
 	}
 	return false;
 }

@@ -108,23 +108,6 @@ static struct sim_event *take_event(struct sim *s)
 	return first;
 }
 
-/* Sends over the network: from and to are entities. */
-void sim_transmit(struct sim *s, int from, int to, struct sim_event event)
-{
-	if (s->cut[from][to] || sim_chance(s, s->faults.loss)) {
-		s->stats.lost++;
-		return;
-	}
-	int copies = 1 + sim_chance(s, s->faults.duplicate);
-	s->stats.duplicated += (uint64_t)copies - 1;
-	for (int i = 0; i < copies; i++) {
-		int64_t delay = 50 + (int64_t)sim_below(s, (uint64_t)s->faults.delay);
-		if (s->faults.slow && sim_chance(s, 20))
-			delay += (int64_t)sim_below(s, 400 * MS);
-		sim_at(s, s->now + delay, event);
-	}
-}
-
 /* ---- a history ---- */
 
 static void run_event(struct sim *s, struct sim_event *e)
@@ -139,7 +122,7 @@ static void run_event(struct sim *s, struct sim_event *e)
 	case EVENT_PUBLISHED:
 		sim_on_published(s, e);
 		break;
-	case EVENT_NOTIFY:
+	case EVENT_LOST:
 		break;
 	case EVENT_TO_LEADER:
 		sim_on_to_leader(s, e);

@@ -3,9 +3,9 @@
  * without its sockets), desk (a leader) and agent (a client) run over a simulated network and simulated disks
  * in simulated time; one seed is one history, the same every time.
  *
- * sim.c: time and events. servers.c, clients.c: who takes part. disk.c: a disk that loses unsynced writes,
- * fails, fills up, is damaged, comes back as an old copy. faults.c: what goes wrong when. check.c: what must
- * hold. main.c: seeds and jobs. */
+ * sim.c: time and events. network.c: what is lost on the way. servers.c, clients.c: who takes part. disk.c: a
+ * disk that loses unsynced writes, fails, fills up, is damaged, comes back as an old copy. faults.c: what
+ * goes wrong when. check.c: what must hold. main.c: seeds and jobs. */
 #ifndef SIM_H
 #define SIM_H
 
@@ -79,7 +79,7 @@ enum event_type {
 	EVENT_CLIENT_PORT, /* a message to a server's client port, from a client or a server */
 	EVENT_ANSWER,	   /* a server's answer to a connection */
 	EVENT_PUBLISHED,   /* to a server's SUB */
-	EVENT_NOTIFY,	   /* to a watching client */
+	EVENT_LOST,	   /* what was one of these */
 	EVENT_TO_LEADER,
 	EVENT_FROM_LEADER,
 	EVENT_SERVER_TICK,
@@ -105,6 +105,7 @@ struct sim_event {
 	uint64_t order;
 	enum event_type type;
 	int from, to;
+	int sender, receiver; /* entities, when it is a message: else both 0 */
 	uint32_t run; /* of the receiver, or the connection: what is meant for an earlier one is lost */
 	struct identity id;
 	uint8_t *data;
@@ -181,10 +182,24 @@ struct owner {
 
 struct faults {
 	bool crash, fuse, pause, partition, lossy, leaders, wipe, forget, old_copy, damage, io_error,
-	    clients_die, slow, memory_only, watch, clock, late, rests, move, destroy;
+	    clients_die, slow, memory_only, watch, clock, late, rests, move, destroy, flap;
 	unsigned loss, duplicate; /* in 1000 */
+	unsigned queue;		  /* messages for one who reads nothing, of each sender */
+	int64_t subscribe;	  /* how long a subscription is on its way at most, µs */
 	int64_t delay;		  /* at most, µs */
 	int64_t interval;	  /* between faults, µs */
+};
+
+#define SIM_ENTITIES (SIM_SERVERS + SIM_LEADERS + SIM_CLIENTS)
+
+/* What one entity sends another, by connection. */
+#define CHANNEL_PUBLISHED 1U
+#define CHANNEL_REQUESTS 2U /* and answers, and all that is not between servers */
+#define CHANNELS 3U
+
+struct subscription { /* of a server's present run to another's */
+	uint32_t to, from;
+	int64_t at; /* it takes effect */
 };
 
 struct sim {
@@ -201,8 +216,9 @@ struct sim {
 	struct sim_server servers[SIM_SERVERS];
 	struct sim_leader leaders[SIM_LEADERS];
 	struct sim_client clients[SIM_CLIENTS];
-	bool cut[SIM_SERVERS + SIM_LEADERS + SIM_CLIENTS]
-		[SIM_SERVERS + SIM_LEADERS + SIM_CLIENTS]; /* from → to */
+	uint8_t cut[SIM_ENTITIES][SIM_ENTITIES]; /* from → to: channels */
+	unsigned queued[SIM_ENTITIES][SIM_ENTITIES][2];
+	struct subscription subscriptions[SIM_SERVERS][SIM_SERVERS];
 	struct faults faults;
 	unsigned ack_peers;
 	bool healing, quiet;
@@ -221,9 +237,9 @@ struct sim {
 	struct map batches;  /* (session, seq) → hash of the batch's bytes (I5) */
 
 	struct { /* what was injected */
-		uint64_t destroyed, at_risk, moves, crashes, pauses, cuts, lost, duplicated, leader_crashes,
-		    wipes, forgets, old_copies, damages, io_errors, clients_died, reads, in_doubt, truncated,
-		    snapshots, checkpoints;
+		uint64_t overflowed, flaps, destroyed, at_risk, moves, crashes, pauses, cuts, lost,
+		    duplicated, leader_crashes, wipes, forgets, old_copies, damages, io_errors, clients_died,
+		    reads, in_doubt, truncated, snapshots, checkpoints;
 	} stats;
 	char failure[512]; /* "": none so far */
 };
@@ -248,8 +264,13 @@ int sim_entity_client(int i);
 bool sim_run(struct sim *s, uint64_t seed, bool verbose);
 void sim_free(struct sim *s);
 
+/* ---- network.c ---- */
+
+void sim_transmit(struct sim *s, int from, int to, struct sim_event event); /* from, to: entities */
+void sim_reconnect(struct sim *s, int a, int b, unsigned channels);
+bool sim_subscribed(struct sim *s, int to, int from); /* whether the XPUB knows by now; servers */
+
 /* What sim.c, servers.c and clients.c do for each other. */
-void sim_transmit(struct sim *s, int from, int to, struct sim_event event);
 struct identity sim_identity_of(char kind, int index, uint32_t run);
 uint32_t sim_identity_run(const struct identity *id);
 struct sim_server *sim_awake(struct sim *s, struct sim_event *e);

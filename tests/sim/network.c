@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* The network, and what ZeroMQ adds to its losses: a queue that is full drops what comes next, silently; a
+ * connection that breaks drops what was queued on it, in both directions; what is published before a
+ * subscription has arrived is missed. Between two servers there are two connections, one for what is
+ * published and one for requests with their answers, and each can be stuck alone. */
+#include "sim.h"
+
+static unsigned channel_of(const struct sim_event *e)
+{
+	return e->type == EVENT_PUBLISHED ? CHANNEL_PUBLISHED : CHANNEL_REQUESTS;
+}
+
+/* Whether the queue to a server that reads nothing just now is full. */
+static bool full(struct sim *s, int from, int to, unsigned channel)
+{
+	unsigned *queued = &s->queued[from][to][channel == CHANNEL_REQUESTS];
+	if (to >= SIM_SERVERS || s->now >= s->servers[to].paused_until) {
+		*queued = 0;
+		return false;
+	}
+	if (*queued >= s->faults.queue)
+		return true;
+	++*queued;
+	return false;
+}
+
+void sim_transmit(struct sim *s, int from, int to, struct sim_event event)
+{
+	unsigned channel = channel_of(&event);
+	if ((s->cut[from][to] & channel) || sim_chance(s, s->faults.loss)) {
+		s->stats.lost++;
+		return;
+	}
+	if (full(s, from, to, channel)) {
+		s->stats.overflowed++;
+		return;
+	}
+	int copies = 1 + sim_chance(s, s->faults.duplicate);
+	s->stats.duplicated += (uint64_t)copies - 1;
+	event.sender = from;
+	event.receiver = to;
+	for (int i = 0; i < copies; i++) {
+		int64_t delay = 50 + (int64_t)sim_below(s, (uint64_t)s->faults.delay);
+		if (s->faults.slow && sim_chance(s, 20))
+			delay += (int64_t)sim_below(s, 400 * MS);
+		sim_at(s, s->now + delay, event);
+	}
+}
+
+/* The connections of two break, and are made anew. */
+void sim_reconnect(struct sim *s, int a, int b, unsigned channels)
+{
+	for (size_t i = 0; i < s->heap_count; i++) {
+		struct sim_event *e = s->heap[i];
+		if (((e->sender == a && e->receiver == b) || (e->sender == b && e->receiver == a)) &&
+		    (channel_of(e) & channels)) {
+			e->type = EVENT_LOST;
+			s->stats.lost++;
+		}
+	}
+	if (a < SIM_SERVERS && b < SIM_SERVERS && (channels & CHANNEL_PUBLISHED))
+		s->subscriptions[a][b] = s->subscriptions[b][a] = (struct subscription){0};
+}
+
+bool sim_subscribed(struct sim *s, int to, int from)
+{
+	struct subscription *sub = &s->subscriptions[to][from];
+	if (sub->to != s->servers[to].run || sub->from != s->servers[from].run) {
+		sub->to = s->servers[to].run;
+		sub->from = s->servers[from].run;
+		sub->at = s->now + (int64_t)sim_below(s, (uint64_t)s->faults.subscribe + 1);
+	}
+	return s->now >= sub->at;
+}
