@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/thread.h"
@@ -140,9 +141,35 @@ static void *work(void *arg)
 	return NULL;
 }
 
+/* LMDB does not flush what it makes a new file of, and refuses one of which the power left only parts: so a
+ * new one is made aside and gets its name when it is on disk. The caller flushes the folder. */
+static int make_file(const char *path)
+{
+	MDB_env *env;
+	char *aside;
+	if (access(path, F_OK) == 0)
+		return 0;
+	if (asprintf(&aside, "%s.new", path) < 0)
+		return ENOMEM;
+	unlink(aside);
+	int rc = mdb_env_create(&env);
+	if (rc == 0) {
+		rc = mdb_env_open(env, aside, MDB_NOSUBDIR | MDB_NOLOCK, 0640);
+		if (rc == 0)
+			rc = mdb_env_sync(env, 1);
+		mdb_env_close(env);
+	}
+	if (rc == 0 && rename(aside, path) < 0)
+		rc = errno;
+	free(aside);
+	return rc;
+}
+
 static int open_env(struct checkpoint *c, const char *path, size_t map_size)
 {
-	int rc = mdb_env_create(&c->env);
+	int rc = make_file(path);
+	if (rc == 0)
+		rc = mdb_env_create(&c->env);
 	if (rc == 0)
 		rc = mdb_env_set_mapsize(c->env, map_size);
 	if (rc == 0)
