@@ -147,6 +147,7 @@ void check_server(struct sim *s, int i)
 		if (v->phase == PHASE_SERVING)
 			check_joined(s, i);
 	}
+	check_agreed(s, i);
 	if (sim_chance(s, 30)) { /* whole walks: now and then */
 		check_digest(s, i);
 		check_counts(s, i);

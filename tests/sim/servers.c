@@ -202,6 +202,7 @@ void sim_start_server(struct sim *s, int i)
 		return;
 	}
 	v->phase = PHASE_CATCHING_UP;
+	v->sampled_count = v->closing_count = 0;
 	check_recovered(s, i);
 	v->paused_until = 0;
 	v->tick_at = 0;

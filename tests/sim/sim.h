@@ -24,6 +24,7 @@
 #define SIM_LEADERS 2
 #define SIM_CLIENTS 6
 #define SIM_PAST 8
+#define SIM_PEERS 64 /* nodes that a server may know of */
 
 struct sim;
 
@@ -132,7 +133,11 @@ struct sim_server {
 	bool established;	/* it was serving once, with this disk */
 	bool may_regress;	/* its disk was damaged or replaced: promised does not hold */
 	struct node node;
-	enum phase phase;	      /* as last logged */
+	enum phase phase;	     /* as last logged */
+	uint64_t sampled[SIM_PEERS]; /* nodes of which it had a sample after its last call */
+	size_t sampled_count;
+	struct session *closing; /* … and which sessions it had not forgotten yet */
+	size_t closing_count, closing_capacity;
 	struct vector past[SIM_PAST]; /* what it had applied each second, newest first, while it served */
 };
 
@@ -299,6 +304,7 @@ bool faults_may_join(struct sim *s, int i); /* whether an operator may start thi
 /* ---- check.c ---- */
 
 void check_second(struct sim *s);	 /* once a second */
+void check_agreed(struct sim *s, int i); /* agreed.c; after each call into it */
 void check_server(struct sim *s, int i); /* after each call into it */
 /* An acknowledged like that may be lost with its server's disk, because no other server has it. */
 bool check_alone(const struct sim *s, size_t owner, size_t like, int but);

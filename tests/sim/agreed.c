@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* What the members agree on, looked at from above: nobody drops what another member may still need. */
+#include "sim.h"
+
+#include <stdlib.h>
+
+/* I14: what is judged on was said under the membership that the judge holds. */
+static void check_views(struct sim *s, int i)
+{
+	struct sim_server *v = &s->servers[i];
+	const struct replica *r = &v->host->replica;
+	for (size_t k = 0; k < r->peer_count; k++) {
+		const struct peer *p = &r->peers[k];
+		uint64_t sampled = p->has_sample ? p->node.id : 0;
+		bool before = false;
+		for (size_t n = 0; n < v->sampled_count; n++)
+			before = before || v->sampled[n] == sampled;
+		if (sampled && !before && p->digest != r->digest)
+			sim_fail(s, "s%d takes what %016llx said under another membership for a sample",
+				 i + 1, (unsigned long long)p->node.id);
+	}
+	v->sampled_count = 0;
+	for (size_t k = 0; k < r->peer_count && v->sampled_count < SIM_PEERS; k++) {
+		if (r->peers[k].has_sample)
+			v->sampled[v->sampled_count++] = r->peers[k].node.id;
+	}
+}
+
+/* Whether a server that may take batches would still take one of the session. */
+static bool still_open(const struct sim_server *v, struct session session)
+{
+	if (!v->host || v->disk->dead || !v->established || v->condemned || v->may_regress || v->damaged)
+		return false;
+	const struct sessions *all = &v->host->replica.sessions;
+	const struct seen *seen = sessions_find(all, session);
+	return v->host->replica.phase == PHASE_SERVING && !sessions_forgotten(all, session) &&
+	       !(seen && seen_closed(seen));
+}
+
+/* I8: who forgets a session knows that every member has applied its close. */
+static void check_forgetting(struct sim *s, int i)
+{
+	struct sim_server *v = &s->servers[i];
+	const struct replica *r = &v->host->replica;
+	for (size_t k = 0; k < v->closing_count; k++) {
+		if (!sessions_forgotten(&r->sessions, v->closing[k]))
+			continue;
+		for (int other = 0; other < s->server_count; other++) {
+			if (still_open(&s->servers[other], v->closing[k]))
+				sim_fail(s, "s%d forgets a session that is open on s%d", i + 1, other + 1);
+		}
+	}
+	v->closing_count = 0;
+	for (size_t k = 0; k < r->closing_count; k++) {
+		if (replica_reserve((void **)&v->closing, v->closing_count, &v->closing_capacity,
+				    sizeof *v->closing) < 0)
+			abort();
+		v->closing[v->closing_count++] = r->closing[k];
+	}
+}
+
+void check_agreed(struct sim *s, int i)
+{
+	check_views(s, i);
+	check_forgetting(s, i);
+}
