@@ -77,6 +77,7 @@ const char *kudos_error_code(int error);
 
 typedef struct kudos kudos;
 struct kudos_status;
+struct kudos_ranked;
 
 /* What became of a run of likes, told once for each. Likes are numbered by tickets 1, 2, 3, … in the order in
  * which the handle took them; a result covers tickets first..last. error: KUDOS_OK (acknowledged),
@@ -103,8 +104,9 @@ struct kudos_options {
 	const char *key_file, *trust_dir;
 	char *why; /* why_size bytes that are told why kudos_open() failed; NULL: nobody asks */
 	size_t why_size;
-	/* Answers to kudos_ask_counts() and kudos_ask_status(), like on_result; counts and status are valid
-	 * during the call, and NULL when error is not KUDOS_OK. */
+	/* Answers to kudos_ask_counts(), kudos_ask_top() and kudos_ask_status(), like on_result; what they
+	 * hand over is valid during the call, and NULL when error is not KUDOS_OK. */
+	void (*on_top)(void *arg, uint64_t id, int error, const struct kudos_ranked *top, size_t n);
 	void (*on_counts)(void *arg, uint64_t id, int error, const int64_t *counts, size_t n);
 	void (*on_status)(void *arg, uint64_t id, int error, const struct kudos_status *status);
 };
@@ -161,11 +163,12 @@ int kudos_watch(kudos *handle, const char *key);
 /* on_change is told of it no more. Keys that are not watched are ignored. */
 void kudos_unwatch(kudos *handle, const char *key);
 
-/* For programs with an event loop: kudos_count() and kudos_status() without the waiting. The answer comes
- * through on_counts or on_status with *id, is asked for again as long as it takes, and given up by
- * kudos_cancel(). token (may be NULL): the counts are at least as new as what it covers, too. Errors:
- * BAD_KEY, BAD_TOKEN, LIMIT, BUSY (1024 are unanswered), NO_MEMORY. */
+/* For programs with an event loop: kudos_count(), kudos_top() and kudos_status() without the waiting. The
+ * answer comes through on_counts, on_top or on_status with *id, is asked for again as long as it takes, and
+ * given up by kudos_cancel(). token (may be NULL): the counts are at least as new as what it covers, too.
+ * Errors: BAD_KEY, BAD_TOKEN, LIMIT, BUSY (1024 are unanswered), NO_MEMORY. */
 int kudos_ask_counts(kudos *handle, const char *const *keys, size_t n, const char *token, uint64_t *id);
+int kudos_ask_top(kudos *handle, size_t n, uint64_t *id);
 int kudos_ask_status(kudos *handle, uint64_t *id);
 void kudos_cancel(kudos *handle, uint64_t id);
 
@@ -174,6 +177,16 @@ void kudos_cancel(kudos *handle, uint64_t id);
  * digits, '.' and '-'. What has no room is cut at a whole position, and then not waited for. */
 #define KUDOS_TOKEN_SIZE 2433
 void kudos_token(const kudos *handle, char *token, size_t room);
+
+/* The n keys (1..KUDOS_TOP_MAX) with the most likes on the handle's server, highest first; *found: how many
+ * there are with more than 0, at most n. Exact; of keys that count the same, any. LIMIT; BUSY does not come:
+ * it asks again. */
+#define KUDOS_TOP_MAX 100
+struct kudos_ranked {
+	char key[KUDOS_KEY_MAX + 1];
+	int64_t count;
+};
+int kudos_top(kudos *handle, size_t n, struct kudos_ranked *top, size_t *found);
 
 struct kudos_server_status {
 	char name[64];

@@ -19,6 +19,7 @@
 #define LIMIT_WATCHING 1000000	       /* watched keys of all clients of one server together */
 #define LIMIT_SUBSCRIPTION 1024	       /* bytes of what a subscriber sends, CURVE's own included */
 #define LIMIT_SUBSCRIBE_RATE 3000      /* messages of one subscriber in a second */
+#define LIMIT_TOP 100		       /* keys in a top */
 #define LIMIT_READ_KEYS 1024	       /* keys in one read */
 #define LIMIT_READS_BYTES (16 << 20)   /* encoded bytes of those reads */
 #define LIMIT_READS_WAITING 16384      /* reads that wait for a position, a server */

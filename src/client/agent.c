@@ -144,6 +144,10 @@ static void on_send_request(void *arg, const struct courier_request *base, size_
 		m.count.positions = positions;
 		m.count.position_count = positions_of(a, r, positions);
 		break;
+	case MESSAGE_TOP:
+		m.top.id = base->id;
+		m.top.n = r->n;
+		break;
 	case MESSAGE_FORGET:
 	case MESSAGE_DRAIN: /* laid out like it */
 		m.forget.id = base->id;
@@ -271,6 +275,7 @@ struct subject {
 	size_t count;
 	const struct position *after;
 	size_t after_count;
+	size_t n;
 };
 
 static int ask(struct agent *a, int64_t now, enum message_type type, struct subject about,
@@ -294,10 +299,11 @@ static int ask(struct agent *a, int64_t now, enum message_type type, struct subj
 		to += texts[i].size;
 	}
 	r->text_count = count;
+	r->n = about.n;
 	r->type = type;
 	r->asked_at = now;
 	r->base.id = ++a->last_id;
-	r->base.of_leader = type != MESSAGE_COUNT && !a->courier.direct;
+	r->base.of_leader = type != MESSAGE_COUNT && type != MESSAGE_TOP && !a->courier.direct;
 	int error = courier_ask(&a->courier, &r->base);
 	if (error) {
 		free(r);
@@ -339,6 +345,13 @@ int agent_read(struct agent *a, int64_t now, const char *const *keys, size_t n, 
 void agent_token(const struct agent *a, char *token, size_t room)
 {
 	token_print(a->courier.positions, a->courier.position_count, token, room);
+}
+
+int agent_top(struct agent *a, int64_t now, size_t n, uint64_t *id)
+{
+	if (n == 0 || n > LIMIT_TOP)
+		return KUDOS_LIMIT;
+	return ask_for_user(a, now, MESSAGE_TOP, (struct subject){.n = n}, id);
 }
 
 int agent_status(struct agent *a, int64_t now, uint64_t *id)

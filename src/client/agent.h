@@ -23,7 +23,7 @@ struct agent;
 
 /* What the agent wants of its driver. All are called from within the calls below and must not call the agent
  * again. Bytes and strings are valid during the call. Those of features that are not used may be NULL
- * (counts, changed, use_notify, watch, unwatch, state, done). */
+ * (counts, top, changed, use_notify, watch, unwatch, state, done). */
 struct agent_io {
 	void *arg;
 	/* One message (one payload frame) to that leader, or to the server named last. Nothing needs to
@@ -42,6 +42,7 @@ struct agent_io {
 	void (*result)(void *arg, const struct kudos_result *result);
 	/* error: KUDOS_OK, KUDOS_BEHIND or what else the server said; counts is NULL then. */
 	void (*counts)(void *arg, uint64_t id, int error, const int64_t *counts, size_t n);
+	void (*top)(void *arg, uint64_t id, int error, const struct kudos_ranked *top, size_t n);
 	void (*changed)(void *arg, const char *key, int64_t count);
 	void (*state)(void *arg, uint64_t id, int error, const struct kudos_status *status);
 	void (*done)(void *arg, uint64_t id, int error);
@@ -76,6 +77,9 @@ bool agent_idle(const struct agent *a);
  * KUDOS_BAD_KEY, KUDOS_BAD_TOKEN, KUDOS_LIMIT, KUDOS_BUSY (too many unanswered), -ENOMEM. */
 int agent_read(struct agent *a, int64_t now, const char *const *keys, size_t n, const char *token,
 	       uint64_t *id);
+/* Asks for the n keys with the most likes (1..LIMIT_TOP); io.top answers. KUDOS_LIMIT, KUDOS_BUSY, -ENOMEM.
+ */
+int agent_top(struct agent *a, int64_t now, size_t n, uint64_t *id);
 /* What has been acknowledged here so far, as a token for reads elsewhere; see client/token.h. */
 void agent_token(const struct agent *a, char *token, size_t room);
 /* Asks the leader (or the server, when pointed at one); io.state and io.done answer. KUDOS_BUSY, -ENOMEM. */

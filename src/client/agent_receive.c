@@ -35,6 +35,8 @@ static void fail(struct agent *a, struct request *r, int error)
 		;
 	else if (r->type == MESSAGE_COUNT)
 		a->io.counts(a->io.arg, r->base.id, error, NULL, 0);
+	else if (r->type == MESSAGE_TOP)
+		a->io.top(a->io.arg, r->base.id, error, NULL, 0);
 	else if (r->type == MESSAGE_STATUS)
 		a->io.state(a->io.arg, r->base.id, error, NULL);
 	else
@@ -85,6 +87,25 @@ static bool on_counts(struct agent *a, const struct message *m)
 			a->io.counts(a->io.arg, r->base.id, 0, m->counts.counts, m->counts.count);
 		free(r);
 	}
+	return true;
+}
+
+static bool on_tops(struct agent *a, const struct message *m)
+{
+	if (!expects(a, m->tops.id, MESSAGE_TOP))
+		return true;
+	struct request *r = agent_answered(a, m->tops.id);
+	struct kudos_ranked top[LIMIT_TOP];
+	for (size_t i = 0; i < m->tops.count; i++) {
+		copy_text(top[i].key, sizeof top[i].key, m->tops.keys[i]);
+		top[i].count = m->tops.counts[i];
+	}
+	if (m->tops.count > r->n) {
+		fail(a, r, KUDOS_PROTOCOL);
+		return true;
+	}
+	a->io.top(a->io.arg, r->base.id, 0, top, m->tops.count);
+	free(r);
 	return true;
 }
 
@@ -254,6 +275,8 @@ static bool handle_server(struct agent *a, int64_t now, const struct message *m)
 		return true;
 	case MESSAGE_COUNTS:
 		return on_counts(a, m);
+	case MESSAGE_TOPS:
+		return on_tops(a, m);
 	case MESSAGE_STATE:
 		return on_state(a, m, "");
 	case MESSAGE_DONE:

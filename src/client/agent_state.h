@@ -11,9 +11,10 @@
 
 struct request {
 	struct courier_request base; /* first: the courier's pointer is ours */
-	enum message_type type;	     /* COUNT, STATUS, FORGET or DRAIN */
+	enum message_type type;	     /* COUNT, TOP, STATUS, FORGET or DRAIN */
 	bool internal;		     /* asked by the agent itself, for the watches */
 	int64_t asked_at;
+	size_t n;		/* of a TOP: how many keys */
 	struct position *after; /* a COUNT waits for these, too */
 	size_t after_count;
 	size_t text_count; /* keys, or the one node to forget or drain */

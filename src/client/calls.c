@@ -172,6 +172,18 @@ int kudos_count(kudos *k, const char *const *keys, size_t n, int64_t *counts)
 	return wait_for_answer(k, asked, "count", &answer);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the answer is written through it */
+int kudos_top(kudos *k, size_t n, struct kudos_ranked *top, size_t *found)
+{
+	struct answer answer = {0};
+	k->answer = (struct answer){.top = top};
+	int asked = agent_top(k->agent, clock_now(), n, &k->answer.id);
+	int r = wait_for_answer(k, asked, "top", &answer);
+	if (r == 0)
+		*found = answer.found;
+	return r;
+}
+
 int kudos_status(kudos *k, struct kudos_status **status)
 {
 	struct answer answer = {0};
@@ -212,6 +224,11 @@ int kudos_ask_counts(kudos *k, const char *const *keys, size_t n, const char *to
 {
 	int bad = check_keys(k, keys, n);
 	return bad ? bad : asked(k, agent_read(k->agent, clock_now(), keys, n, token, id), "count");
+}
+
+int kudos_ask_top(kudos *k, size_t n, uint64_t *id)
+{
+	return asked(k, agent_top(k->agent, clock_now(), n, id), "top");
 }
 
 int kudos_ask_status(kudos *k, uint64_t *id)

@@ -16,6 +16,8 @@ struct answer {
 	int error;
 	int64_t *counts; /* the caller's, for count_size counts */
 	size_t count_size;
+	struct kudos_ranked *top; /* the caller's */
+	size_t found;
 	struct kudos_status *status; /* owned until the call returns it */
 };
 
@@ -40,6 +42,7 @@ struct kudos {
 	void (*on_result)(void *arg, const struct kudos_result *result);
 	void (*on_change)(void *arg, const char *key, int64_t count);
 	void (*on_counts)(void *arg, uint64_t id, int error, const int64_t *counts, size_t n);
+	void (*on_top)(void *arg, uint64_t id, int error, const struct kudos_ranked *top, size_t n);
 	void (*on_status)(void *arg, uint64_t id, int error, const struct kudos_status *status);
 	void *arg;
 

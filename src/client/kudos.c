@@ -147,6 +147,18 @@ static void on_counts(void *arg, uint64_t id, int error, const int64_t *counts, 
 		memcpy(answer->counts, counts, n * sizeof *counts);
 }
 
+static void on_top(void *arg, uint64_t id, int error, const struct kudos_ranked *top, size_t n)
+{
+	struct kudos *k = arg;
+	struct answer *answer = answer_to(k, id, error);
+	if (!answer && k->on_top)
+		k->on_top(k->arg, id, error, top, n);
+	if (!answer || error)
+		return;
+	memcpy(answer->top, top, n * sizeof *top);
+	answer->found = n;
+}
+
 static void on_state(void *arg, uint64_t id, int error, const struct kudos_status *status)
 {
 	struct kudos *k = arg;
@@ -241,6 +253,7 @@ static int make_agent(struct kudos *k, const struct kudos_options *o)
 	    .unwatch = on_unwatch,
 	    .result = on_result,
 	    .counts = on_counts,
+	    .top = on_top,
 	    .changed = on_changed,
 	    .state = on_state,
 	    .done = on_done,
@@ -279,6 +292,7 @@ int kudos_open(kudos **handle, const struct kudos_options *options)
 	k->on_result = o->on_result;
 	k->on_change = o->on_change;
 	k->on_counts = o->on_counts;
+	k->on_top = o->on_top;
 	k->on_status = o->on_status;
 	k->arg = o->arg;
 	k->sends_at_once = o->linger_us < 0;

@@ -18,6 +18,7 @@
 #define CLIENT_IDLE (60 * SECOND)
 #define WAITING_INTERVAL (5 * SECOND)
 #define COMPLAIN_INTERVAL (60 * SECOND)
+#define TOP_BLOCKS 64 /* of counts walked between two commits, when the top is found anew */
 
 void host_log(struct host *h, char level, const char *format, ...)
 {
@@ -485,6 +486,7 @@ int host_tick(struct host *h, int64_t now)
 	}
 	if (e == 0 && now >= h->next_heartbeat)
 		host_heartbeat(h, now);
+	top_walk(&h->replica.counts.top, &h->replica.counts.arena, TOP_BLOCKS);
 	tell_waiting(h, now);
 	return e;
 }
@@ -494,7 +496,7 @@ int64_t host_deadline(const struct host *h)
 	int64_t deadline = replica_deadline(&h->replica);
 	if (h->next_heartbeat < deadline)
 		deadline = h->next_heartbeat;
-	if (h->checkpoint.phase == CHECKPOINT_CUTTING)
+	if (h->checkpoint.phase == CHECKPOINT_CUTTING || h->replica.counts.top.walking)
 		deadline = 0;
 	return host_watch_deadline(h) < deadline ? host_watch_deadline(h) : deadline;
 }

@@ -200,6 +200,32 @@ static void answer_count(struct host *h, uint64_t client, const struct message *
 	host_answer(h, client, &answer);
 }
 
+static int on_top(const struct request *rq)
+{
+	struct host *h = rq->h;
+	struct counted top[LIMIT_TOP];
+	struct text keys[LIMIT_TOP];
+	int64_t counts[LIMIT_TOP];
+	size_t found;
+	if (h->replica.phase == PHASE_CATCHING_UP) {
+		host_answer_error(h, rq->from->handle, rq->m->top.id, KUDOS_NOT_SERVING,
+				  "server %s is catching up", h->config.self.name);
+		return 0;
+	}
+	if (!counts_top(&h->replica.counts, rq->m->top.n, top, &found)) {
+		host_answer_error(h, rq->from->handle, rq->m->top.id, KUDOS_BUSY,
+				  "the top is being found anew, after many unlikes: ask again");
+		return 0;
+	}
+	for (size_t i = 0; i < found; i++) {
+		keys[i] = (struct text){top[i].key, top[i].size};
+		counts[i] = top[i].count;
+	}
+	host_answer(h, rq->from->handle,
+		    &(struct message){.type = MESSAGE_TOPS, .tops = {rq->m->top.id, keys, counts, found}});
+	return 0;
+}
+
 static int keep_read(const struct request *rq, const void *data, size_t size)
 {
 	struct host *h = rq->h;
@@ -460,10 +486,11 @@ static const struct {
 	int (*handle)(const struct request *rq);
 	enum role least;
 } handlers[MESSAGE_TYPE_COUNT] = {
-    [MESSAGE_CLOSE] = {on_close, ROLE_CLIENT},	     [MESSAGE_PING] = {on_ping, ROLE_CLIENT},
-    [MESSAGE_STATUS] = {on_status, ROLE_CLIENT},     [MESSAGE_FORGET] = {on_forget, ROLE_OPERATOR},
-    [MESSAGE_DRAIN] = {on_drain, ROLE_OPERATOR},     [MESSAGE_FETCH] = {on_fetch, ROLE_SERVER},
-    [MESSAGE_SNAPSHOT] = {on_snapshot, ROLE_SERVER}, [MESSAGE_MEMBERS] = {on_members, ROLE_SERVER},
+    [MESSAGE_TOP] = {on_top, ROLE_CLIENT},	   [MESSAGE_CLOSE] = {on_close, ROLE_CLIENT},
+    [MESSAGE_PING] = {on_ping, ROLE_CLIENT},	   [MESSAGE_STATUS] = {on_status, ROLE_CLIENT},
+    [MESSAGE_FORGET] = {on_forget, ROLE_OPERATOR}, [MESSAGE_DRAIN] = {on_drain, ROLE_OPERATOR},
+    [MESSAGE_FETCH] = {on_fetch, ROLE_SERVER},	   [MESSAGE_SNAPSHOT] = {on_snapshot, ROLE_SERVER},
+    [MESSAGE_MEMBERS] = {on_members, ROLE_SERVER},
 };
 
 static int dispatch(struct host *h, int64_t now, enum role role, struct connection *from,

@@ -36,6 +36,8 @@
 	X(CLOSED, "closed")	/* answers close */                                                          \
 	X(COUNT, "count")	/* client → server */                                                      \
 	X(COUNTS, "counts")	/* answers count */                                                          \
+	X(TOP, "top")		/* client → server */                                                      \
+	X(TOPS, "tops")		/* answers top */                                                            \
 	X(STATUS, "status")	/* client → leader or server */                                            \
 	X(STATE, "state")	/* answers status */                                                         \
 	X(ASSIGN, "assign")	/* client → leader */                                                      \
@@ -154,6 +156,15 @@ struct message {
 			const int64_t *counts;
 			size_t count;
 		} counts;
+		struct { /* u id, u n */
+			uint64_t id, n;
+		} top;
+		struct { /* u id, [s key, i count, …] highest first */
+			uint64_t id;
+			const struct text *keys;
+			const int64_t *counts;
+			size_t count;
+		} tops;
 		struct { /* u id */
 			uint64_t id;
 		} status, done;

@@ -121,6 +121,33 @@ static void decode_counts(struct reader *r, struct message *m)
 	m->counts.counts = counts;
 }
 
+static void decode_top(struct reader *r, struct message *m)
+{
+	m->top.id = read_uint(r);
+	m->top.n = read_uint(r);
+	if (m->top.n == 0)
+		reader_fail(r, KUDOS_PROTOCOL);
+	else if (m->top.n > LIMIT_TOP)
+		reader_fail(r, KUDOS_LIMIT);
+}
+
+static void decode_tops(struct reader *r, struct message *m)
+{
+	m->tops.id = read_uint(r);
+	size_t elements = read_array(r, (size_t)2 * LIMIT_TOP);
+	if (elements % 2)
+		reader_fail(r, KUDOS_PROTOCOL);
+	m->tops.count = elements / 2;
+	int64_t *counts = take_memory(r, m, m->tops.count, sizeof *counts + sizeof(struct text));
+	struct text *keys = counts ? (struct text *)(counts + m->tops.count) : NULL;
+	for (size_t i = 0; counts && i < m->tops.count && !r->error; i++) {
+		keys[i] = read_key(r);
+		counts[i] = read_int(r);
+	}
+	m->tops.keys = keys;
+	m->tops.counts = counts;
+}
+
 static void decode_status(struct reader *r, struct message *m)
 {
 	m->status.id = read_uint(r);
@@ -322,6 +349,7 @@ static void (*const decoders[MESSAGE_TYPE_COUNT])(struct reader *r, struct messa
     [MESSAGE_PONG] = decode_pong,	  [MESSAGE_ACK] = decode_ack,
     [MESSAGE_REFUSED] = decode_refused,	  [MESSAGE_CLOSE] = decode_close,
     [MESSAGE_CLOSED] = decode_closed,	  [MESSAGE_COUNT] = decode_count,
+    [MESSAGE_TOP] = decode_top,		  [MESSAGE_TOPS] = decode_tops,
     [MESSAGE_COUNTS] = decode_counts,	  [MESSAGE_STATUS] = decode_status,
     [MESSAGE_STATE] = decode_state,	  [MESSAGE_ASSIGN] = decode_assign,
     [MESSAGE_ASSIGNED] = decode_assigned, [MESSAGE_FORGET] = decode_forget,

@@ -160,6 +160,22 @@ static void encode_counts(struct writer *w, const struct message *m)
 		write_int(w, m->counts.counts[i]);
 }
 
+static void encode_top(struct writer *w, const struct message *m)
+{
+	write_uint(w, m->top.id);
+	write_uint(w, m->top.n);
+}
+
+static void encode_tops(struct writer *w, const struct message *m)
+{
+	write_uint(w, m->tops.id);
+	write_array(w, 2 * m->tops.count);
+	for (size_t i = 0; i < m->tops.count; i++) {
+		write_text(w, m->tops.keys[i]);
+		write_int(w, m->tops.counts[i]);
+	}
+}
+
 static void encode_status(struct writer *w, const struct message *m)
 {
 	write_uint(w, m->status.id);
@@ -316,6 +332,7 @@ static void (*const encoders[MESSAGE_TYPE_COUNT])(struct writer *w, const struct
     [MESSAGE_PONG] = encode_pong,	  [MESSAGE_ACK] = encode_ack,
     [MESSAGE_REFUSED] = encode_refused,	  [MESSAGE_CLOSE] = encode_close,
     [MESSAGE_CLOSED] = encode_closed,	  [MESSAGE_COUNT] = encode_count,
+    [MESSAGE_TOP] = encode_top,		  [MESSAGE_TOPS] = encode_tops,
     [MESSAGE_COUNTS] = encode_counts,	  [MESSAGE_STATUS] = encode_status,
     [MESSAGE_STATE] = encode_state,	  [MESSAGE_ASSIGN] = encode_assign,
     [MESSAGE_ASSIGNED] = encode_assigned, [MESSAGE_FORGET] = encode_forget,

@@ -146,6 +146,9 @@ class GatewayTest(ClusterTest):
                 ("GET", "/v1/counts?key=", None, 422, "bad-key"),
                 ("GET", "/v1/counts/a%20b", None, 422, "bad-key"),
                 ("GET", "/v1/counts/a?token=x", None, 400, "bad-token"),
+                ("GET", "/v1/top?n=0", None, 400, "bad-request"),
+                ("GET", "/v1/top?n=101", None, 400, "bad-request"),
+                ("GET", "/v1/top?n=2x", None, 400, "bad-request"),
                 ("GET", "/v1/watch", None, 400, "bad-request"),
                 ("GET", "/v1/watch?key=a%20b", None, 422, "bad-key"),
                 ("GET", "/v1/watch?" + "&".join(f"key={i}" for i in range(101)), None, 413, "limit"),
@@ -172,6 +175,18 @@ class GatewayTest(ClusterTest):
             self.assertEqual(counts, sorted(set(counts)), "never backwards, and nothing twice")
         notify = {self.cluster_.ports(name)[1] for name in self.cluster_.servers}
         self.assertEqual(len(connections_to(g.process.pid, notify)), 1, "one subscriber, however many read")
+
+    def test_top(self):
+        g = self.gateway()
+        events = [[f"top:{i}", 1000 + i] for i in range(300)]
+        self.assertEqual(g.ask("POST", "/v1/likes", {"events": events}).status, 200)
+        best = [[f"top:{i}", 1000 + i] for i in range(299, 279, -1)]
+        self.assertEqual(g.ask("GET", "/v1/top").json, {"top": best})
+        self.assertEqual(g.ask("GET", "/v1/top?n=3").json, {"top": best[:3]})
+        g.ask("POST", "/v1/likes", {"events": [["top:299", -50], ["top:0", 5000]]})
+        self.assertEqual(g.ask("GET", "/v1/top?n=2").json, {"top": [["top:0", 6000], ["top:298", 1298]]})
+        told = [line.split() for line in self.cluster_.ok("top", "2").splitlines()]
+        self.assertEqual(told, [["top:0", "6000"], ["top:298", "1298"]])
 
     def test_status_and_readiness(self):
         g = self.gateway()

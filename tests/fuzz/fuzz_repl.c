@@ -72,6 +72,22 @@ int kudos_count(kudos *handle, const char *const *keys, size_t n, int64_t *count
 	return strcmp(keys[0], "behind") == 0 ? KUDOS_BEHIND : KUDOS_OK;
 }
 
+const char *kudos_server(const kudos *handle)
+{
+	(void)handle;
+	return "s1 (tcp://127.0.0.1:5100)";
+}
+
+int kudos_top(kudos *handle, size_t n, struct kudos_ranked *top, size_t *found)
+{
+	(void)handle;
+	must(n >= 1 && n <= KUDOS_TOP_MAX);
+	*found = n - 1;
+	for (size_t i = 0; i < *found; i++)
+		top[i] = (struct kudos_ranked){.key = "likes", .count = (int64_t)(n - i)};
+	return n == 13 ? KUDOS_NOT_SERVING : KUDOS_OK;
+}
+
 int kudos_watch(kudos *handle, const char *key)
 {
 	must_be_key(key);

@@ -173,9 +173,9 @@ static void start(struct fixture *f, const char *server)
 {
 	const struct agent_options options = {
 	    .leaders = leaders, .leader_count = server ? 0 : 1, .server = server, .linger_us = 1 * MS};
-	const struct agent_io io = {f,	      on_send_leader, on_send_server, on_use_server, on_use_notify,
-				    on_watch, on_unwatch,     on_result,      on_counts,     on_changed,
-				    on_state, on_done};
+	const struct agent_io io = {f,		on_send_leader, on_send_server, on_use_server, on_use_notify,
+				    on_watch,	on_unwatch,	on_result,	on_counts,     NULL,
+				    on_changed, on_state,	on_done};
 	memset(f, 0, sizeof *f);
 	f->now = 1000 * SECOND;
 	f->agent = agent_new(&options, &io);

@@ -75,6 +75,10 @@ Test(message, of_likes_and_counts)
 	int64_t counts[] = {INT64_MIN, -1, 0, INT64_MAX};
 	CHECK("[\"counts\", 1, [-9223372036854775808, -1, 0, 9223372036854775807]]", .type = MESSAGE_COUNTS,
 	      .counts = {1, counts, 4});
+	CHECK("[\"top\", 1, 2]", .type = MESSAGE_TOP, .top = {1, 2});
+	CHECK("[\"tops\", 1, [\"a\", 7, \"b:c\", 5]]", .type = MESSAGE_TOPS,
+	      .tops = {1, keys, (int64_t[]){7, 5}, 2});
+	CHECK("[\"tops\", 1, []]", .type = MESSAGE_TOPS, .tops = {1, NULL, NULL, 0});
 	CHECK("[\"changed\", \"a\", -5]", .type = MESSAGE_CHANGED, .changed = {TEXT("a"), -5});
 	assert_no_leak();
 }

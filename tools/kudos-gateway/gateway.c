@@ -42,6 +42,12 @@ static void on_counts(void *arg, uint64_t id, int error, const int64_t *counts, 
 	questions_counts(&g->questions, id, error, counts, n);
 }
 
+static void on_top(void *arg, uint64_t id, int error, const struct kudos_ranked *top, size_t n)
+{
+	struct gateway *g = arg;
+	questions_top(&g->questions, id, error, top, n);
+}
+
 static void on_status(void *arg, uint64_t id, int error, const struct kudos_status *status)
 {
 	struct gateway *g = arg;
@@ -60,6 +66,7 @@ bool gateway_open(struct gateway *g, const struct options *options)
 	    .trust_dir = options->trust,
 	    .on_result = on_result,
 	    .on_counts = on_counts,
+	    .on_top = on_top,
 	    .on_status = on_status,
 	    .arg = g,
 	    .why = why,

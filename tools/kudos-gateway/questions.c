@@ -9,7 +9,7 @@
 struct group {
 	uint64_t id; /* 0: not asked yet */
 	struct group *next;
-	size_t key_count, count, capacity, living;
+	size_t key_count, top, count, capacity, living;
 	struct question **members; /* owned; NULL: withdrawn */
 	const char *token;
 	const char
@@ -39,16 +39,19 @@ void questions_deinit(struct questions *qs)
 
 static bool suits(const struct group *g, const struct question *q)
 {
-	if (g->id || g->token || q->token || (g->key_count == 0) != (q->key_count == 0))
+	if (g->id || g->token || q->token || (g->key_count == 0) != (q->key_count == 0) ||
+	    (g->top == 0) != (q->top == 0))
 		return false;
 	return g->key_count + q->key_count <= QUESTION_KEYS;
 }
 
+/* Those that gather come first. */
 static struct group *group_for(struct questions *qs, const struct question *q)
 {
-	/* The newest come first, so that the one which gathers is found at once. */
-	if (qs->groups && suits(qs->groups, q))
-		return qs->groups;
+	for (struct group *g = qs->groups; g && g->id == 0; g = g->next) {
+		if (suits(g, q))
+			return g;
+	}
 	struct group *g = calloc(1, sizeof *g);
 	if (!g)
 		return NULL;
@@ -76,6 +79,8 @@ int questions_add(struct questions *qs, struct question *q)
 	}
 	for (size_t i = 0; i < q->key_count; i++)
 		g->keys[g->key_count++] = q->keys[i];
+	if (q->top > g->top)
+		g->top = q->top;
 	q->group = g;
 	q->at = g->key_count - q->key_count;
 	q->place = g->count;
@@ -101,8 +106,16 @@ void questions_withdraw(struct questions *qs, struct question *q)
 	drop(qs, g);
 }
 
-static void tell(struct questions *qs, struct group *g, int error, const int64_t *counts,
-		 const struct kudos_status *status)
+/* What came for a group, of the kind it asked for. */
+struct answer {
+	int error;
+	const int64_t *counts;
+	const struct kudos_ranked *top;
+	size_t found;
+	const struct kudos_status *status;
+};
+
+static void tell(struct questions *qs, struct group *g, const struct answer *a)
 {
 	for (size_t i = 0; i < g->count; i++) {
 		struct question *q = g->members[i];
@@ -110,9 +123,11 @@ static void tell(struct questions *qs, struct group *g, int error, const int64_t
 			continue;
 		q->group = NULL;
 		if (q->key_count)
-			q->counted(q, error, error ? NULL : counts + q->at);
+			q->counted(q, a->error, a->error ? NULL : a->counts + q->at);
+		else if (q->top)
+			q->ranked(q, a->error, a->top, a->found < q->top ? a->found : q->top);
 		else
-			q->status(q, error, status);
+			q->status(q, a->error, a->status);
 	}
 	drop(qs, g);
 }
@@ -121,6 +136,7 @@ static int ask(struct questions *qs, struct group *g)
 {
 	uint64_t id = 0;
 	int error = g->key_count ? kudos_ask_counts(qs->handle, g->keys, g->key_count, g->token, &id)
+		    : g->top	 ? kudos_ask_top(qs->handle, g->top, &id)
 				 : kudos_ask_status(qs->handle, &id);
 	if (!error)
 		g->id = id;
@@ -135,7 +151,7 @@ void questions_ask(struct questions *qs)
 		if (error == KUDOS_BUSY)
 			return;
 		if (error)
-			tell(qs, g, error, NULL, NULL);
+			tell(qs, g, &(struct answer){.error = error});
 	}
 }
 
@@ -150,13 +166,22 @@ static struct group *group_of(struct questions *qs, uint64_t id)
 void questions_counts(struct questions *qs, uint64_t id, int error, const int64_t *counts, size_t n)
 {
 	struct group *g = group_of(qs, id);
+	if (g && !error && n != g->key_count)
+		error = KUDOS_PROTOCOL;
 	if (g)
-		tell(qs, g, !error && n != g->key_count ? KUDOS_PROTOCOL : error, counts, NULL);
+		tell(qs, g, &(struct answer){.error = error, .counts = counts});
+}
+
+void questions_top(struct questions *qs, uint64_t id, int error, const struct kudos_ranked *top, size_t n)
+{
+	struct group *g = group_of(qs, id);
+	if (g)
+		tell(qs, g, &(struct answer){.error = error, .top = top, .found = n});
 }
 
 void questions_status(struct questions *qs, uint64_t id, int error, const struct kudos_status *status)
 {
 	struct group *g = group_of(qs, id);
 	if (g)
-		tell(qs, g, error, NULL, status);
+		tell(qs, g, &(struct answer){.error = error, .status = status});
 }

@@ -16,8 +16,10 @@ struct group;
 struct question {
 	const char **keys; /* key_count of them, 1 to QUESTION_KEYS; 0: the status is asked for. Borrowed */
 	size_t key_count;
+	size_t top;	   /* not 0: so many keys of the top are asked for */
 	const char *token; /* borrowed; NULL: none */
-	/* One of both, by what was asked. error: KUDOS_OK, or why there is nothing else. */
+	/* One of these, by what was asked. error: KUDOS_OK, or why there is nothing else. */
+	void (*ranked)(struct question *q, int error, const struct kudos_ranked *top, size_t n);
 	void (*counted)(struct question *q, int error, const int64_t *counts);
 	void (*status)(struct question *q, int error, const struct kudos_status *status);
 	/* questions.c's own */
@@ -38,6 +40,7 @@ void questions_withdraw(struct questions *qs, struct question *q); /* takes one 
 /* Asks all that wait, as far as the library takes it; the rest at the next call. */
 void questions_ask(struct questions *qs);
 void questions_counts(struct questions *qs, uint64_t id, int error, const int64_t *counts, size_t n);
+void questions_top(struct questions *qs, uint64_t id, int error, const struct kudos_ranked *top, size_t n);
 void questions_status(struct questions *qs, uint64_t id, int error, const struct kudos_status *status);
 
 #endif

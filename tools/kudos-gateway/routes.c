@@ -7,6 +7,7 @@ const struct route *routes(void)
 	    {"POST", "/v1/likes", false, likes_run, likes_end},
 	    {"GET", "/v1/counts", false, counts_run, counts_end},
 	    {"GET", "/v1/counts/", true, counts_run_one, counts_end},
+	    {"GET", "/v1/top", false, top_run, top_end},
 	    {"GET", "/v1/watch", false, watch_run, watch_end},
 	    {"GET", "/v1/status", false, status_run, status_end},
 	    {"GET", "/readyz", false, ready_run, status_end},

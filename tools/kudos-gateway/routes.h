@@ -13,6 +13,8 @@ void likes_end(struct exchange *x);
 void counts_run(struct exchange *x);
 void counts_run_one(struct exchange *x);
 void counts_end(struct exchange *x);
+void top_run(struct exchange *x);
+void top_end(struct exchange *x);
 void watch_run(struct exchange *x);
 void watch_end(struct exchange *x);
 void status_run(struct exchange *x);

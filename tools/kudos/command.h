@@ -32,6 +32,7 @@ void command_remember(struct session *session, const char *const *words, size_t 
 /* The commands that have a file of their own. */
 enum outcome command_count(struct session *session, const struct arguments *arguments);
 enum outcome command_status(struct session *session, const struct arguments *arguments);
+enum outcome command_top(struct session *session, const struct arguments *arguments);
 enum outcome command_watch(struct session *session, const struct arguments *arguments);
 enum outcome command_many(struct session *session);
 

@@ -118,6 +118,8 @@ static const struct command commands[] = {
     {"count", "count [KEY]...", "print the count of each key", SIZE_MAX, command_count},
     {"count", "count --everywhere [KEY]...", "print the count on every server", SIZE_MAX, command_count},
     {"watch", "watch [KEY]...", "print a line at every change, until Ctrl-C", SIZE_MAX, command_watch},
+    {"top", "top [N]", "show the N keys with the most likes (10); on a terminal live, until Ctrl-C", 1,
+     command_top},
     {"status", "status", "show the servers and how they are", 0, command_status},
     {"drain", "drain NODE", "stop a server in order: its clients move, nothing is lost", 1, run_drain},
     {"forget", "forget NODE", "remove a server that will not come back", 1, run_forget},
