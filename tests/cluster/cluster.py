@@ -32,6 +32,8 @@ def main(module):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that cleaning up happens when meson gives up
     # Warnings are of sockets and pipes that a test leaves to its end.
     result = unittest.main(module, warnings="ignore", exit=False).result
+    for case, reason in result.skipped:
+        print(f"SKIPPED {case}: {reason}", file=sys.stderr)
     skipped_all = result.testsRun > 0 and len(result.skipped) == result.testsRun
     sys.exit(77 if skipped_all else not result.wasSuccessful())  # 77: as meson knows it
 

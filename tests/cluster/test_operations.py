@@ -9,10 +9,10 @@ shows is what comes.
 Commands that only look are repeated until they show what the page does: it takes a moment until a like is everywhere."""
 import os
 import re
-import subprocess
 import sys
 import unittest
 
+import hosts
 from cluster import main, wait_until
 from machines import Site
 
@@ -76,8 +76,7 @@ class Operations(unittest.TestCase):
 
     def site(self, *machines):
         try:
-            if subprocess.run(["unshare", "--mount", "true"], check=False).returncode:
-                raise OSError("no mount namespace")
+            hosts.command("unshare", "--mount", "true")
             site = Site(SOURCE, *machines)
         except OSError as error:
             self.skipTest(f"needs root, network and mount namespaces: {error}")
