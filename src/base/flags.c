@@ -2,6 +2,7 @@
 #include "base/flags.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,8 +69,45 @@ void flags_check_address(struct argp_state *state, const char *address, bool ins
 		    address);
 }
 
+/* What argp adds by itself. */
+static const struct argp_option added[] = {
+    {"help", 0, NULL, 0, "Show the flags", 0},
+    {"usage", 0, NULL, 0, "Show them in short", 0},
+    {"version", 0, NULL, 0, "Show the version", 0},
+    {0},
+};
+
+static void complete_flags(const struct argp_option *o, const char *typed)
+{
+	for (; o->name; o++) {
+		if (strlen(typed) < 2 || strncmp(o->name, typed + 2, strlen(typed + 2)) == 0)
+			printf("--%s\t%s\n", o->name, o->doc);
+	}
+}
+
+static void complete(const struct argp_option *o, const char *before, const char *typed)
+{
+	const char *value = NULL;
+	for (const struct argp_option *one = o; strncmp(before, "--", 2) == 0 && one->name; one++) {
+		if (strcmp(one->name, before + 2) == 0)
+			value = one->arg;
+	}
+	if (value && strcmp(value, "FILE") == 0)
+		puts("<file>");
+	else if (value && strcmp(value, "DIR") == 0)
+		puts("<folder>");
+	if (value || typed[0] != '-' || (typed[1] != '-' && typed[1] != '\0'))
+		return;
+	complete_flags(o, typed);
+	complete_flags(added, typed);
+}
+
 void flags_parse(const struct argp *argp, const char *version, int argc, char **argv, void *options)
 {
+	if (argc > 2 && strcmp(argv[1], "--complete") == 0) {
+		complete(argp->options, argc > 3 ? argv[argc - 2] : "", argv[argc - 1]);
+		exit(EXIT_SUCCESS);
+	}
 	/* argp wants to be told by a global; one of our own by that name would be hidden from it. */
 	argp_program_version = version;
 	argp_err_exit_status = EXIT_USAGE;

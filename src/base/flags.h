@@ -23,7 +23,8 @@ void flags_check_keys(struct argp_state *state, const char **key, const char **t
 /* An IPv4 address to bind to; outside 127.0.0.0/8 only with `insecure`, or with keys. */
 void flags_check_address(struct argp_state *state, const char *address, bool insecure);
 
-/* argp_parse() with usage errors ending in status 2; version is what --version prints. */
+/* argp_parse() with usage errors ending in status 2; version is what --version prints. --complete WORD... as
+ * the only arguments: what may stand for the last WORD, for a shell (as in tools/shared/flag.h). */
 void flags_parse(const struct argp *argp, const char *version, int argc, char **argv, void *options);
 
 #endif

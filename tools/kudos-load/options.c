@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "options.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
+#include "flag.h"
 
 #define EXIT_USAGE 2
 
@@ -29,62 +29,41 @@ enum {
 	FLAG_WORD /* words that a script has too */
 };
 
-static const struct option flags[] = {
-    {"leader", required_argument, NULL, FLAG_LEADER},
-    {"server", required_argument, NULL, FLAG_SERVER},
-    {"timeout", required_argument, NULL, FLAG_TIMEOUT},
-    {"key", required_argument, NULL, FLAG_KEY},
-    {"trust", required_argument, NULL, FLAG_TRUST},
-    {"script", required_argument, NULL, FLAG_SCRIPT},
-    {"settle", required_argument, NULL, FLAG_SETTLE},
-    {"linger", required_argument, NULL, FLAG_LINGER},
-    {"json", no_argument, NULL, FLAG_JSON},
-    {"no-check", no_argument, NULL, FLAG_NO_CHECK},
-    {"help", no_argument, NULL, FLAG_HELP},
-    {"version", no_argument, NULL, FLAG_VERSION},
-    {"rate", required_argument, NULL, FLAG_RATE},
-    {"duration", required_argument, NULL, FLAG_DURATION},
-    {"count", required_argument, NULL, FLAG_COUNT},
-    {"clients", required_argument, NULL, FLAG_WORD},
-    {"keys", required_argument, NULL, FLAG_WORD},
-    {"distribution", required_argument, NULL, FLAG_WORD},
-    {"zipf", required_argument, NULL, FLAG_WORD},
-    {"prefix", required_argument, NULL, FLAG_WORD},
-    {"key-size", required_argument, NULL, FLAG_WORD},
-    {"window", required_argument, NULL, FLAG_WORD},
-    {"seed", required_argument, NULL, FLAG_WORD},
-    {NULL, 0, NULL, 0},
+static const struct flag flags[] = {
+    {"leader", FLAG_LEADER, "EP[,EP...]", "leaders to ask ($KUDOS_LEADER; default " KUDOS_DEFAULT_LEADER ")"},
+    {"server", FLAG_SERVER, "EP", "one server's client endpoint, instead of asking a leader ($KUDOS_SERVER)"},
+    {"key", FLAG_KEY, "FILE", "secret key, for a cluster that has keys ($KUDOS_KEY)"},
+    {"trust", FLAG_TRUST, "DIR", "folder with the cluster's certificate ($KUDOS_TRUST)"},
+    {"clients", FLAG_WORD, "N", "clients, spread over the servers by the leader (10)"},
+    {"keys", FLAG_WORD, "N", "keys (1000)"},
+    {"distribution", FLAG_WORD, "uniform|zipf", "how likes are spread over keys (uniform)"},
+    {"zipf", FLAG_WORD, "S", "zipf with this exponent"},
+    {"prefix", FLAG_WORD, "TEXT", "keys are TEXTkey:0, TEXTkey:1, ... (a random one for each run)"},
+    {"key-size", FLAG_WORD, "BYTES", "keys of at least so many bytes"},
+    {"seed", FLAG_WORD, "N", "seed of the draws of keys (1)"},
+    {"window", FLAG_WORD, "N", "likes in flight of one client (65536)"},
+    {"linger", FLAG_LINGER, "US", "microseconds a batch may gather likes (1000; negative: none)"},
+    {"rate", FLAG_RATE, "N", "likes a second of all clients together (max: as fast as it goes)"},
+    {"duration", FLAG_DURATION, "T", "how long: 10s, 500ms, 2m (10s)"},
+    {"count", FLAG_COUNT, "N", "until so many likes are sent"},
+    {"script", FLAG_SCRIPT, "FILE", "phases and steps from a file, see kudos-load(1)"},
+    {"timeout", FLAG_TIMEOUT, "S", "seconds that a single call may take ($KUDOS_TIMEOUT; 5)"},
+    {"settle", FLAG_SETTLE, "T", "how long to wait for missing answers and for equal counts (10s)"},
+    {"no-check", FLAG_NO_CHECK, NULL, "do not compare counts at the end"},
+    {"json", FLAG_JSON, NULL, "one JSON object instead of text"},
+    {"help", FLAG_HELP, NULL, "show this help"},
+    {"version", FLAG_VERSION, NULL, "show the version"},
+    {0},
 };
 
-static const char help[] =
-    "Usage: kudos-load [FLAGS] [--duration T] [--count N]\n"
-    "       kudos-load [FLAGS] --script FILE\n"
-    "Sends likes by many clients, then checks that every server counted each exactly once.\n"
-    "\n"
-    "  --leader EP[,EP...]  leaders to ask ($KUDOS_LEADER; default " KUDOS_DEFAULT_LEADER ")\n"
-    "  --server EP          one server's client endpoint, instead of asking a leader ($KUDOS_SERVER)\n"
-    "  --key FILE           secret key, for a cluster that has keys ($KUDOS_KEY)\n"
-    "  --trust DIR          folder with the cluster's certificate ($KUDOS_TRUST)\n"
-    "  --clients N          clients, spread over the servers by the leader (10)\n"
-    "  --keys N             keys (1000)\n"
-    "  --distribution D     uniform or zipf (uniform)\n"
-    "  --zipf S             zipf with this exponent\n"
-    "  --prefix TEXT        keys are TEXTkey:0, TEXTkey:1, ... (a random one for each run)\n"
-    "  --key-size BYTES     keys of at least so many bytes\n"
-    "  --seed N             seed of the draws of keys (1)\n"
-    "  --window N           likes in flight of one client (65536)\n"
-    "  --linger US          microseconds a batch may gather likes (1000; negative: none)\n"
-    "  --rate N             likes a second of all clients together (max: as fast as it goes)\n"
-    "  --duration T         how long: 10s, 500ms, 2m (10s)\n"
-    "  --count N            until so many likes are sent\n"
-    "  --script FILE        phases and steps from a file, see kudos-load(1)\n"
-    "  --timeout S          seconds that a single call may take ($KUDOS_TIMEOUT; 5)\n"
-    "  --settle T           how long to wait for missing answers and for equal counts (10s)\n"
-    "  --no-check           do not compare counts at the end\n"
-    "  --json               one JSON object instead of text\n"
-    "  --help, --version\n"
-    "\n"
-    "Exit status: 0 all went well and every count is right, 1 not, 2 wrong usage.\n";
+static void print_help(void)
+{
+	puts("Usage: kudos-load [FLAGS] [--duration T] [--count N]\n"
+	     "       kudos-load [FLAGS] --script FILE\n"
+	     "Sends likes by many clients, then checks that every server counted each exactly once.\n");
+	flag_help(flags);
+	puts("\nExit status: 0 all went well and every count is right, 1 not, 2 wrong usage.");
+}
 
 static int usage(const char *what)
 {
@@ -192,16 +171,18 @@ static int take_flag(struct options *options, struct plan_phase *phase, int flag
 static int walk(struct options *options, int argc, char **argv, struct plan_phase *phase, const char **script,
 		bool early)
 {
+	struct option table[sizeof flags / sizeof *flags];
 	int index = 0, flag;
+	flag_options(flags, table);
 	optind = 0;
 	opterr = early;
-	while ((flag = getopt_long(argc, argv, "", flags, &index)) != -1) {
+	while ((flag = getopt_long(argc, argv, "", table, &index)) != -1) {
 		int r = -1;
 		if (flag == '?') {
 			fputs("Try: kudos-load --help\n", stderr);
 			r = EXIT_USAGE;
 		} else if (early && flag == FLAG_HELP) {
-			fputs(help, stdout);
+			print_help();
 			r = 0;
 		} else if (early && flag == FLAG_VERSION) {
 			puts("kudos-load " KUDOS_VERSION);
@@ -232,6 +213,10 @@ int options_parse(struct options *options, int argc, char **argv)
 	struct plan_phase phase = {.name = "load"};
 	const char *script = NULL;
 	char error[PLAN_ERROR];
+	if (argc > 1 && strcmp(argv[1], "--complete") == 0) {
+		flag_complete(flags, argc > 3 ? argv[argc - 2] : NULL, argc > 2 ? argv[argc - 1] : "");
+		return 0;
+	}
 	*options = (struct options){.settle = 10 * NS_PER_S, .check = true};
 	plan_init(&options->plan);
 	int r = from_environment(options);

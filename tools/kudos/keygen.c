@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "keygen.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "flag.h"
 #include "kudos.h"
 #include "session.h"
 
@@ -14,13 +14,21 @@ static const char help[] =
     "Makes a pair of keys: a certificate with the public key, which goes into trust folders, and\n"
     "beside it one with the secret key too, whose name ends in _secret and which only you can read.\n"
     "PATH is the certificate's file, or a folder (one that is there, or ends in /) in which it is\n"
-    "called NAME.cert.\n\n"
-    "  --role ROLE   server: all leaders and servers of a cluster, which share one pair;\n"
-    "                client: likes, counts, watches;\n"
-    "                operator: a client who may also drain and forget servers\n"
-    "  --name NAME   whose it is, for people (the role)\n"
-    "  --force       replace files that are there\n"
-    "  -h, --help    show this help\n";
+    "called NAME.cert.\n\n";
+
+enum { FLAG_ROLE = 256, FLAG_NAME, FLAG_FORCE };
+
+static const struct flag keygen_flags[] = {
+    {"role", FLAG_ROLE, "server|client|operator",
+     "whose keys\n                               server: of all leaders and servers of a cluster, which "
+     "share one pair;\n"
+     "                               client: likes, counts, watches;\n"
+     "                               operator: a client who may also drain and forget servers"},
+    {"name", FLAG_NAME, "NAME", "what people call it (the role)"},
+    {"force", FLAG_FORCE, NULL, "replace files that are there"},
+    {"help", 'h', NULL, "show this help"},
+    {0},
+};
 
 static int usage(const char *what)
 {
@@ -62,30 +70,26 @@ static int make(const char *path, const char *role, const char *name, bool force
 
 int keygen_main(int argc, char **argv)
 {
-	static const struct option options[] = {
-	    {"role", required_argument, NULL, 'r'},
-	    {"name", required_argument, NULL, 'n'},
-	    {"force", no_argument, NULL, 'f'},
-	    {"help", no_argument, NULL, 'h'},
-	    {NULL, 0, NULL, 0},
-	};
+	struct option options[sizeof keygen_flags / sizeof *keygen_flags];
 	const char *role = NULL, *name = NULL;
 	bool force = false;
 	int flag;
+	flag_options(keygen_flags, options);
 	opterr = 0;
 	while ((flag = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
 		switch (flag) {
-		case 'r':
+		case FLAG_ROLE:
 			role = optarg;
 			break;
-		case 'n':
+		case FLAG_NAME:
 			name = optarg;
 			break;
-		case 'f':
+		case FLAG_FORCE:
 			force = true;
 			break;
 		case 'h':
 			fputs(help, stdout);
+			flag_help(keygen_flags);
 			return fflush(stdout) == 0 ? DONE : FAILED;
 		default:
 			return usage(flag == ':' ? "an option lacks its value" : "unknown option");
@@ -96,4 +100,10 @@ int keygen_main(int argc, char **argv)
 	if (optind + 1 != argc)
 		return usage("one path, of the file or its folder");
 	return make(argv[optind], role, name ? name : role, force);
+}
+
+void keygen_complete(const char *before, const char *typed)
+{
+	if (!flag_complete(keygen_flags, before, typed))
+		puts("<file>");
 }

@@ -3,7 +3,13 @@
 #ifndef KUDOS_TOOL_KEYGEN_H
 #define KUDOS_TOOL_KEYGEN_H
 
+#define KEYGEN "keygen"
+#define KEYGEN_HELP "make a pair of keys"
+
 /* argv[0] is "keygen". The exit status. */
 int keygen_main(int argc, char **argv);
+
+/* See flag.h. */
+void keygen_complete(const char *before, const char *typed);
 
 #endif

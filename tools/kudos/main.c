@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* kudos: likes from the command line. See doc/kudos.1. */
-#include <getopt.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,6 +8,8 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "complete.h"
+#include "flag.h"
 #include "input.h"
 #include "keygen.h"
 #include "repl.h"
@@ -23,23 +24,30 @@ struct flags {
 	size_t count;
 };
 
+enum { FLAG_LEADER = 256, FLAG_SERVER, FLAG_TIMEOUT, FLAG_KEY, FLAG_TRUST, FLAG_JSON };
+
+static const struct flag main_flags[] = {
+    {"leader", FLAG_LEADER, "EP[,EP...]", "the leaders (KUDOS_LEADER; " KUDOS_DEFAULT_LEADER ")"},
+    {"server", FLAG_SERVER, "EP", "use this server, ask no leader (KUDOS_SERVER)"},
+    {"timeout", FLAG_TIMEOUT, "SECONDS", "give up after so long (KUDOS_TIMEOUT; " DEFAULT_TIMEOUT ")"},
+    {"key", FLAG_KEY, "FILE", "this user's secret key, for a cluster that has keys (KUDOS_KEY)"},
+    {"trust", FLAG_TRUST, "DIR", "folder with the cluster's certificate (KUDOS_TRUST)"},
+    {"json", FLAG_JSON, NULL, "print JSON, one object a line (KUDOS_JSON=1)"},
+    {"help", 'h', NULL, "show this help"},
+    {"version", 'V', NULL, "show the version"},
+    {0},
+};
+
 static void print_help(void)
 {
 	puts("usage: kudos [OPTION]... [COMMAND]\n"
 	     "Sends likes to a Kudos cluster and reads its counts. Without a command, reads commands\n"
-	     "from standard input, one a line.\n\n"
-	     "  --leader EP[,EP...]  the leaders (KUDOS_LEADER; " KUDOS_DEFAULT_LEADER ")\n"
-	     "  --server EP          use this server, ask no leader (KUDOS_SERVER)\n"
-	     "  --timeout SECONDS    give up after so long (KUDOS_TIMEOUT; " DEFAULT_TIMEOUT ")\n"
-	     "  --key FILE           this user's secret key, for a cluster that has keys (KUDOS_KEY)\n"
-	     "  --trust DIR          folder with the cluster's certificate (KUDOS_TRUST)\n"
-	     "  --json               print JSON, one object a line (KUDOS_JSON=1)\n"
-	     "  -h, --help           show this help\n"
-	     "  -V, --version        show the version\n\n"
-	     "Commands:");
+	     "from standard input, one a line.\n");
+	flag_help(main_flags);
+	puts("\nCommands:");
 	for (const struct command *c = command_table(); c->name; c++)
 		printf("  %-28s %s\n", c->usage, c->help);
-	printf("  %-28s %s\n", "keygen --role ROLE PATH", "make a pair of keys; \"keygen --help\" says more");
+	printf("  %-28s %s\n", KEYGEN " --role ROLE PATH", KEYGEN_HELP "; \"keygen --help\" says more");
 	puts("\nExit status: 0 done, 1 failed, 2 wrong usage.");
 }
 
@@ -53,22 +61,22 @@ static bool is_word(const char *argument)
 static bool take_flag(struct flags *flags, int flag)
 {
 	switch (flag) {
-	case 'l':
+	case FLAG_LEADER:
 		flags->leaders = optarg;
 		return true;
-	case 's':
+	case FLAG_SERVER:
 		flags->server = optarg;
 		return true;
-	case 't':
+	case FLAG_TIMEOUT:
 		flags->timeout = optarg;
 		return true;
-	case 'k':
+	case FLAG_KEY:
 		flags->key = optarg;
 		return true;
-	case 'r':
+	case FLAG_TRUST:
 		flags->trust = optarg;
 		return true;
-	case 'j':
+	case FLAG_JSON:
 		flags->json = true;
 		return true;
 	case 'h':
@@ -84,17 +92,8 @@ static bool take_flag(struct flags *flags, int flag)
 
 static bool parse_flags(struct flags *flags, int argc, char **argv, const struct output *out)
 {
-	static const struct option options[] = {
-	    {"leader", required_argument, NULL, 'l'},
-	    {"server", required_argument, NULL, 's'},
-	    {"timeout", required_argument, NULL, 't'},
-	    {"key", required_argument, NULL, 'k'},
-	    {"trust", required_argument, NULL, 'r'},
-	    {"json", no_argument, NULL, 'j'},
-	    {"help", no_argument, NULL, 'h'},
-	    {"version", no_argument, NULL, 'V'},
-	    {NULL, 0, NULL, 0},
-	};
+	struct option options[sizeof main_flags / sizeof *main_flags];
+	flag_options(main_flags, options);
 	opterr = 0;
 	while (optind < argc) {
 		const char *argument = argv[optind];
@@ -180,6 +179,61 @@ static enum outcome run(struct session *session, const struct flags *flags)
 	return run_once(session, flags->words + skip, flags->count - skip);
 }
 
+#define COMPLETE_PATIENCE_MS 500
+
+/* Names that are a word for every shell as they are: they come from others, and may end up on a command line.
+ */
+static void learn_nodes(struct session *session)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	enum outcome outcome;
+	struct kudos_status *status;
+	session->timeout_ms = COMPLETE_PATIENCE_MS;
+	kudos *handle = session_handle(session, &outcome);
+	if (!handle || kudos_status(handle, &status) != KUDOS_OK)
+		return;
+	for (size_t i = 0; i < status->server_count; i++) {
+		const char *name = status->servers[i].name;
+		if (name[0] != '-' && strspn(name, plain) == strlen(name))
+			word_set_add(&session->nodes, name);
+	}
+	free(status);
+}
+
+/* In a shell a flag is offered when one is being typed, not before. */
+static void offer(void *arg, const char *word, const char *help)
+{
+	const char *typed = arg;
+	if (word[0] != '-' || typed[0] == '-')
+		flag_offer(typed, word, help);
+}
+
+/* kudos --complete WORD...: what a shell asks, see flag.h. The words before the last are read as far as they
+ * make sense: they may say which cluster is meant. Messages would only be in the way. */
+static enum outcome complete_words(struct session *session, struct flags *flags, int argc, char **argv)
+{
+	char *typed = argc > 2 ? argv[argc - 1] : argv[argc]; /* NULL: nothing at all */
+	const char *before = argc > 3 ? argv[argc - 2] : NULL;
+	if (!typed || !freopen("/dev/null", "w", stderr))
+		return USAGE;
+	if (before && strcmp(argv[2], KEYGEN) == 0) {
+		keygen_complete(before, typed);
+		return output_flush(&session->out) ? DONE : FAILED;
+	}
+	bool whole = parse_flags(flags, argc - 2, argv + 1, &session->out);
+	size_t skip = flags->count > 0 && strcmp(flags->words[0], "--") == 0, nth = flags->count - skip;
+	const char *command = nth > 0 ? flags->words[skip] : NULL;
+	bool flag = flag_complete(main_flags, before, typed);
+	if (whole && nth == 0 && !flag)
+		flag_offer(typed, KEYGEN, KEYGEN_HELP);
+	if (whole && (!flag || command) && settle(session, flags)) {
+		if (command && complete_wants_node(command, nth))
+			learn_nodes(session);
+		complete_gather(session, command, nth, offer, typed);
+	}
+	return output_flush(&session->out) ? DONE : FAILED;
+}
+
 static bool may_colour(int fd)
 {
 	const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
@@ -188,7 +242,7 @@ static bool may_colour(int fd)
 
 int main(int argc, char **argv)
 {
-	if (argc > 1 && strcmp(argv[1], "keygen") == 0)
+	if (argc > 1 && strcmp(argv[1], KEYGEN) == 0)
 		return keygen_main(argc - 1, argv + 1); /* it talks to nobody and has flags of its own */
 	setlocale(LC_CTYPE, ""); /* not LC_NUMERIC: "0.5" is to be half a second everywhere */
 	struct session session = {
@@ -200,6 +254,8 @@ int main(int argc, char **argv)
 	enum outcome outcome = USAGE;
 	if (!flags.words) {
 		outcome = session_failed(&session, NULL, KUDOS_NO_MEMORY, "");
+	} else if (argc > 1 && strcmp(argv[1], "--complete") == 0) {
+		outcome = complete_words(&session, &flags, argc, argv);
 	} else if (parse_flags(&flags, argc, argv, &session.out)) {
 		session.out.json |= flags.json;
 		outcome = run(&session, &flags);
