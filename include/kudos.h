@@ -197,7 +197,7 @@ struct kudos_server_status {
 	uint64_t clients, keys;
 	int64_t likes_total; /* sum of all counts on this server */
 	uint64_t events_per_s, lag_records, journal_bytes;
-	uint64_t malformed; /* messages since its start that were not of the protocol */
+	uint64_t malformed; /* messages not of the protocol, and connections ended that did not read */
 };
 
 struct kudos_status {

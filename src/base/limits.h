@@ -33,6 +33,7 @@
 #define LIMIT_SEEN_INTERVALS 1024      /* holes in one session's seen numbers before it is told busy */
 #define LIMIT_WAITERS (1 << 20)	       /* acknowledgements that clients of one server wait for */
 #define LIMIT_PENDING_BYTES (64 << 20) /* bytes of client batches waiting for the next commit */
+#define LIMIT_UNREAD_BYTES (128 << 20) /* bytes sent and not read, half of them at the notify port */
 #define LIMIT_REORDER_BYTES (64 << 20) /* bytes of peers' records waiting for a gap to close */
 #define LIMIT_SNAPSHOTS 4	       /* given at once, a server */
 #define LIMIT_CONNECTIONS 65536	       /* connections a leader remembers; then the idlest goes */

@@ -18,10 +18,12 @@
 #include "net/reactor.h"
 #include "net/security.h"
 #include "net/socket.h"
+#include "net/unread.h"
 
 struct leader {
 	void *context;
 	void *socket;
+	struct unread *answers;
 	struct reactor *reactor;
 	struct security *security; /* NULL: without CURVE */
 	struct desk desk;
@@ -33,7 +35,7 @@ struct leader {
 static int send_message(void *arg, const uint8_t *id, size_t id_size, const void *data, size_t size)
 {
 	struct leader *leader = arg;
-	return socket_send(leader->socket, id, id_size, data, size);
+	return unread_send(leader->answers, leader->socket, clock_now(), id, id_size, data, size);
 }
 
 /* The peer asks again; nothing else is lost with a message. */
@@ -55,9 +57,11 @@ static bool on_readable(void *arg)
 		if (r == 0)
 			return false;
 		if (r == 1) {
-			r = desk_receive(&leader->desk, now,
-					 security_role(leader->security, &packet.frames[1]), packet.head,
-					 packet.head_size, packet.body, packet.body_size);
+			r = unread_heard(leader->answers, now, &packet);
+			if (r == 0)
+				r = desk_receive(
+				    &leader->desk, now, security_role(leader->security, &packet.frames[1]),
+				    packet.head, packet.head_size, packet.body, packet.body_size);
 			packet_deinit(&packet);
 		}
 		if (r < 0)
@@ -108,13 +112,16 @@ static int leader_init(struct leader *leader, const struct options *o)
 	leader->reactor = reactor_new();
 	leader->context = leader->reactor ? zmq_ctx_new() : NULL;
 	leader->socket = leader->context ? socket_new(leader->context, SOCKET_ROUTER) : NULL;
-	if (!leader->socket || security_guard(leader->security, leader->context, leader->reactor) < 0 ||
+	leader->answers = unread_new(LIMIT_UNREAD_BYTES / 2);
+	if (!leader->socket || !leader->answers ||
+	    security_guard(leader->security, leader->context, leader->reactor) < 0 ||
 	    security_listen(leader->security, leader->socket) < 0 ||
 	    reactor_add_socket(leader->reactor, leader->socket, on_readable, leader) < 0) {
 		r = errno ? -errno : -ENOMEM;
 		log_error("cannot start: %s", zmq_strerror(-r));
 		return r;
 	}
+	unread_bound(leader->answers, o->port);
 	return listen_on(leader, o->address, o->port);
 }
 
@@ -124,6 +131,7 @@ static void leader_deinit(struct leader *leader)
 	security_close(leader->security);
 	if (leader->context)
 		zmq_ctx_term(leader->context);
+	unread_free(leader->answers);
 	reactor_free(leader->reactor);
 	desk_deinit(&leader->desk);
 	notify_deinit(&leader->notify);
@@ -168,6 +176,7 @@ static int run(struct leader *leader)
 		security_tick(leader->security, now);
 		desk_tick(&leader->desk, now);
 		tell(leader, now);
+		leader->desk.malformed += unread_ended(leader->answers);
 	}
 	notify_stopping(&leader->notify);
 	return r;

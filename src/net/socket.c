@@ -15,20 +15,20 @@
  * one reader that stopped reading.
  *
  * ROUTER out: acks and answers of one client, 64 batches in flight (LIMIT_IN_FLIGHT) and its reads many times
- * over; a peer that does not read them is answered KUDOS_BUSY here. In: little, for what is not read
- * yet waits at the sender, where it belongs.
- * DEALER out: what one client may have in flight, and pings; the sender resends, so it may learn early.
- * XPUB out: dropped silently when full, and repaired by a fetch. What a subscriber that stands still costs is
- * bounded by it: a message may be a record of 768 KiB (LIMIT_RECORD_BYTES), so this is 255 MiB. Small records
- * find room for far more in the kernel's buffers; and with 100,000 here the cluster was no faster.
- * XPUB in: few. libzmq reads on until it finds the queue empty, into one without an end, and with room for
- * thousands it does not get there while somebody goes on sending: 200 MiB and a server that did nothing else
- * for as long, by one subscriber.
- * SUB in: as XPUB out. SUB out: its subscriptions; those above the mark are lost on a reconnection. */
+ * over; a peer that does not read them is answered KUDOS_BUSY here. Their bytes are unread.h's. In: a few.
+ * libzmq reads on whatever we have time for, and what is not read yet waits at the sender, where it belongs:
+ * with room for 256, 2,000 clients that asked long questions faster than they could be answered took 1.5 GiB.
+ * With 8 a batch costs as much as with 256, with 2 half as much again. DEALER out: what one client may have
+ * in flight, and pings; the sender resends, so it may learn early. XPUB out: dropped silently when full, and
+ * repaired by a fetch. Their bytes are unread.h's, too. Small records find room for far more in the kernel's
+ * buffers; and with 100,000 here the cluster was no faster. XPUB in: few. libzmq reads on until it finds the
+ * queue empty, into one without an end, and with room for thousands it does not get there while somebody goes
+ * on sending: 200 MiB and a server that did nothing else for as long, by one subscriber. SUB in: as XPUB out.
+ * SUB out: its subscriptions; those above the mark are lost on a reconnection. */
 static const struct {
 	int type, out, in;
 } kinds[] = {
-    [SOCKET_ROUTER] = {ZMQ_ROUTER, 1000, 256},
+    [SOCKET_ROUTER] = {ZMQ_ROUTER, 1000, 8},
     [SOCKET_DEALER] = {ZMQ_DEALER, 1000, 1000},
     [SOCKET_XPUB] = {ZMQ_XPUB, 340, 10},
     [SOCKET_SUB] = {ZMQ_SUB, 10000, 340},
@@ -259,23 +259,29 @@ static int send_frame(void *socket, zmq_msg_t *frame, int flags)
 }
 
 /* Both frames are made before the first is sent: a head without its body would spoil the next message. */
-int socket_send(void *socket, const void *head, size_t head_size, const void *body, size_t body_size)
+int socket_send_frame(void *socket, const void *head, size_t head_size, zmq_msg_t *body)
 {
-	zmq_msg_t frames[2];
-	int rc = make_frame(&frames[1], body, body_size);
+	zmq_msg_t first;
+	int rc;
 
-	if (rc < 0)
-		return rc;
 	if (head_size > 0) {
-		rc = make_frame(&frames[0], head, head_size);
+		rc = make_frame(&first, head, head_size);
 		if (rc == 0)
-			rc = send_frame(socket, &frames[0], ZMQ_SNDMORE);
+			rc = send_frame(socket, &first, ZMQ_SNDMORE);
 		if (rc != 0) {
-			zmq_msg_close(&frames[1]);
+			zmq_msg_close(body);
 			return rc;
 		}
 	}
-	return send_frame(socket, &frames[1], 0);
+	return send_frame(socket, body, 0);
+}
+
+int socket_send(void *socket, const void *head, size_t head_size, const void *body, size_t body_size)
+{
+	zmq_msg_t frame;
+	int rc = make_frame(&frame, body, body_size);
+
+	return rc < 0 ? rc : socket_send_frame(socket, head, head_size, &frame);
 }
 
 bool endpoint_valid(const char *endpoint)

@@ -53,6 +53,8 @@ void packet_deinit(struct packet *packet);
  * DEALER is not connected; KUDOS_NO_SERVER: the ROUTER's peer is not there (any more); negative errno.
  * Nothing was sent unless 0. */
 int socket_send(void *socket, const void *head, size_t head_size, const void *body, size_t body_size);
+/* The same of a body that is a message already: closed, whatever comes of it. */
+int socket_send_frame(void *socket, const void *head, size_t head_size, zmq_msg_t *body);
 
 /* Whether a string is tcp://HOST:PORT with a port of 1..65535. */
 bool endpoint_valid(const char *endpoint);

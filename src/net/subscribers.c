@@ -1,29 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 #include "net/subscribers.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/time.h"
 
-#define MARK "Peer-Address" /* every message that came by a connection has it */
-#define SWEEP_DELAY SECOND  /* libzmq closes a descriptor a little after it told of the loss */
-#define SWEEP_SLICE 256	    /* descriptors looked at between two commits */
+#define SWEEP_DELAY SECOND /* libzmq closes a descriptor a little after it told of the loss */
+#define SWEEP_SLICE 256	   /* descriptors looked at between two commits */
+#define LOOK_INTERVAL (100 * MS)
+#define LOOK_VALID SECOND
 
 void subscribers_init(struct subscribers *s)
 {
-	*s = (struct subscribers){.next_sweep = NEVER};
+	*s = (struct subscribers){.next_sweep = NEVER, .looked = -SECOND};
 }
 
 static void leave(struct subscriber *one)
 {
-	if (one->id != 0)
-		zmq_msg_close(&one->first);
+	source_drop(&one->source);
 	*one = (struct subscriber){0};
 }
 
@@ -33,15 +34,6 @@ void subscribers_deinit(struct subscribers *s)
 		leave(&s->by_fd[i]);
 	free(s->by_fd);
 	subscribers_init(s);
-}
-
-static bool inode_of(int fd, ino_t *inode)
-{
-	struct stat st;
-	if (fstat(fd, &st) < 0 || !S_ISSOCK(st.st_mode))
-		return false;
-	*inode = st.st_ino;
-	return true;
 }
 
 /* A place for each descriptor up to this one; there are no more than the process may open. */
@@ -59,37 +51,29 @@ static int reserve(struct subscribers *s, size_t fd)
 	return 0;
 }
 
-static void enter(struct subscribers *s, struct subscriber *one, int64_t now, zmq_msg_t *frame, ino_t inode)
-{
-	leave(one);
-	*one = (struct subscriber){.id = ++s->last_id, .inode = inode, .since = now};
-	zmq_msg_init(&one->first);
-	zmq_msg_copy(&one->first, frame);
-	one->mark = zmq_msg_gets(&one->first, MARK);
-}
-
 int subscribers_find(struct subscribers *s, int64_t now, zmq_msg_t *frame, struct subscriber **found,
 		     uint64_t *gone)
 {
-	ino_t inode;
+	struct source source;
 	*gone = 0;
 	*found = NULL;
-	const char *mark = zmq_msg_gets(frame, MARK);
-	int fd = mark ? zmq_msg_get(frame, ZMQ_SRCFD) : -1;
-	if (fd < 0 || !inode_of(fd, &inode)) {
+	int fd = source_fd(frame);
+	int e = fd < 0 ? 0 : reserve(s, (size_t)fd);
+	if (e < 0)
+		return e;
+	struct subscriber *one = fd < 0 ? NULL : &s->by_fd[fd];
+	bool known = one && one->id != 0 && source_sent(&one->source, frame);
+	if (known ? !source_lives(&one->source) : !source_take(&source, frame)) {
 		if (s->next_sweep == NEVER)
 			s->next_sweep = now + SWEEP_DELAY;
 		return 0;
 	}
-	int e = reserve(s, (size_t)fd);
-	if (e < 0)
-		return e;
-	struct subscriber *one = &s->by_fd[fd];
-	if (one->id == 0 || one->mark != mark) {
+	if (!known) {
 		*gone = one->id;
-		enter(s, one, now, frame, inode);
+		leave(one);
+		*one = (struct subscriber){.id = ++s->last_id, .source = source, .since = now};
 	}
-	*found = one->ended || one->inode != inode ? NULL : one;
+	*found = one->ended ? NULL : one;
 	return 0;
 }
 
@@ -102,28 +86,62 @@ bool subscriber_floods(struct subscriber *one, int64_t now)
 	return ++one->messages > LIMIT_SUBSCRIBE_RATE;
 }
 
-static bool is_of_port(int fd, int port)
+void subscriber_end(struct subscriber *one, int port)
 {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in in;
-		struct sockaddr_in6 in6;
-		struct sockaddr_storage room;
-	} address;
-	socklen_t size = sizeof address;
-	if (getsockname(fd, &address.any, &size) < 0)
-		return false;
-	in_port_t found = address.any.sa_family == AF_INET6 ? address.in6.sin6_port : address.in.sin_port;
-	return ntohs(found) == port;
+	one->ended = true;
+	source_end(&one->source, port);
 }
 
-void subscribers_end(struct subscribers *s, struct subscriber *one, int port)
+/* How much of what was sent to it has arrived there; whether more waits in the kernel. */
+static bool lags(const struct subscriber *one, uint64_t *taken)
 {
-	int fd = (int)(one - s->by_fd);
-	ino_t inode;
-	one->ended = true;
-	if (inode_of(fd, &inode) && inode == one->inode && is_of_port(fd, port))
-		shutdown(fd, SHUT_RDWR);
+	struct tcp_info info = {0};
+	socklen_t size = sizeof info;
+	if (!source_lives(&one->source) ||
+	    getsockopt(one->source.fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+		return false;
+	*taken = info.tcpi_bytes_acked;
+	return info.tcpi_notsent_bytes > 0;
+}
+
+static void end_lagging(struct subscriber *one, int port, uint64_t taken)
+{
+	char name[64];
+	source_name(&one->source, name, sizeof name);
+	log_warn("ended the connection of %s, a subscriber that does not read: it took %llu bytes in %lld ms",
+		 name, (unsigned long long)taken, (long long)(LOOK_INTERVAL / MS));
+	subscriber_end(one, port);
+}
+
+unsigned subscribers_end_slowest(struct subscribers *s, int64_t now, int port, bool end)
+{
+	struct subscriber *slowest = NULL;
+	uint64_t least = UINT64_MAX;
+	unsigned ended = 0;
+	if (now - s->looked < LOOK_INTERVAL)
+		return 0;
+	end = end && now - s->looked < LOOK_VALID;
+	s->looked = now;
+	for (size_t i = 0; i < s->count; i++) {
+		struct subscriber *one = &s->by_fd[i];
+		uint64_t all;
+		if (one->id == 0 || one->ended || !lags(one, &all))
+			continue;
+		uint64_t taken = all - one->taken;
+		one->taken = all;
+		if (taken < least) {
+			least = taken;
+			slowest = one;
+		}
+		if (end && taken == 0) {
+			end_lagging(one, port, 0);
+			ended++;
+		}
+	}
+	if (!end || !slowest || ended > 0)
+		return ended;
+	end_lagging(slowest, port, least);
+	return 1;
 }
 
 int64_t subscribers_deadline(const struct subscribers *s)
@@ -137,8 +155,7 @@ uint64_t subscribers_gone(struct subscribers *s, int64_t now)
 		return 0;
 	for (int i = 0; i < SWEEP_SLICE && s->next < s->count; i++) {
 		struct subscriber *one = &s->by_fd[s->next++];
-		ino_t inode;
-		if (one->id == 0 || (inode_of((int)(s->next - 1), &inode) && inode == one->inode))
+		if (one->id == 0 || source_lives(&one->source))
 			continue;
 		uint64_t id = one->id;
 		leave(one);

@@ -1,30 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* Who is at the other end of a notify port. libzmq gives an XPUB neither identities nor limits: whatever a
  * connection subscribes to goes into its table. But it tells of each message the file descriptor that it came
- * by, and so one that goes too far can be ended by shutdown(2), upon which libzmq forgets all of it.
- *
- * libzmq may close a descriptor at any time, and another connection may get the same number while messages of
- * the first still wait to be read. Two things tell them apart. All messages of a connection share its
- * properties; whoever keeps one of them keeps those in their place in memory, where no others can be then.
- * And each socket has an inode number of its own: when that of the descriptor has changed, the connection has
- * gone. What remains is that one of whom no message was read before another took its descriptor is taken for
- * the other, which at the worst is ended in its place: it comes back. */
+ * by, and so one that goes too far can be ended by shutdown(2), upon which libzmq forgets all of it
+ * (source.h). One of whom no message was read before another took its descriptor is taken for the other,
+ * which at the worst is ended in its place: it comes back. */
 #ifndef NET_SUBSCRIBERS_H
 #define NET_SUBSCRIBERS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
-#include <zmq.h>
+
+#include "net/source.h"
 
 struct subscriber {
-	uint64_t id;	  /* never used again; 0: nobody is at this descriptor */
-	zmq_msg_t first;  /* one of its messages */
-	const char *mark; /* one of the properties of it */
-	ino_t inode;
+	uint64_t id; /* never used again; 0: nobody is at this descriptor */
+	struct source source;
 	int64_t since; /* when the second began in which messages are counted */
 	unsigned messages;
+	uint64_t taken; /* bytes, when it was last seen to lag */
 	bool ended;
 };
 
@@ -34,6 +28,7 @@ struct subscribers {
 	uint64_t last_id;
 	size_t next;	    /* to be looked at, whether it is still there */
 	int64_t next_sweep; /* NEVER: nobody left since the last one */
+	int64_t looked;	    /* when the slowest was last looked for */
 };
 
 void subscribers_init(struct subscribers *s);
@@ -49,7 +44,14 @@ int subscribers_find(struct subscribers *s, int64_t now, zmq_msg_t *frame, struc
 bool subscriber_floods(struct subscriber *one, int64_t now);
 
 /* Ends its connection. Messages of it that came before are not to be heard any more. */
-void subscribers_end(struct subscribers *s, struct subscriber *one, int port);
+void subscriber_end(struct subscriber *one, int port);
+
+/* Ends the connections of those that do not read: of those that the kernel has something left to send to, all
+ * that took nothing since the last look, and if there are none the one that took least. libzmq does not tell
+ * how much it holds for which subscriber; but what the kernel holds for one that reads nothing does not get
+ * less. Call it over and over once much waits: it looks ten times a second at most. end: or it only looks, so
+ * as to have something to compare with. How many were ended. */
+unsigned subscribers_end_slowest(struct subscribers *s, int64_t now, int port, bool end);
 
 /* The id of one that has gone, each once; 0: none, or not all were looked at in this slice. After
  * subscribers_deadline(), NEVER while nobody has left. */

@@ -16,12 +16,14 @@
 #include "net/security.h"
 #include "net/socket.h"
 #include "net/subscribers.h"
+#include "net/unread.h"
 #include "server/manager.h"
 
 #define FIRST_PORT 5100
 #define DRAIN_MIN (200 * MS)
 #define DRAIN_MAX (3500 * MS)
 #define RENEW_INTERVAL (5 * MS)
+#define UNREAD_EACH (LIMIT_UNREAD_BYTES / 2) /* of answers, and of what is published */
 
 /* Connections to another member. */
 struct link {
@@ -45,6 +47,7 @@ struct server {
 	struct reactor *reactor;
 	struct security *security; /* NULL: without CURVE */
 	void *router, *xpub, *sub; /* xpub: NULL while it is being replaced */
+	struct unread *answers, *published;
 	int notify_port;
 	struct subscribers subscribers;
 	bool spoiled;	     /* somebody is subscribed who may not be: xpub is to be replaced */
@@ -63,7 +66,7 @@ struct server {
 static void send_to_client(void *arg, const uint8_t *id, size_t id_size, const void *data, size_t size)
 {
 	struct server *s = arg;
-	socket_send(s->router, id, id_size, data, size);
+	unread_send(s->answers, s->router, clock_now(), id, id_size, data, size);
 }
 
 static struct link *link_to(struct server *s, struct node node)
@@ -92,7 +95,7 @@ static void send_to_leader(void *arg, size_t leader, const void *data, size_t si
 
 /* Reads what is there, to a cap; handle() gets each message. */
 static bool drain(struct server *s, void *socket, enum socket_kind kind,
-		  int (*handle)(struct server *s, void *arg, int64_t now, const struct packet *p), void *arg)
+		  int (*handle)(struct server *s, void *arg, int64_t now, struct packet *p), void *arg)
 {
 	int64_t now = clock_now();
 	for (int i = 0; i < REACTOR_BURST && s->error == 0 && !host_full(s->host); i++) {
@@ -110,9 +113,12 @@ static bool drain(struct server *s, void *socket, enum socket_kind kind,
 	return true;
 }
 
-static int from_client(struct server *s, void *arg, int64_t now, const struct packet *p)
+static int from_client(struct server *s, void *arg, int64_t now, struct packet *p)
 {
 	(void)arg;
+	int e = unread_heard(s->answers, now, p);
+	if (e != 0)
+		return e < 0 ? e : 0;
 	return host_receive_client(s->host, now, security_role(s->security, &p->frames[1]), p->head,
 				   p->head_size, p->body, p->body_size);
 }
@@ -123,7 +129,7 @@ static bool on_router(void *arg)
 	return drain(s, s->router, SOCKET_ROUTER, from_client, NULL);
 }
 
-static int from_publisher(struct server *s, void *arg, int64_t now, const struct packet *p)
+static int from_publisher(struct server *s, void *arg, int64_t now, struct packet *p)
 {
 	(void)arg;
 	return host_receive_published(s->host, now, p->body, p->body_size);
@@ -135,7 +141,7 @@ static bool on_sub(void *arg)
 	return drain(s, s->sub, SOCKET_SUB, from_publisher, NULL);
 }
 
-static int from_subscriber(struct server *s, void *arg, int64_t now, const struct packet *p)
+static int from_subscriber(struct server *s, void *arg, int64_t now, struct packet *p)
 {
 	(void)arg;
 	struct subscriber *one;
@@ -145,8 +151,7 @@ static int from_subscriber(struct server *s, void *arg, int64_t now, const struc
 		s->spoiled = true;
 		return 0;
 	}
-	zmq_msg_t *frame = (zmq_msg_t *)&p->frames[0]; /* it may be kept: what is in it stays the same */
-	int e = subscribers_find(&s->subscribers, now, frame, &one, &gone);
+	int e = subscribers_find(&s->subscribers, now, &p->frames[0], &one, &gone);
 	host_unwatch(s->host, gone);
 	if (e < 0 || !one)
 		return e;
@@ -157,7 +162,7 @@ static int from_subscriber(struct server *s, void *arg, int64_t now, const struc
 		return e;
 	host_malformed(s->host, now, "a subscriber, and ended its connection", e);
 	host_unwatch(s->host, one->id);
-	subscribers_end(&s->subscribers, one, s->notify_port);
+	subscriber_end(one, s->notify_port);
 	return 0;
 }
 
@@ -187,10 +192,19 @@ static void publish(void *arg, const void *topic, size_t topic_size, const void 
 	if (s->security && *(const char *)topic != 'k')
 		look_at_subscribers(s);
 	if (s->xpub && !s->spoiled)
-		socket_send(s->xpub, topic, topic_size, data, size);
+		unread_publish(s->published, s->xpub, topic, topic_size, data, size);
 }
 
-static int from_peer(struct server *s, void *arg, int64_t now, const struct packet *p)
+/* Before there is no room for what others would read. */
+static void end_slowest_subscribers(struct server *s, int64_t now)
+{
+	size_t waiting = unread_bytes(s->published);
+	if (waiting >= UNREAD_EACH / 2)
+		s->host->malformed += subscribers_end_slowest(&s->subscribers, now, s->notify_port,
+							      waiting >= UNREAD_EACH / 4 * 3);
+}
+
+static int from_peer(struct server *s, void *arg, int64_t now, struct packet *p)
 {
 	const struct link *link = arg;
 	return host_receive_peer(s->host, now, link->node, p->body, p->body_size);
@@ -202,7 +216,7 @@ static bool on_link(void *arg)
 	return drain(link->server, link->dealer, SOCKET_DEALER, from_peer, link);
 }
 
-static int from_leader(struct server *s, void *arg, int64_t now, const struct packet *p)
+static int from_leader(struct server *s, void *arg, int64_t now, struct packet *p)
 {
 	const struct leader *leader = arg;
 	return host_receive_leader(s->host, now, leader->index, p->body, p->body_size);
@@ -406,6 +420,10 @@ static int open_sockets(struct server *s, const struct options *o)
 	s->router = socket_new(s->context, SOCKET_ROUTER);
 	s->xpub = socket_new(s->context, SOCKET_XPUB);
 	s->sub = socket_new(s->context, SOCKET_SUB);
+	s->answers = unread_new(UNREAD_EACH);
+	s->published = unread_new(UNREAD_EACH);
+	if (!s->answers || !s->published)
+		return -ENOMEM;
 	if (!s->router || !s->xpub || !s->sub || security_guard(s->security, s->context, s->reactor) < 0 ||
 	    security_listen(s->security, s->router) < 0 || security_listen(s->security, s->xpub) < 0 ||
 	    security_connect(s->security, s->sub) < 0 || socket_subscribe(s->sub, "r", 1) < 0 ||
@@ -433,6 +451,8 @@ struct server *server_new(const struct options *o, struct notify *notify)
 		log_error("cannot start: %s", zmq_strerror(-e));
 	if (e == 0)
 		e = bind_port(s->router, o, "--client-port", o->client_port, FIRST_PORT, &client_port);
+	if (e == 0)
+		unread_bound(s->answers, client_port);
 	if (e == 0)
 		e = bind_port(s->xpub, o, "--notify-port", o->notify_port, client_port + 1, &s->notify_port);
 	if (e == 0) {
@@ -465,6 +485,8 @@ void server_free(struct server *s)
 	security_close(s->security);
 	if (s->context)
 		zmq_ctx_term(s->context);
+	unread_free(s->answers);
+	unread_free(s->published);
 	reactor_free(s->reactor);
 	host_close(&s->host);
 	subscribers_deinit(&s->subscribers);
@@ -529,6 +551,8 @@ static int step(struct server *s)
 		end_subscriptions(s);
 	renew_subscriptions(s);
 	drop_subscribers(s, now);
+	end_slowest_subscribers(s, now);
+	s->host->malformed += unread_ended(s->answers);
 	if (e == 0)
 		e = host_tick(s->host, now);
 	if (e == 0)

@@ -119,10 +119,10 @@ Test(subscribers, ends_a_connection)
 	uint64_t kept = hear(&f, good, "\1kgood")->id;
 	struct subscriber *one = hear(&f, bad, "\1kbad");
 	uint64_t ended = one->id;
-	subscribers_end(&f.s, one, 1);
+	subscriber_end(one, 1);
 	cr_assert(hear(&f, bad, "\1kworse") == NULL, "it is not heard, and it was not of that port");
 	f.s.by_fd[one - f.s.by_fd].ended = false;
-	subscribers_end(&f.s, one, PORT + 1);
+	subscriber_end(one, PORT + 1);
 	for (int i = 0; i < 2; i++) { /* libzmq forgets both topics */
 		struct packet p;
 		receive(&f, &p);
