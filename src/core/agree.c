@@ -343,6 +343,23 @@ static int forget_sessions(struct replica *r)
 	return 0;
 }
 
+/* By the same rule: what others took of unused sessions before they applied the lapse is applied here, and
+ * has an entry. All others up to there are closed. */
+static int settle_lapses(struct replica *r)
+{
+	struct map_slot *slot;
+	for (size_t at = 0; r->sessions.lapsing > 0 && (slot = map_next(&r->sessions.issuers, &at));) {
+		struct issuer *issuer = slot->value;
+		if (issuer->lapse.at.lsn == 0 || !close_agreed(r, issuer->lapse.at))
+			continue;
+		if (sessions_forget_range(&r->sessions, issuer->id, 1, issuer->lapse.to) < 0)
+			return -ENOMEM;
+		issuer->lapse.at = (struct position){0};
+		r->sessions.lapsing--;
+	}
+	return 0;
+}
+
 /* Whether nothing more will ever come of the origin: it is no member's present run. */
 static bool origin_over(const struct replica *r, struct origin origin)
 {
@@ -389,7 +406,7 @@ int replica_agree(struct replica *r, int64_t now)
 		return -ENOMEM;
 	if (r->phase == PHASE_CATCHING_UP || !r->meta_durable || !all_covered(r))
 		return 0;
-	if (forget_sessions(r) < 0)
+	if (forget_sessions(r) < 0 || settle_lapses(r) < 0)
 		return -ENOMEM;
 	return r->committing ? 0 : retire_origins(r);
 }
@@ -433,6 +450,21 @@ static int close_idle_sessions(struct replica *r, int64_t now)
 	return 0;
 }
 
+/* A session that was given is used within twice the time after which one that was used is closed, or never.
+ */
+static int lapse_unused_sessions(struct replica *r, int64_t now)
+{
+	struct map_slot *slot;
+	for (size_t at = 0; (slot = map_next(&r->sessions.issuers, &at));) {
+		struct issuer *issuer = slot->value;
+		uint64_t to = lapse_due(&issuer->lapse, &issuer->forgotten, now, 2 * r->config.session_idle);
+		if (to &&
+		    replica_push(r, (struct action){.type = ACTION_LAPSE, .session = {issuer->id, to}}) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 int replica_tell_vector(struct replica *r, int64_t now)
 {
 	if (now < r->next_vector || !r->meta_durable)
@@ -455,7 +487,7 @@ int replica_tick(struct replica *r, int64_t now)
 	}
 	if (now >= r->next_idle && r->phase == PHASE_SERVING) {
 		r->next_idle = now + IDLE_INTERVAL;
-		if (close_idle_sessions(r, now) < 0)
+		if (close_idle_sessions(r, now) < 0 || lapse_unused_sessions(r, now) < 0)
 			return -ENOMEM;
 	}
 	if (replica_repair(r, now) < 0)

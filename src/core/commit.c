@@ -133,12 +133,12 @@ int replica_batch(struct replica *r, int64_t now, uint64_t client, struct batch_
 		return refuse(r, client, b, KUDOS_NOT_SERVING);
 	if (r->waiter_count >= LIMIT_WAITERS)
 		return refuse(r, client, b, KUDOS_BUSY);
-	if (sessions_forgotten(&r->sessions, b->session))
-		return refuse(r, client, b, KUDOS_EXPIRED); /* I9 */
 	struct seen *seen = sessions_find(&r->sessions, b->session);
+	if (!seen && sessions_forgotten(&r->sessions, b->session))
+		return refuse(r, client, b, KUDOS_EXPIRED); /* I9 */
 	if (seen && intervals_has(&seen->applied, b->seq))
 		return answer_again(r, client, b);
-	if (seen && seen_closed(seen))
+	if ((seen && seen_closed(seen)) || sessions_lapsed(&r->sessions, b->session, seen))
 		return refuse(r, client, b, KUDOS_EXPIRED);
 	if (seen && intervals_has(&seen->pending, b->seq))
 		return wait_again(r, client, b);
@@ -165,20 +165,34 @@ int replica_close(struct replica *r, int64_t now, uint64_t client, struct batch_
 	return add_pending(r, now, client, seen, box);
 }
 
-/* The pending batches that may still be logged, in order; those of sessions that were closed meanwhile are
- * refused: their close is applied here, so nothing of them may enter this server's log any more. */
+int replica_lapse(struct replica *r, struct batch_box *box)
+{
+	if (r->phase != PHASE_SERVING)
+		return 0;
+	if (replica_reserve((void **)&r->pending, r->pending_count, &r->pending_capacity, sizeof box) < 0)
+		return -ENOMEM;
+	r->pending[r->pending_count++] = batch_box_ref(box);
+	r->pending_bytes += box->batch.raw_size;
+	return 0;
+}
+
+/* The pending batches that may still be logged, in order; those of sessions that were closed meanwhile, or
+ * have lapsed, are refused: that is applied here, so nothing of them may enter this server's log any more. */
 static int sift_pending(struct replica *r)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < r->pending_count; i++) {
 		struct batch_box *box = r->pending[i];
 		struct seen *seen = sessions_find(&r->sessions, box->batch.session);
-		if (seen && !seen_closed(seen)) {
+		if (box->batch.seq == SEQ_LAPSE ||
+		    (seen && !seen_closed(seen) && !sessions_lapsed(&r->sessions, seen->session, seen))) {
 			r->pending[kept++] = box;
 			continue;
 		}
 		if (seen && intervals_remove(&seen->pending, box->batch.seq) < 0)
 			return -ENOMEM;
+		if (seen && !seen_closed(seen) && seen->pending.count == 0)
+			sessions_drop(&r->sessions, seen); /* it has lapsed */
 		r->pending_bytes -= box->batch.raw_size;
 		batch_box_unref(box);
 	}

@@ -3,7 +3,9 @@
  *
  *   record  (origin, lsn) ── batch (session, seq) ── event (key, n)
  *                         ├─ batch …              └─ event …
- *                         └─ batch with seq 0: the session's close, no events
+ *                         ├─ batch with seq 0: the session's close, no events
+ *                         └─ batch with SEQ_LAPSE: of its issuer's sessions up to its own those that were
+ * never used are closed, no events
  *
  * Both are reference-counted and never change once made; the wire layer makes them from bytes. */
 #ifndef CORE_RECORD_H
@@ -14,6 +16,8 @@
 
 #include "base/ids.h"
 
+#define SEQ_LAPSE UINT64_MAX
+
 struct event {
 	const char *key; /* key_size bytes, not NUL-terminated, within the owner's raw bytes */
 	int32_t n;
@@ -22,7 +26,7 @@ struct event {
 
 struct batch {
 	struct session session;
-	uint64_t seq;		    /* from 1; 0: the session's close */
+	uint64_t seq;		    /* from 1; 0: the session's close; SEQ_LAPSE */
 	const struct event *events; /* event_count of them */
 	size_t event_count;
 	const uint8_t *raw; /* the encoded batch, as the client sent it and as records carry it */

@@ -215,11 +215,15 @@ static int apply_close(struct replica *r, struct seen *seen, struct position at)
 
 static int apply_batch(struct replica *r, const struct batch *b, struct position at, int64_t now)
 {
+	if (b->seq == SEQ_LAPSE)
+		return sessions_lapse(&r->sessions, b->session, at);
+	struct seen *seen = sessions_find(&r->sessions, b->session);
 	/* A forgotten session's batches have all been applied everywhere (I8): this can only be one of them
 	 * again. */
-	if (sessions_forgotten(&r->sessions, b->session))
+	if (!seen && sessions_forgotten(&r->sessions, b->session))
 		return 0;
-	struct seen *seen = sessions_get(&r->sessions, b->session, now);
+	if (!seen)
+		seen = sessions_get(&r->sessions, b->session, now);
 	if (!seen)
 		return -ENOMEM;
 	seen->active = now;

@@ -39,8 +39,9 @@ enum action_type {
 	ACTION_REFUSE,	   /* client: session, seq is not accepted, because of error */
 	ACTION_CLOSED,	   /* client: session's close is durable */
 	ACTION_CLOSE_IDLE, /* session was idle for too long: replica_close() it, with client 0 */
-	ACTION_FETCH,	   /* ask node for origin's records from..to */
-	ACTION_SNAPSHOT,   /* ask node for a snapshot, then call replica_snapshot_ended() */
+	ACTION_LAPSE,	 /* of its issuer's sessions up to this one those that are unused: replica_lapse() */
+	ACTION_FETCH,	 /* ask node for origin's records from..to */
+	ACTION_SNAPSHOT, /* ask node for a snapshot, then call replica_snapshot_ended() */
 	ACTION_TELL_MEMBERS, /* send node the membership and the retired origins */
 	ACTION_MEMBERS,	     /* the membership or a member's endpoints changed: look at members */
 };
@@ -195,6 +196,8 @@ bool replica_next(struct replica *r, struct action *action);
 int replica_batch(struct replica *r, int64_t now, uint64_t client, struct batch_box *box);
 /* close: a box with seq 0 (message_make_batch). */
 int replica_close(struct replica *r, int64_t now, uint64_t client, struct batch_box *box);
+/* A box with SEQ_LAPSE. */
+int replica_lapse(struct replica *r, struct batch_box *box);
 /* Whether everything up to the positions is applied here. */
 bool replica_reached(const struct replica *r, const struct position *at, size_t count);
 

@@ -8,7 +8,7 @@ void sessions_init(struct sessions *s, uint64_t seed)
 {
 	map_init(&s->seen, seed);
 	map_init(&s->issuers, seed);
-	s->forgotten = 0;
+	s->forgotten = s->lapsing = 0;
 }
 
 static void seen_free(struct seen *seen)
@@ -30,7 +30,7 @@ void sessions_deinit(struct sessions *s)
 	}
 	map_deinit(&s->seen);
 	map_deinit(&s->issuers);
-	s->forgotten = 0;
+	s->forgotten = s->lapsing = 0;
 }
 
 struct seen *sessions_find(const struct sessions *s, struct session session)
@@ -43,7 +43,8 @@ struct seen *sessions_get(struct sessions *s, struct session session, int64_t no
 	struct seen *seen = sessions_find(s, session);
 	if (seen)
 		return seen;
-	seen = calloc(1, sizeof *seen);
+	struct issuer *issuer = sessions_issuer(s, session.issuer);
+	seen = issuer ? calloc(1, sizeof *seen) : NULL;
 	if (!seen)
 		return NULL;
 	seen->session = session;
@@ -52,28 +53,64 @@ struct seen *sessions_get(struct sessions *s, struct session session, int64_t no
 		free(seen);
 		return NULL;
 	}
+	lapse_note(&issuer->lapse, session.number);
 	return seen;
 }
 
+void sessions_drop(struct sessions *s, struct seen *seen)
+{
+	map_remove(&s->seen, seen->session.issuer, seen->session.number);
+	seen_free(seen);
+}
+
+/* What was used of numbers that have lapsed together goes on: its seen entry decides. */
 bool sessions_forgotten(const struct sessions *s, struct session session)
 {
 	const struct issuer *issuer = map_get(&s->issuers, session.issuer, 0);
-	return issuer && intervals_has(&issuer->forgotten, session.number);
+	return issuer && intervals_has(&issuer->forgotten, session.number) && !sessions_find(s, session);
+}
+
+bool sessions_lapsed(const struct sessions *s, struct session session, const struct seen *seen)
+{
+	if (seen && seen->applied.count > 0)
+		return false;
+	const struct issuer *issuer = map_get(&s->issuers, session.issuer, 0);
+	return issuer && session.number <= issuer->lapse.to;
+}
+
+int sessions_lapse(struct sessions *s, struct session to, struct position at)
+{
+	struct issuer *issuer = sessions_issuer(s, to.issuer);
+	if (!issuer)
+		return -ENOMEM;
+	bool open = issuer->lapse.at.lsn != 0;
+	if (lapse_apply(&issuer->lapse, to.number, at) && !open)
+		s->lapsing++;
+	return 0;
+}
+
+struct issuer *sessions_issuer(struct sessions *s, uint64_t id)
+{
+	struct issuer *issuer = map_get(&s->issuers, id, 0);
+	if (issuer)
+		return issuer;
+	issuer = calloc(1, sizeof *issuer);
+	if (!issuer)
+		return NULL;
+	issuer->id = id;
+	if (map_put(&s->issuers, id, 0, issuer) < 0) {
+		free(issuer);
+		return NULL;
+	}
+	return issuer;
 }
 
 int sessions_forget_range(struct sessions *s, uint64_t id, uint64_t lo, uint64_t hi)
 {
-	struct issuer *issuer = map_get(&s->issuers, id, 0);
-	if (!issuer) {
-		issuer = calloc(1, sizeof *issuer);
-		if (!issuer)
-			return -ENOMEM;
-		issuer->id = id;
-		if (map_put(&s->issuers, id, 0, issuer) < 0) {
-			free(issuer);
-			return -ENOMEM;
-		}
-	}
+	struct issuer *issuer = sessions_issuer(s, id);
+	if (!issuer)
+		return -ENOMEM;
+	lapse_note(&issuer->lapse, hi);
 	size_t before = issuer->forgotten.count;
 	int e = intervals_add(&issuer->forgotten, lo, hi);
 	s->forgotten += issuer->forgotten.count - before; /* wraps when intervals melt, which is right */

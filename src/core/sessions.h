@@ -13,6 +13,7 @@
 #include "base/ids.h"
 #include "base/map.h"
 #include "core/intervals.h"
+#include "core/lapse.h"
 
 struct seen {
 	struct session session;
@@ -25,13 +26,15 @@ struct seen {
 
 struct issuer {
 	uint64_t id;
-	struct intervals forgotten; /* session numbers */
+	struct intervals forgotten; /* session numbers, but those that have a seen entry */
+	struct lapse lapse;
 };
 
 struct sessions {
 	struct map seen;    /* (issuer, number) → struct seen, owned */
 	struct map issuers; /* (issuer, 0) → struct issuer, owned */
 	size_t forgotten;   /* intervals of all issuers */
+	size_t lapsing;	    /* issuers of which a lapse is not agreed on yet */
 };
 
 void sessions_init(struct sessions *s, uint64_t seed);
@@ -40,7 +43,15 @@ void sessions_deinit(struct sessions *s);
 struct seen *sessions_find(const struct sessions *s, struct session session); /* NULL when absent */
 /* Finds or makes. NULL: out of memory. */
 struct seen *sessions_get(struct sessions *s, struct session session, int64_t now);
+/* Lets go of an entry that nothing is in. */
+void sessions_drop(struct sessions *s, struct seen *seen);
+struct issuer *sessions_issuer(struct sessions *s, uint64_t id); /* finds or makes; NULL: out of memory */
+/* Whether it is closed and agreed to be: there is no seen entry, and there will be none. */
 bool sessions_forgotten(const struct sessions *s, struct session session);
+/* Whether it was given and not used in time: nothing of it is applied, and nothing will be taken here. */
+bool sessions_lapsed(const struct sessions *s, struct session session, const struct seen *seen);
+/* A lapse of its issuer's numbers up to the session's is applied. 0 or -ENOMEM. */
+int sessions_lapse(struct sessions *s, struct session to, struct position at);
 /* Moves a session into the compact set; a seen entry it has is freed. 0 or -ENOMEM. */
 int sessions_forget(struct sessions *s, struct session session);
 /* Adds numbers lo..hi of an issuer to the compact set (from a checkpoint). 0 or -ENOMEM. */

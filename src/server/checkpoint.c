@@ -9,9 +9,10 @@
  *   'r' chunk number    [origin, lsn] …                                   retired origins
  *   's' chunk number    [issuer, number, closed origin, closed lsn, n, (lo, hi) × n] …   seen
  *   'f' chunk number    [issuer, lo, hi] …                                forgotten sessions
+ *   'l' chunk number    [issuer, number, origin, lsn] …                   lapses that not all have agreed on
  *
  * all numbers 64-bit little-endian, chunk and block numbers 32-bit big-endian. Blocks are written when
- * they changed; the four tables are small and are written whole. */
+ * they changed; the five tables are small and are written whole. */
 #include "server/host.h"
 
 #include <endian.h>
@@ -29,7 +30,7 @@
 #define FRESH (2 * SECOND)
 #define CHECKPOINT_RETRY (5 * SECOND) /* after one that failed */
 
-static const char tables[4] = {'v', 'r', 's', 'f'};
+static const char tables[CHECKPOINT_TABLES] = {'v', 'r', 's', 'f', 'l'};
 
 /* ---- writing ---- */
 
@@ -115,10 +116,25 @@ static void write_forgotten(struct table *t, const struct sessions *s)
 	}
 }
 
+static void write_lapses(struct table *t, const struct sessions *s)
+{
+	struct map_slot *slot;
+	for (size_t at = 0; (slot = map_next(&s->issuers, &at));) {
+		const struct issuer *issuer = slot->value;
+		if (issuer->lapse.at.lsn == 0)
+			continue; /* in the forgotten ones, if there was one */
+		put_number(&t->bytes, issuer->id);
+		put_number(&t->bytes, issuer->lapse.to);
+		put_number(&t->bytes, issuer->lapse.at.origin.id);
+		put_number(&t->bytes, issuer->lapse.at.lsn);
+		table_row_done(t);
+	}
+}
+
 static int write_tables(struct host *h)
 {
 	const struct replica *r = &h->replica;
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < CHECKPOINT_TABLES; i++) {
 		struct table t = {.h = h, .letter = tables[i]};
 		switch (tables[i]) {
 		case 'v':
@@ -129,6 +145,9 @@ static int write_tables(struct host *h)
 			break;
 		case 's':
 			write_seen(&t, &r->sessions);
+			break;
+		case 'l':
+			write_lapses(&t, &r->sessions);
 			break;
 		default:
 			write_forgotten(&t, &r->sessions);
@@ -238,7 +257,7 @@ static void checkpoint_failed(struct host *h, int error)
 	h->store->ops->checkpoint_abandon(h->store);
 	h->checkpoint.phase = CHECKPOINT_NONE;
 	h->checkpoint.failed = true;
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < CHECKPOINT_TABLES; i++)
 		h->checkpoint.chunks[i] +=
 		    16; /* it is not known how far the tables reach: delete generously */
 	arena_cut_abandon(&h->replica.counts.arena);
@@ -313,10 +332,23 @@ static int load_seen(struct replica *r, struct numbers *n, int64_t now)
 	return e;
 }
 
+static int load_lapse(struct replica *r, struct numbers *n)
+{
+	struct session to = {.issuer = next_number(n)};
+	to.number = next_number(n);
+	struct position at = {.origin = {next_number(n)}};
+	at.lsn = next_number(n);
+	if (n->failed || to.issuer == 0 || to.number == 0 || at.origin.id == 0 || at.lsn == 0)
+		return -EBADMSG;
+	return r ? sessions_lapse(&r->sessions, to, at) : 0;
+}
+
 static int load_row(struct replica *r, char letter, struct numbers *n, int64_t now)
 {
 	if (letter == 's')
 		return load_seen(r, n, now);
+	if (letter == 'l')
+		return load_lapse(r, n);
 	uint64_t a = next_number(n), b = next_number(n), hi = letter == 'f' ? next_number(n) : b;
 	struct position at = {{a}, b};
 	if (n->failed || a == 0 || b == 0 || hi < b)

@@ -328,6 +328,16 @@ static int close_idle(struct host *h, int64_t now, struct session session)
 	return e;
 }
 
+static int lapse(struct host *h, struct session to)
+{
+	struct batch_box *box = message_make_batch(to, SEQ_LAPSE, NULL, 0);
+	if (!box)
+		return -ENOMEM;
+	int e = replica_lapse(&h->replica, box);
+	batch_box_unref(box);
+	return e;
+}
+
 static int act(struct host *h, int64_t now, const struct action *a, struct acks *acks)
 {
 	if (a->type != ACTION_ACK && a->client == acks->client)
@@ -356,6 +366,8 @@ static int act(struct host *h, int64_t now, const struct action *a, struct acks 
 		return 0;
 	case ACTION_CLOSE_IDLE:
 		return close_idle(h, now, a->session);
+	case ACTION_LAPSE:
+		return lapse(h, a->session);
 	case ACTION_FETCH:
 		fetch(h, a);
 		return 0;

@@ -105,6 +105,8 @@ struct snapshot_in {
 	struct vector vector; /* its own, retired origins included */
 };
 
+#define CHECKPOINT_TABLES 5
+
 enum checkpoint_phase { CHECKPOINT_NONE, CHECKPOINT_CUTTING, CHECKPOINT_WRITING };
 
 struct checkpointing {
@@ -117,9 +119,9 @@ struct checkpointing {
 	uint64_t appended_then; /* bytes appended to the journal when the last one began */
 	uint64_t events_then;	/* events applied by then */
 	int64_t began;
-	int64_t made;	       /* when the newest durable one began */
-	size_t next_chunks[4]; /* of the one being made */
-	size_t chunks[4];      /* of each table in the newest one */
+	int64_t made;			       /* when the newest durable one began */
+	size_t next_chunks[CHECKPOINT_TABLES]; /* of the one being made */
+	size_t chunks[CHECKPOINT_TABLES];      /* of each table in the newest one */
 };
 
 struct host {

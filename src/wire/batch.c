@@ -26,7 +26,7 @@ static void read_head(struct reader *r, struct batch *b)
 	b->seq = seq;
 	size_t elements = read_array(r, SIZE_MAX);
 	b->event_count = elements / 2;
-	if (issuer == 0 || number == 0 || elements % 2 || (seq == 0) != (elements == 0))
+	if (issuer == 0 || number == 0 || elements % 2 || (seq == 0 || seq == SEQ_LAPSE) != (elements == 0))
 		reader_fail(r, KUDOS_PROTOCOL);
 	else if (b->event_count > LIMIT_BATCH_EVENTS)
 		reader_fail(r, KUDOS_TOO_LARGE);
@@ -91,7 +91,8 @@ int message_decode_batch(const void *data, size_t size, struct batch_box **box, 
 	read_type_of(&r, MESSAGE_BATCH);
 	struct proof shown = read_proof(&r);
 	int error = r.error ? r.error : box_raw(r.at, reader_left(&r), &head, &made);
-	if (!error && head.seq == 0) { /* a close is not for clients to put into a batch */
+	if (!error &&
+	    head.event_count == 0) { /* a close is not for clients to put into a batch, nor a lapse */
 		batch_box_unref(made);
 		error = KUDOS_PROTOCOL;
 	}

@@ -17,7 +17,7 @@ static const char *const batch_keys[KEYS] = {"a", "b", "c", "likes"};
 static inline struct batch_box *make_batch(uint64_t number, uint64_t seq, bool odd)
 {
 	struct event events[3];
-	size_t count = seq ? 1 + seq % 3 : 0;
+	size_t count = seq && seq != SEQ_LAPSE ? 1 + seq % 3 : 0;
 	for (size_t i = 0; i < count; i++) {
 		const char *key = batch_keys[(number + seq + i) % KEYS];
 		events[i] =
@@ -36,7 +36,7 @@ static inline struct record *make_record(struct position at)
 	size_t count = 1 + at.lsn % 3;
 	for (size_t i = 0; i < count; i++) {
 		uint64_t mix = at.lsn * 5 + at.origin.id + 11 * i;
-		uint64_t seq = at.lsn % 13 == 0 ? 0 : 1 + mix / 3 % (SEQS - 1);
+		uint64_t seq = at.lsn % 13 == 0 ? 0 : at.lsn % 17 == 0 ? SEQ_LAPSE : 1 + mix / 3 % (SEQS - 1);
 		boxes[i] = make_batch(1 + mix % SESSIONS, seq, false);
 	}
 	struct record *record = record_new(at, boxes, count);

@@ -40,8 +40,10 @@ struct world {
 
 static void model_batch(struct world *w, const struct batch *b)
 {
+	if (b->event_count == 0)
+		return; /* a close, or a lapse */
 	bool *seen = &w->model.seen[b->session.number][b->seq];
-	if (b->seq == 0 || *seen || (w->alive && sessions_forgotten(&w->r.sessions, b->session)))
+	if (*seen || (w->alive && sessions_forgotten(&w->r.sessions, b->session)))
 		return;
 	*seen = true;
 	for (size_t i = 0; i < b->event_count; i++) {
@@ -99,6 +101,13 @@ static void close_session(struct world *w, uint64_t client, struct session sessi
 	batch_box_unref(box);
 }
 
+static void lapse(struct world *w, struct session to)
+{
+	struct batch_box *box = message_make_batch(to, SEQ_LAPSE, NULL, 0);
+	must(box && replica_lapse(&w->r, box) == 0);
+	batch_box_unref(box);
+}
+
 static void act(struct world *w, const struct action *a)
 {
 	switch (a->type) {
@@ -130,6 +139,9 @@ static void act(struct world *w, const struct action *a)
 		break;
 	case ACTION_CLOSE_IDLE:
 		close_session(w, 0, a->session);
+		break;
+	case ACTION_LAPSE:
+		lapse(w, a->session);
 		break;
 	case ACTION_FETCH:
 		must(a->from >= 1 && a->from <= a->to && replica_peer(&w->r, a->node));

@@ -154,6 +154,8 @@ static inline uint64_t state_digest(const struct replica *r)
 	for (size_t at = 0; (slot = map_next(&r->sessions.issuers, &at));) {
 		const struct issuer *issuer = slot->value;
 		digest += intervals_digest(&issuer->forgotten, issuer->id);
+		digest +=
+		    issuer->lapse.at.lsn ? hash_pair(issuer->lapse.to, issuer->lapse.at.lsn, issuer->id) : 0;
 	}
 	return digest;
 }

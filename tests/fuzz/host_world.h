@@ -57,7 +57,7 @@ static bool model_has(const struct model *m, struct session session, uint64_t se
 static void model_batch(struct world *w, const struct batch *b)
 {
 	struct model *m = &w->model;
-	if (b->seq == 0 || model_has(m, b->session, b->seq))
+	if (b->event_count == 0 || model_has(m, b->session, b->seq))
 		return;
 	if (sessions_forgotten(&w->h->replica.sessions, b->session) || m->seen_count == BATCHES) {
 		m->off = true; /* not counted: the model does not know what was agreed */

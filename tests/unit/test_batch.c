@@ -65,7 +65,8 @@ Test(batch, there_and_back)
 {
 	struct event events[] = {event("likes", 1), event("p:1", -1000000), event("caf\xc3\xa9", 1000000)};
 	cr_assert(decode(session, 1, events, 3, NULL, NULL) == 0);
-	cr_assert(decode((struct session){UINT64_MAX, UINT64_MAX}, UINT64_MAX, events, 1, NULL, NULL) == 0);
+	cr_assert(decode((struct session){UINT64_MAX, UINT64_MAX}, UINT64_MAX - 1, events, 1, NULL, NULL) ==
+		  0);
 	assert_no_leak();
 }
 
@@ -103,6 +104,8 @@ Test(batch, identities_and_emptiness)
 	cr_assert(decode(session, 0, &one, 1, NULL, NULL) == KUDOS_PROTOCOL);
 	cr_assert(decode(session, 1, NULL, 0, NULL, NULL) == KUDOS_PROTOCOL);
 	cr_assert(decode(session, 0, NULL, 0, NULL, NULL) == KUDOS_PROTOCOL); /* a close is not a batch */
+	cr_assert(decode(session, SEQ_LAPSE, NULL, 0, NULL, NULL) == KUDOS_PROTOCOL); /* nor is a lapse */
+	cr_assert(decode(session, SEQ_LAPSE, &one, 1, NULL, NULL) == KUDOS_PROTOCOL);
 	struct session s = {5, 5};
 	uint64_t seq = 5;
 	struct batch_box *box;

@@ -90,7 +90,9 @@ static void note_action(struct fixture *f, const struct action *a)
 		note(f, "members");
 		break;
 	case ACTION_CLOSE_IDLE:
-		note(f, "idle %llu", (unsigned long long)a->session.number);
+	case ACTION_LAPSE:
+		note(f, "%s %llu", a->type == ACTION_LAPSE ? "lapse" : "idle",
+		     (unsigned long long)a->session.number);
 		break;
 	}
 }
