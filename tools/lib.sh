@@ -23,7 +23,7 @@ die() {
 
 # Installs those of the packages that are missing; asks nothing, and does nothing when none is.
 need_packages() {
-	local package missing=() as_root=() updated=yes by_hand
+	local package missing=() as_root=() patience=() by_hand
 	for package in "$@"; do
 		[[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] ||
 			missing+=("$package")
@@ -37,9 +37,9 @@ need_packages() {
 	fi
 	say "installing ${missing[*]}"
 	# A source that is out of reach does not matter when the others have what is needed.
-	apt_get update -o APT::Update::Error-Mode=any || updated=''
-	apt_get install -y --no-install-recommends "${missing[@]}" && return
-	[[ -n $updated ]] || die "the packages could not be fetched: is this machine online? Then run this again, or $by_hand"
+	apt_get update -o APT::Update::Error-Mode=any || patience=(-o Acquire::Retries=0)
+	apt_get install ${patience[@]+"${patience[@]}"} -y --no-install-recommends "${missing[@]}" && return
+	[[ ${#patience[@]} == 0 ]] || die "the packages could not be fetched: is this machine online? Then run this again, or $by_hand"
 	die "the packages could not be installed, as said above; when that is mended, run this again, or $by_hand"
 }
 
