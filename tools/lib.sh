@@ -13,7 +13,7 @@ RUN_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config libzmq3-dev libmsgpack-
 TEST_PACKAGES=(libcriterion-dev clang clang-format clang-tidy cppcheck python3 python3-zmq python3-msgpack shellcheck
 	iproute2 systemd debootstrap git)
 # … and the packages.
-PACKAGE_PACKAGES=(dpkg-dev debhelper lintian)
+PACKAGE_PACKAGES=(build-essential debhelper lintian)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() {
