@@ -416,6 +416,8 @@ int replica_floor(struct replica *r, const struct vector *checkpoint, struct vec
 	floor->count = 0;
 	if (!r->meta_durable)
 		return 0; /* who the members are is in effect with the first commit */
+	if (!repaired(r))
+		return 0; /* the next start must find the damage, too */
 	for (size_t i = 0; i < r->peer_count; i++) {
 		if (!same_view(r, &r->peers[i]))
 			return 0;

@@ -328,6 +328,18 @@ int replica_loaded(struct replica *r)
 	return 0;
 }
 
+int replica_replay_gone(struct replica *r, struct position at)
+{
+	if (at.lsn == 0 || replica_has(r, at.origin, at.lsn))
+		return 0;
+	struct log *log = replica_log(r, at.origin);
+	if (!log)
+		return -ENOMEM;
+	log->known = log->known < at.lsn ? at.lsn : log->known;
+	log->damaged = log->damaged < at.lsn ? at.lsn : log->damaged;
+	return 0;
+}
+
 /* In journal order. A record above a gap (damage in the journal's middle) waits for the gap's records, which
  * stand further behind when they were fetched before, or are still to be fetched. */
 int replica_replay(struct replica *r, struct record *record, int64_t now)

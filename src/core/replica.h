@@ -188,6 +188,8 @@ int replica_load_vector(struct replica *r, const struct position *at, size_t cou
 int replica_load_retired(struct replica *r, const struct position *at, size_t count);
 int replica_loaded(struct replica *r);
 int replica_replay(struct replica *r, struct record *record, int64_t now);
+/* The journal held this record once. What is not applied here, damage has taken. */
+int replica_replay_gone(struct replica *r, struct position at);
 
 /* The next thing to do; false when there is nothing more. Actions are to be carried out in order. */
 bool replica_next(struct replica *r, struct action *action);

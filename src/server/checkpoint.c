@@ -460,6 +460,8 @@ struct replaying {
 static int replay_entry(void *arg, const struct entry *entry)
 {
 	const struct replaying *p = arg;
+	if (entry->kind == ENTRY_GONE)
+		return replica_replay_gone(&p->h->replica, entry->at);
 	if (entry->kind != ENTRY_RECORD || replica_has(&p->h->replica, entry->at.origin, entry->at.lsn))
 		return 0;
 	struct record *record;

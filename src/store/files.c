@@ -63,6 +63,14 @@ int files_sync(int fd)
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
+uint64_t files_birth(int fd)
+{
+	struct statx st;
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &st) < 0 || !(st.stx_mask & STATX_BTIME))
+		return 0;
+	return (uint64_t)st.stx_btime.tv_sec * 1000000000 + st.stx_btime.tv_nsec;
+}
+
 int files_list(int dir, int (*fn)(void *arg, const char *name), void *arg)
 {
 	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* with a position of its own */

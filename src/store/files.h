@@ -13,6 +13,9 @@ int files_read_all(int fd, struct bytes *out, size_t most);
 int files_read_exactly(int fd, void *data, size_t size, uint64_t offset); /* -EIO when the file ends before */
 int files_write_all(int fd, const void *data, size_t size, uint64_t offset);
 int files_sync(int fd); /* fsync, of a file or a folder */
+/* When the file was made, in nanoseconds since 1970. No copy of it can have that too: programs that copy keep
+ * times of change, never this one. 0: the file system does not know. */
+uint64_t files_birth(int fd);
 
 /* Calls fn for each name in the folder, in no order, until it answers other than 0, which is returned. */
 int files_list(int dir, int (*fn)(void *arg, const char *name), void *arg);

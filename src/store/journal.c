@@ -12,8 +12,10 @@
 #include "base/descriptors.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "store/echo.h"
 #include "store/files.h"
 #include "store/index.h"
+#include "store/mark.h"
 #include "store/segment.h"
 #include "store/sweep.h"
 
@@ -39,6 +41,8 @@ struct journal {
 	struct bytes group;    /* appended, not committed */
 	struct bytes front;    /* what a new segment begins with */
 	struct bytes meta;     /* the newest one's data */
+	struct bytes told;     /* data of an echo */
+	struct echo echo;      /* of what is in the newest segment */
 	uint64_t meta_segment; /* where it lies; 0: there is none */
 
 	struct index index; /* place: segment number << 32 | offset */
@@ -71,7 +75,7 @@ static struct segment *newest(struct journal *j)
 struct loading {
 	struct journal *j;
 	struct segment *segment;
-	bool newer_format;
+	uint64_t birth; /* as its mark says */
 };
 
 static int add_segment(struct journal *j, uint64_t number)
@@ -124,11 +128,13 @@ static int load_entry(void *arg, const struct segment_head *head, size_t offset,
 {
 	struct loading *loading = arg;
 	if (head->kind == SEGMENT_MARK) {
-		if (head->at.origin.id == SEGMENT_FORMAT)
-			return 0;
-		loading->newer_format = true;
-		return -EPROTONOSUPPORT;
+		if (offset == 0)
+			loading->birth = segment_birth(head, data);
+		uint64_t format = head->at.origin.id;
+		return format == SEGMENT_FORMAT || format == SEGMENT_FORMAT_1 ? 0 : -EPROTONOSUPPORT;
 	}
+	if (head->kind == SEGMENT_ECHO)
+		return 0;
 	loading->j->report->entries++;
 	return note_entry(loading->j, loading->segment, head, offset, data);
 }
@@ -158,36 +164,24 @@ static int read_segment(const struct journal *j, uint64_t number, struct bytes *
 	return r;
 }
 
-/* Appends a mark, the proof that all before it was once on disk: what goes bad there from now on is told
- * apart from a torn commit. A full disk is no reason to do without the rest of the journal. */
-static int mark_end(int fd, uint64_t number, size_t end)
-{
-	struct bytes mark = {0};
-	segment_encode(&mark, SEGMENT_MARK, (struct position){{SEGMENT_FORMAT}, number}, NULL, 0);
-	if (bytes_failed(&mark))
-		return -ENOMEM;
-	segment_seal(&mark, number, end, end);
-	int r = files_write_all(fd, mark.data, mark.size, end);
-	bytes_deinit(&mark);
-	return r == -ENOSPC || r == -EDQUOT ? ftruncate(fd, (off_t)end) < 0 ? -errno : 0 : r;
-}
-
 /* Makes the newest segment what the scan made of it, for good: what is behind its last entry can never come
  * back to life, and what is in it is on disk. The last commit may have got no further than the page
  * cache, or fdatasync may have failed and left it there as if written; so it is written again. */
-static int settle(struct journal *j, const struct segment_scan *scan)
+static int settle(struct journal *j, const struct segment_scan *scan, uint64_t birth)
 {
 	char name[SEGMENT_NAME];
 	segment_name(name, scan->segment);
 	int fd = openat(j->dir, name, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
+	uint64_t born = files_birth(fd);
+	j->report->copied = birth != 0 && born != 0 && birth != born;
 	int r = ftruncate(fd, (off_t)scan->end) < 0 ? -errno : 0;
 	size_t have = scan->end < scan->size ? scan->end : scan->size; /* some padding may be missing */
 	if (r == 0 && have > scan->group)
 		r = files_write_all(fd, scan->bytes + scan->group, have - scan->group, scan->group);
 	if (r == 0 && !scan->marked)
-		r = mark_end(fd, scan->segment, scan->end);
+		r = mark_end(fd, scan->segment, scan->end, &newest(j)->highest);
 	if (r == 0)
 		r = files_sync(fd);
 	close(fd);
@@ -215,7 +209,7 @@ static int load_segment(struct journal *j, size_t i, bool last, struct bytes *co
 			 j->segments[i].number, scan.torn);
 		j->report->torn_bytes += scan.torn;
 	}
-	return last ? settle(j, &scan) : 0;
+	return last ? settle(j, &scan, loading.birth) : 0;
 }
 
 static int load(struct journal *j, uint64_t *at)
@@ -288,16 +282,26 @@ int journal_open(struct journal **journal, int dir, const char *name, size_t seg
 	return 0;
 }
 
+/* Gives back what was preallocated, and marks the end. Not when something failed: then opening shall find it
+ * as it is. */
+static void end_newest(struct journal *j)
+{
+	if (j->fd < 0 || j->failed)
+		return;
+	const struct segment *s = newest(j);
+	int r =
+	    ftruncate(j->fd, (off_t)s->size) < 0 ? -errno : mark_end(j->fd, s->number, s->size, &s->highest);
+	if (r < 0 || (r = files_sync(j->fd)) < 0)
+		log_warn("%s: ending the newest segment: %s", j->name, strerror(-r));
+}
+
 void journal_close(struct journal *j)
 {
 	if (!j)
 		return;
 	if (sweep_end(&j->sweep) < 0)
 		log_warn("%s: older segments were not all removed; they will be next time", j->name);
-	/* Gives back what was preallocated. Not when something failed: then opening shall find it as it is.
-	 */
-	if (j->fd >= 0 && !j->failed && ftruncate(j->fd, (off_t)newest(j)->size) < 0)
-		log_warn("%s: cutting the newest segment: %s", j->name, strerror(errno));
+	end_newest(j);
 	if (j->fd >= 0)
 		close(j->fd);
 	if (j->read_fd >= 0)
@@ -308,6 +312,8 @@ void journal_close(struct journal *j)
 	bytes_deinit(&j->group);
 	bytes_deinit(&j->front);
 	bytes_deinit(&j->meta);
+	bytes_deinit(&j->told);
+	echo_deinit(&j->echo);
 	index_deinit(&j->index);
 	free(j->name);
 	free(j);
@@ -350,15 +356,16 @@ static int rotate(struct journal *j)
 	uint64_t number = j->next_number;
 	if (number >= UINT32_MAX)
 		return fail(j, -EOVERFLOW, "no numbers left", number);
+	const struct vector none = {0};
 	bytes_clear(&j->front);
-	segment_encode(&j->front, SEGMENT_MARK, (struct position){{SEGMENT_FORMAT}, number}, NULL, 0);
-	if (j->meta_segment)
+	int r = mark_front(&j->front, number, j->count ? &newest(j)->highest : &none);
+	if (r == 0 && j->meta_segment)
 		segment_encode(&j->front, ENTRY_META, (struct position){0}, j->meta.data, j->meta.size);
-	if (bytes_failed(&j->front))
+	if (r < 0 || bytes_failed(&j->front))
 		return j->failed = -ENOMEM;
 	uint64_t need = j->front.size + j->group.size;
 	uint64_t size = need > j->segment_size ? need : j->segment_size;
-	int r = add_segment(j, number);
+	r = add_segment(j, number);
 	if (r < 0)
 		return j->failed = r;
 	int fd = create_file(j, number, size);
@@ -371,7 +378,20 @@ static int rotate(struct journal *j)
 	j->fd = fd;
 	j->reserved = size;
 	j->next_number++;
+	mark_born(&j->front, files_birth(fd));
+	echo_clear(&j->echo); /* the mark tells them all */
 	return 0;
+}
+
+/* Puts in front of the group what it is to tell of earlier ones: whatever a torn commit leaves, that is
+ * there. */
+static int tell_earlier(struct journal *j)
+{
+	bytes_clear(&j->told);
+	int r = echo_tell(&j->echo, &newest(j)->highest, segment_has_origin, &j->group, &j->told);
+	if (r == 0 && j->told.size)
+		segment_encode(&j->front, SEGMENT_ECHO, (struct position){0}, j->told.data, j->told.size);
+	return bytes_failed(&j->front) ? -ENOMEM : r;
 }
 
 /* Takes note of entries that have just become durable. */
@@ -381,9 +401,9 @@ static int note_all(struct journal *j, const struct bytes *entries, uint64_t off
 	for (size_t at = 0; at < entries->size;) {
 		struct segment_head head;
 		segment_read_head(entries->data + at, segment->number, offset + at, &head);
-		int r = head.kind == SEGMENT_MARK
-			    ? 0
-			    : note_entry(j, segment, &head, offset + at, entries->data + at + SEGMENT_HEADER);
+		int r = note_entry(j, segment, &head, offset + at, entries->data + at + SEGMENT_HEADER);
+		if (r == 0 && head.kind == ENTRY_RECORD)
+			r = echo_note(&j->echo, head.at);
 		if (r < 0)
 			return j->failed = r;
 		at += segment_entry_size(head.size);
@@ -396,7 +416,9 @@ int journal_commit(struct journal *j)
 	if (j->failed || j->group.size == 0)
 		return j->failed;
 	bytes_clear(&j->front);
-	if (j->fd < 0 || newest(j)->size + j->group.size > j->reserved) {
+	if (j->fd >= 0 && tell_earlier(j) < 0)
+		return j->failed = -ENOMEM;
+	if (j->fd < 0 || newest(j)->size + j->front.size + j->group.size > j->reserved) {
 		int r = rotate(j);
 		if (r < 0)
 			return r;
@@ -412,7 +434,7 @@ int journal_commit(struct journal *j)
 		return fail(j, r, "writing", segment->number);
 	if (fdatasync(j->fd) < 0)
 		return fail(j, -errno, "fdatasync", segment->number);
-	if (j->meta_segment && j->front.size)
+	if (j->meta_segment && group == 0)
 		j->meta_segment = segment->number;
 	r = note_all(j, &j->group, behind);
 	if (r < 0)
@@ -425,16 +447,33 @@ int journal_commit(struct journal *j)
 /* ---- Reading ---- */
 
 struct replaying {
+	const struct journal *j;
 	entry_fn fn;
 	void *arg;
 };
+
+/* What is told of and not held is passed on: whether it was truncated or is lost, the checkpoint knows. */
+static int replay_told(const struct replaying *replaying, const struct segment_head *head,
+		       const uint8_t *data)
+{
+	size_t count;
+	const uint8_t *at = segment_positions(head, data, &count);
+	int r = 0;
+	for (size_t i = 0; i < count && r == 0; i++) {
+		uint64_t place;
+		struct entry entry = {.kind = ENTRY_GONE, .at = echo_get(at + 16 * i)};
+		if (!index_get(&replaying->j->index, entry.at, &place))
+			r = replaying->fn(replaying->arg, &entry);
+	}
+	return r;
+}
 
 static int replay_entry(void *arg, const struct segment_head *head, size_t offset, const uint8_t *data)
 {
 	const struct replaying *replaying = arg;
 	(void)offset;
-	if (head->kind == SEGMENT_MARK)
-		return 0;
+	if (head->kind == SEGMENT_MARK || head->kind == SEGMENT_ECHO)
+		return replay_told(replaying, head, data);
 	struct entry entry = {.kind = head->kind, .at = head->at, .data = data, .size = head->size};
 	return replaying->fn(replaying->arg, &entry);
 }
@@ -449,7 +488,7 @@ int journal_meta(const struct journal *j, struct bytes *out)
 
 int journal_replay(struct journal *j, entry_fn fn, void *arg)
 {
-	struct replaying replaying = {fn, arg};
+	struct replaying replaying = {j, fn, arg};
 	struct bytes content = {0};
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < j->count; i++) {

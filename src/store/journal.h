@@ -7,7 +7,9 @@
  *
  * Each start and each full file begins a new segment, with a copy of the newest meta at its front, so
  * that old segments can go without a thought for it, and so that nothing is ever written behind
- * a cut tail. Functions are those of struct store_ops. */
+ * a cut tail. It also tells which record of each origin was the last in the segment before it, as commits do
+ * of earlier ones (store/echo.h): damage to those leaves no gap in the numbers. Functions are those of struct
+ * store_ops. */
 #ifndef STORE_JOURNAL_H
 #define STORE_JOURNAL_H
 

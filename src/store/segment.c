@@ -8,6 +8,7 @@
 #include "base/hash.h"
 
 #define ALIGN 8
+#define LOOKED_THROUGH 64
 
 static void put32(uint8_t *to, uint32_t value)
 {
@@ -47,7 +48,7 @@ size_t segment_entry_size(size_t data_size)
 
 static uint64_t hash_head(const uint8_t *header, uint64_t segment, uint64_t offset)
 {
-	return hash_bytes(header + 4, 28, hash_pair(segment, offset, SEGMENT_FORMAT));
+	return hash_bytes(header + 4, 28, hash_pair(segment, offset, SEGMENT_FORMAT_1));
 }
 
 void segment_encode(struct bytes *out, enum entry_kind kind, struct position at, const void *data,
@@ -79,21 +80,57 @@ void segment_seal(struct bytes *entries, uint64_t segment, uint64_t offset, uint
 	}
 }
 
-bool segment_read_head(const uint8_t *bytes, uint64_t segment, uint64_t offset, struct segment_head *head)
+void segment_peek(const uint8_t *bytes, struct segment_head *head)
 {
-	uint64_t h = hash_head(bytes, segment, offset);
-	uint32_t kind = get32(bytes + 12);
-	if (get32(bytes) != (uint32_t)h || kind < ENTRY_META || kind > SEGMENT_MARK)
-		return false;
 	*head = (struct segment_head){
-	    .h = h,
 	    .check = get64(bytes + 32),
 	    .at = {{get64(bytes + 16)}, get64(bytes + 24)},
 	    .size = get32(bytes + 4),
 	    .group = get32(bytes + 8),
-	    .kind = (enum entry_kind)kind,
+	    .kind = (enum entry_kind)get32(bytes + 12),
 	};
+}
+
+bool segment_read_head(const uint8_t *bytes, uint64_t segment, uint64_t offset, struct segment_head *head)
+{
+	uint64_t h = hash_head(bytes, segment, offset);
+	uint32_t kind = get32(bytes + 12);
+	if (get32(bytes) != (uint32_t)h || kind < ENTRY_META || kind > SEGMENT_ECHO)
+		return false;
+	segment_peek(bytes, head);
+	head->h = h;
 	return head->group <= offset;
+}
+
+bool segment_has_origin(const void *entries, struct origin origin)
+{
+	const struct bytes *all = entries;
+	size_t at = 0;
+	for (int n = 0; n < LOOKED_THROUGH && at < all->size; n++) {
+		struct segment_head head;
+		segment_peek(all->data + at, &head);
+		if (head.kind == ENTRY_RECORD && origin_equal(head.at.origin, origin))
+			return true;
+		at += segment_entry_size(head.size);
+	}
+	return false;
+}
+
+const uint8_t *segment_positions(const struct segment_head *head, const uint8_t *data, size_t *count)
+{
+	size_t before = head->kind == SEGMENT_MARK ? SEGMENT_MARK_DATA : 0;
+	*count = 0;
+	if (head->kind < SEGMENT_MARK || head->size < before)
+		return NULL;
+	*count = (head->size - before) / 16;
+	if (before && get64(data + 8) < *count) /* zeros may follow */
+		*count = get64(data + 8);
+	return data + before;
+}
+
+uint64_t segment_birth(const struct segment_head *head, const uint8_t *data)
+{
+	return head->kind == SEGMENT_MARK && head->size >= SEGMENT_MARK_DATA ? get64(data) : 0;
 }
 
 bool segment_check_data(const struct segment_head *head, const uint8_t *data)

@@ -24,6 +24,9 @@
 enum entry_kind {
 	ENTRY_META = 1,
 	ENTRY_RECORD = 2,
+	/* Only a replay tells it, of a record that the journal held once and does not hold: truncated, or
+	 * lost to damage. There are no data. */
+	ENTRY_GONE = 5,
 };
 
 /* What a replay tells of one entry. at is {0} for ENTRY_META. Bytes are valid during the call. A non-zero
@@ -41,6 +44,7 @@ struct store_report {
 	uint64_t entries;	/* whole entries found in the journal */
 	uint64_t torn_bytes;	/* cut from the journal's end */
 	uint64_t damaged_bytes; /* corrupt in the middle, passed over; records in them are missing */
+	bool copied;		/* the newest part of the journal is a copy: not where it was written */
 };
 
 struct store_cursor; /* a consistent reading of the newest whole checkpoint */

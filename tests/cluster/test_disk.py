@@ -133,6 +133,31 @@ class Disks(ClusterTest):
         code, out, err = c.kudos("--timeout", "4", "count", "kkey:1", KUDOS_SERVER=c.endpoint("s1"))
         self.assertEqual((code, out), (1, ""), err)  # longer than any grace: it does not serve
 
+    def test_damage_to_the_last_record_with_no_peer_is_not_passed_over(self):
+        """After an end in order, and after a crash with another start in between: no later record shows a gap."""
+        c = self.cluster(PORT, servers=1)
+        for times, (key, stop) in enumerate((("last:1", c.terminate), ("last:2", c.kill)), 1):
+            c.ok("like", key)
+            stop("s1")
+            if stop == c.kill:
+                c.start("s1")
+                c.kill("s1")
+            path = sorted(glob.glob(os.path.join(c.data("s1"), "journal-*.log")))
+            path = [p for p in path if key.encode() in open(p, "rb").read()][-1]
+            with open(path, "r+b") as file:
+                at = file.read().rindex(key.encode())
+                file.seek(at)
+                file.write(key.encode().upper())
+            c.spawn("s1")
+            wait_until(lambda: c.log("s1").count("damaged in its own journal") == times, "it says what it waits for")
+            wait_until(lambda: c.states() == {"s1": "catching-up"}, lambda: c.states())
+            c.kill("s1")
+            with open(path, "r+b") as file:  # the disk finds it again
+                file.seek(at)
+                file.write(key.encode())
+            c.start("s1")
+            self.assertEqual(c.ok("count", key).split(), [key, "1"])
+
     def test_a_torn_tail_is_cut(self):
         draw = seeded()
         c = self.cluster(PORT, servers=1)

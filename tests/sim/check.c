@@ -133,6 +133,14 @@ static void check_joined(struct sim *s, int i)
 	}
 }
 
+/* I13: what damage took from its journal is there again before it serves, also when nobody was in reach. */
+static void check_repaired(struct sim *s, struct sim_server *v)
+{
+	if (!replica_covers(&v->host->replica, &v->had))
+		sim_fail(s, "s%d serves without what was damaged on its disk", v->index + 1);
+	v->had.count = 0;
+}
+
 void check_server(struct sim *s, int i)
 {
 	struct sim_server *v = &s->servers[i];
@@ -144,8 +152,10 @@ void check_server(struct sim *s, int i)
 		sim_log(s, "s%d is in phase %d", i + 1, (int)v->phase);
 		if (s->verbose)
 			dump_server(s, v);
-		if (v->phase == PHASE_SERVING)
+		if (v->phase == PHASE_SERVING) {
 			check_joined(s, i);
+			check_repaired(s, v);
+		}
 	}
 	check_agreed(s, i);
 	if (sim_chance(s, 30)) { /* whole walks: now and then */

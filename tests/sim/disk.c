@@ -140,6 +140,7 @@ struct disk *disk_copy(const struct disk *d)
 	struct disk *copy = disk_new(d->sim, d->server);
 	copy->entries = calloc(d->synced + 1, sizeof *copy->entries);
 	copy->count = copy->synced = d->synced;
+	copy->commits = d->commits;
 	copy->capacity = d->synced + 1;
 	for (size_t i = 0; i < d->synced; i++) {
 		copy->entries[i] = d->entries[i];
@@ -176,14 +177,17 @@ void disk_crash(struct disk *d)
 	d->dead = false;
 	d->fuse = -1;
 	d->fail_commits = 0;
+	d->commits++; /* what comes now is no part of what was torn */
 }
 
 bool disk_damage(struct disk *d, size_t entry)
 {
-	if (d->entries[entry].kind != ENTRY_RECORD)
+	struct disk_entry *e = &d->entries[entry];
+	if (e->kind != ENTRY_RECORD || e->commit == d->entries[d->count - 1].commit)
 		return false;
-	drop_entries(d, entry, entry + 1);
-	d->synced = d->count;
+	d->bytes -= e->size;
+	e->size = 0;
+	e->kind = ENTRY_GONE; /* the next commit tells of it */
 	return true;
 }
 
@@ -219,7 +223,7 @@ static int journal_append(struct store *s, enum entry_kind kind, struct position
 		check_record(d->sim, at, data, size);
 	if (replica_reserve((void **)&d->entries, d->count, &d->capacity, sizeof *d->entries) < 0)
 		return -ENOMEM;
-	d->entries[d->count++] = (struct disk_entry){kind, at, copy_bytes(data, size), size};
+	d->entries[d->count++] = (struct disk_entry){kind, at, copy_bytes(data, size), size, d->commits};
 	d->bytes += size;
 	return 0;
 }
@@ -234,6 +238,7 @@ static int journal_commit(struct store *s)
 		return d->fail_error;
 	}
 	d->synced = d->count;
+	d->commits++;
 	return disk_burn(d) ? 0 : -EIO; /* it may also die right after */
 }
 
@@ -255,6 +260,8 @@ static int journal_replay(struct store *s, entry_fn fn, void *arg)
 	struct disk *d = disk_of(s);
 	for (size_t i = 0; i < d->count; i++) {
 		const struct disk_entry *e = &d->entries[i];
+		if (e->kind == ENTRY_GONE && find_entry(d, e->at, d->count))
+			continue; /* it was fetched again */
 		struct entry entry = {e->kind, e->at, e->data, e->size};
 		int r = fn(arg, &entry);
 		if (r != 0)

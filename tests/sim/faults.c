@@ -265,7 +265,7 @@ static void replace_disk(struct sim *s, int i)
 	v->disks++;
 	v->may_regress = true;
 	v->established = false;
-	v->promised.count = 0;
+	v->promised.count = v->had.count = 0;
 	v->node = (struct node){0};
 	v->condemned = false;
 }
@@ -290,13 +290,15 @@ static void wipe(struct sim *s)
 static void destroy_server(struct sim *s, int i)
 {
 	struct sim_server *v = &s->servers[i];
-	bool others = false;
+	bool others = false, damaged = false;
 	for (int k = 0; k < s->server_count; k++) {
 		const struct sim_server *o = &s->servers[k];
+		/* It may be the last that has what damage took there: such a one could only be wiped. */
+		damaged = damaged || o->had.count;
 		others = others || (k != i && o->established && !o->condemned && o->host && !o->disk->dead &&
 				    o->host->replica.phase == PHASE_SERVING);
 	}
-	if (v->forgotten || !v->host || !v->established || !others || s->gone_count == 32 ||
+	if (v->forgotten || !v->host || !v->established || !others || damaged || s->gone_count == 32 ||
 	    (s->ack_peers && s->destroyed == s->ack_peers))
 		return;
 	sim_stop_server(s, i);
@@ -335,6 +337,7 @@ static void old_copy(struct sim *s)
 	if (check_covered_by_others(s, i)) {
 		s->stats.old_copies++;
 		sim_log(s, "s%d's disk is replaced by an old copy", i + 1);
+		v->had.count = 0;
 		disk_free(v->disk);
 		v->disk = v->backup;
 		v->backup = NULL;
@@ -342,6 +345,26 @@ static void old_copy(struct sim *s)
 		v->patient = true;
 	}
 	restart_later(s, i);
+}
+
+/* Nobody is in its reach, for as long as no link is mended. */
+static void isolate(struct sim *s, int i)
+{
+	disturb(s, s->now);
+	for (int k = 0; k < SIM_SERVERS + SIM_LEADERS + SIM_CLIENTS; k++)
+		s->cut[sim_entity_server(i)][k] = s->cut[k][sim_entity_server(i)] = true;
+}
+
+/* Some entry, or as often the last one of its origin: no gap in the numbers shows that. */
+static size_t entry_to_damage(struct sim *s, const struct disk *d)
+{
+	size_t entry = sim_below(s, d->count);
+	bool last = sim_chance(s, 500);
+	for (size_t i = entry; last && i < d->count; i++) {
+		if (origin_equal(d->entries[i].at.origin, d->entries[entry].at.origin))
+			entry = i;
+	}
+	return entry;
 }
 
 static void damage(struct sim *s)
@@ -352,11 +375,14 @@ static void damage(struct sim *s)
 		return;
 	sim_stop_server(s, i);
 	if (check_covered_by_others(s, i) && v->disk->count > 0 &&
-	    disk_damage(v->disk, sim_below(s, v->disk->count))) {
+	    disk_damage(v->disk, entry_to_damage(s, v->disk))) {
 		s->stats.damages++;
 		sim_log(s, "a record on s%d's disk is damaged", i + 1);
+		vector_merge(&v->had, &v->promised);
 		v->damaged = true;
 		v->may_regress = true;
+		if (sim_chance(s, 300))
+			isolate(s, i);
 	}
 	restart_later(s, i);
 }

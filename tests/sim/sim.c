@@ -248,6 +248,7 @@ void sim_free(struct sim *s)
 		disk_free(s->servers[i].backup);
 		vector_deinit(&s->servers[i].promised);
 		free(s->servers[i].closing);
+		vector_deinit(&s->servers[i].had);
 		for (int k = 0; k < SIM_PAST; k++)
 			vector_deinit(&s->servers[i].past[k]);
 	}

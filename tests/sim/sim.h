@@ -35,6 +35,7 @@ struct disk_entry {
 	struct position at;
 	uint8_t *data;
 	size_t size;
+	uint64_t commit; /* which one wrote it */
 };
 
 struct pair { /* of a checkpoint */
@@ -53,6 +54,7 @@ struct disk {
 	struct disk_entry *entries; /* those truncated are gone */
 	size_t count, capacity;
 	size_t synced; /* entries before this one survive a crash */
+	uint64_t commits;
 	uint64_t bytes;
 	struct pairs checkpoint, next;
 	bool wipe;
@@ -69,9 +71,11 @@ struct disk *disk_new(struct sim *sim, int server);
 void disk_free(struct disk *d);
 struct disk *disk_copy(const struct disk *d);
 struct store *disk_open(struct disk *d);
-void disk_crash(struct disk *d);		/* unsynced entries are lost from some point on */
-bool disk_damage(struct disk *d, size_t entry); /* a synced record becomes unreadable */
-bool disk_burn(struct disk *d);			/* one operation: false when the server is dead by now */
+void disk_crash(struct disk *d); /* unsynced entries are lost from some point on */
+/* A synced record becomes unreadable. False: it is none, or is of the last commit, where damage and a torn
+ * write look alike. */
+bool disk_damage(struct disk *d, size_t entry);
+bool disk_burn(struct disk *d); /* one operation: false when the server is dead by now */
 bool disk_holds(const struct disk *d, struct position at); /* durably, in its journal */
 
 /* ---- sim.c ---- */
@@ -130,6 +134,7 @@ struct sim_server {
 	bool patient;	 /* restored from an old copy: must meet everyone before it serves */
 	struct disk *backup;
 	struct vector promised; /* what its V was when it went down: may not be lower when it is back */
+	struct vector had;	/* what it was before its disk was damaged: may not be lower when it serves */
 	bool established;	/* it was serving once, with this disk */
 	bool may_regress;	/* its disk was damaged or replaced: promised does not hold */
 	struct node node;

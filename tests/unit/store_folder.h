@@ -142,7 +142,8 @@ static inline int check_read(struct store *s, struct position p)
 	return r;
 }
 
-/* What a replay told: "1:1 1:2 meta(abc) 2:1 …"; checks each payload. */
+/* What a replay told: "1:1 1:2 meta(abc) 2:1 …", and of a record that was held once "-1:3"; checks each
+ * payload. */
 struct trace {
 	char text[8192];
 	size_t used;
@@ -156,6 +157,10 @@ static inline int trace_entry(void *arg, const struct entry *e)
 	if (e->kind == ENTRY_META) {
 		t->used += (size_t)snprintf(t->text + t->used, left, "meta(%.*s) ", (int)e->size,
 					    (const char *)e->data);
+		return 0;
+	}
+	if (e->kind == ENTRY_GONE) {
+		t->used += (size_t)snprintf(t->text + t->used, left, "-%lu:%lu ", e->at.origin.id, e->at.lsn);
 		return 0;
 	}
 	size_t size = payload(e->at, data);

@@ -289,6 +289,8 @@ static int last_entry(void *arg, const struct entry *e)
 		memcpy(&last->meta, e->data, sizeof last->meta);
 		return 0;
 	}
+	if (e->kind == ENTRY_GONE)
+		return 0; /* truncated */
 	uint64_t *lsn = &last->lsn[e->at.origin.id - 1];
 	cr_assert(*lsn == 0 || e->at.lsn == *lsn + 1);
 	*lsn = e->at.lsn;

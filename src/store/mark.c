@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/mark.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/echo.h"
+#include "store/files.h"
+#include "store/segment.h"
+
+#define BLOCK 4096 /* of a disk: what goes bad as a whole */
+
+/* With data that are `fill` bytes long at least. */
+static int encode(struct bytes *out, uint64_t number, const struct vector *told, size_t fill)
+{
+	struct bytes data = {0};
+	uint64_t start[2] = {0, htole64(told->count)};
+	bytes_append(&data, start, sizeof start);
+	for (size_t i = 0; i < told->count; i++)
+		echo_put(&data, told->at[i]);
+	size_t more = fill > data.size ? fill - data.size : 0;
+	uint8_t *zeros = more ? bytes_extend(&data, more) : NULL;
+	if (zeros)
+		memset(zeros, 0, more);
+	bool failed = bytes_failed(&data);
+	if (!failed)
+		segment_encode(out, SEGMENT_MARK, (struct position){{SEGMENT_FORMAT}, number}, data.data,
+			       data.size);
+	bytes_deinit(&data);
+	return failed || bytes_failed(out) ? -ENOMEM : 0;
+}
+
+int mark_front(struct bytes *out, uint64_t number, const struct vector *told)
+{
+	return encode(out, number, told, 0);
+}
+
+void mark_born(struct bytes *front, uint64_t birth)
+{
+	birth = htole64(birth);
+	memcpy(front->data + SEGMENT_HEADER, &birth, sizeof birth);
+}
+
+/* From now on what goes bad before the mark is told apart from a torn commit. Where there are records it is
+ * written twice, in two blocks of the disk: one that goes bad must not take the last records and the proof of
+ * them. Both are one group, for they may be torn themselves. */
+int mark_end(int fd, uint64_t number, uint64_t end, const struct vector *told)
+{
+	struct bytes marks = {0};
+	uint64_t next = (end + BLOCK - 1) / BLOCK * BLOCK, data = end + SEGMENT_HEADER;
+	int r = encode(&marks, number, told, told->count && next > data ? (size_t)(next - data) : 0);
+	if (r == 0 && told->count)
+		r = encode(&marks, number, told, 0);
+	if (r == 0) {
+		segment_seal(&marks, number, end, end);
+		r = files_write_all(fd, marks.data, marks.size, end);
+	}
+	bytes_deinit(&marks);
+	return r == -ENOSPC || r == -EDQUOT ? ftruncate(fd, (off_t)end) < 0 ? -errno : 0 : r;
+}

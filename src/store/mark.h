@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* The marks of a segment file (their bytes: store/segment.h), one at its front, and at its end the proof that
+ * all before it was once on disk. All return 0 or a negative errno. */
+#ifndef STORE_MARK_H
+#define STORE_MARK_H
+
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "core/vector.h"
+
+/* Appends the mark that begins segment `number`; told: the last record of each origin in the one before. */
+int mark_front(struct bytes *out, uint64_t number, const struct vector *told);
+/* Enters when the file was made into the mark at the beginning of `front`. */
+void mark_born(struct bytes *front, uint64_t birth);
+
+/* Writes the end's marks behind the entries, which end there. A full disk is no error: there is none then. */
+int mark_end(int fd, uint64_t number, uint64_t end, const struct vector *told);
+
+#endif
