@@ -23,6 +23,7 @@
 #define LIMIT_READ_KEYS 1024	       /* keys in one read */
 #define LIMIT_READS_BYTES (16 << 20)   /* encoded bytes of those reads */
 #define LIMIT_READS_WAITING 16384      /* reads that wait for a position, a server */
+#define LIMIT_PASSED 16		       /* drains that were passed on and are not confirmed */
 #define LIMIT_MEMBERS 1024	       /* nodes ever, forgotten ones included */
 #define LIMIT_ORIGINS 8192	       /* entries in a vector message */
 #define LIMIT_NAME 63		       /* bytes in a server's name */

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "kudos.h"
+#include "leader/drain.h"
 #include "leader/push.h"
 #include "wire/message.h"
 
@@ -36,6 +37,7 @@ int desk_init(struct desk *desk, uint64_t incarnation, const char *own_endpoint,
 	 */
 	connections_init(&desk->connections, random_id());
 	map_init(&desk->registrations, random_id());
+	passed_init(&desk->drains, random_id());
 	return 0;
 }
 
@@ -249,33 +251,29 @@ static int on_forget(const struct request *rq)
 	return answer(rq, &done);
 }
 
-/* Tells the server. It is not waited for: that it stops shows in status. */
+/* Answered when the server has confirmed it. */
 static int on_drain(const struct request *rq)
 {
 	struct desk *desk = rq->desk;
 	const struct text target = rq->message->drain.target;
 	const struct member *found;
-	char text[LIMIT_TEXT], node[17];
+	char text[LIMIT_TEXT];
 	int r = directory_find_running(&desk->directory, rq->now, target.data, target.size, &found, text,
 				       sizeof text);
 	if (r != 0)
 		return answer_error(rq, rq->message->drain.id, r, "%s", text);
-	snprintf(node, sizeof node, "%016llx", (unsigned long long)found->node.id);
-	struct message drain = {.type = MESSAGE_DRAIN, .drain = {.target = text_of(node)}};
-	const struct connection *c = push_connection(desk, found->node);
-	bytes_clear(&desk->out);
-	message_encode(&drain, &desk->out);
-	if (bytes_failed(&desk->out))
-		return -ENOMEM;
-	r = c ? desk->send(desk->arg, c->id, c->id_size, desk->out.data, desk->out.size) : KUDOS_NO_SERVER;
-	if (r < 0)
-		return r;
-	if (r > 0)
+	if (drain_pass(desk, rq->now, found, rq->from, rq->message->drain.id) != 0)
 		return answer_error(rq, rq->message->drain.id, KUDOS_BUSY,
-				    "%s cannot be told just now: try again", found->name);
-	note(desk, info, "told %s (%s) to drain", found->name, node);
-	struct message done = {.type = MESSAGE_DONE, .done = {.id = rq->message->drain.id}};
-	return answer(rq, &done);
+				    "too many drains wait here for their confirmation: try again");
+	note(desk, info, "told %s (%016llx) to drain", found->name, (unsigned long long)found->node.id);
+	return 0;
+}
+
+/* A server drains as it was told. */
+static int on_done(const struct request *rq)
+{
+	drain_confirmed(rq->desk, rq->from->node, rq->message->done.id);
+	return 0;
 }
 
 static const struct {
@@ -286,6 +284,7 @@ static const struct {
     [MESSAGE_MEMBERS] = {on_members, ROLE_SERVER}, [MESSAGE_HEARTBEAT] = {on_heartbeat, ROLE_SERVER},
     [MESSAGE_ASSIGN] = {on_assign, ROLE_CLIENT},   [MESSAGE_STATUS] = {on_status, ROLE_CLIENT},
     [MESSAGE_FORGET] = {on_forget, ROLE_OPERATOR}, [MESSAGE_DRAIN] = {on_drain, ROLE_OPERATOR},
+    [MESSAGE_DONE] = {on_done, ROLE_SERVER},
 };
 
 /* --- receiving --- */
@@ -370,6 +369,7 @@ void desk_tick(struct desk *desk, int64_t now)
 	if (desk->push_wanted)
 		push_all(desk);
 	tell_changes(desk, now);
+	drain_tick(desk, now);
 	while (desk->connections.oldest && now - desk->connections.oldest->heard > DESK_IDLE)
 		connections_close(&desk->connections, desk->connections.oldest);
 }
@@ -381,5 +381,7 @@ int64_t desk_deadline(const struct desk *desk)
 	int64_t deadline = directory_deadline(&desk->directory);
 	const struct connection *oldest = desk->connections.oldest;
 	int64_t idle = oldest ? oldest->heard + DESK_IDLE + 1 : NEVER;
+	int64_t drains = passed_deadline(&desk->drains);
+	deadline = drains < deadline ? drains : deadline;
 	return idle < deadline ? idle : deadline;
 }

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/map.h"
 #include "core/directory.h"
+#include "core/passed.h"
 #include "net/connections.h"
 #include "net/role.h"
 
@@ -29,6 +30,7 @@ struct desk {
 	struct connections connections;
 	struct map registrations; /* by node; push.c's */
 	bool push_wanted;	  /* at the next desk_tick() */
+	struct passed drains;	  /* drain.c's */
 	struct bytes out;
 	uint64_t malformed;  /* messages, ever */
 	uint64_t complained; /* of them when the last log line was written */

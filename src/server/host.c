@@ -102,6 +102,7 @@ int host_open(struct host **host, const struct host_config *config, struct store
 	h->io = *io;
 	h->store = store;
 	connections_init(&h->connections, config->seed);
+	passed_init(&h->drains, config->self.origin.id);
 	map_init(&h->watched_by_key, config->seed);
 	map_init(&h->watchers, config->seed);
 	h->rate_since = now;
@@ -500,6 +501,7 @@ int host_tick(struct host *h, int64_t now)
 		host_heartbeat(h, now);
 	top_walk(&h->replica.counts.top, &h->replica.counts.arena, TOP_BLOCKS);
 	tell_waiting(h, now);
+	host_pass_drains(h, now);
 	return e;
 }
 

@@ -20,6 +20,7 @@
 #include "base/ids.h"
 #include "base/limits.h"
 #include "base/map.h"
+#include "core/passed.h"
 #include "core/replica.h"
 #include "net/connections.h"
 #include "net/role.h"
@@ -77,13 +78,6 @@ struct watched {
 struct watcher {	       /* a connection of the notify port that watches keys */
 	struct watched **keys; /* the list is owned, they are not */
 	size_t count, capacity;
-};
-
-/* The newest request to drain that was passed on to another server: who asked is told when that one answers.
- */
-struct drain_passed {
-	struct node to; /* 0: none */
-	uint64_t client, id;
 };
 
 /* A snapshot that this server gives: one reader's place in the newest checkpoint. */
@@ -159,9 +153,9 @@ struct host {
 	uint64_t events_per_s;
 	uint64_t malformed; /* messages that were not of the protocol */
 	int64_t complain_after;
-	struct drain_passed drain_passed;
-	bool drain_wanted; /* by an operator: whoever runs the host drains it, as after SIGTERM */
-	int forgotten;	   /* KUDOS_FORGOTTEN once another says that this node was */
+	struct passed drains; /* passed on to other servers */
+	bool drain_wanted;    /* by an operator: whoever runs the host drains it, as after SIGTERM */
+	int forgotten;	      /* KUDOS_FORGOTTEN once another says that this node was */
 	enum phase told_phase;
 	const char *told_waiting; /* what the log last said that it waits for */
 	int64_t tell_waiting;
@@ -213,8 +207,9 @@ void host_send_peer(struct host *h, struct node peer, const struct message *m);
 void host_send_leader(struct host *h, size_t leader, const struct message *m);
 void host_members_message(const struct host *h, struct message *m);
 void host_load(const struct host *h, int64_t now, struct load *load);
-void host_told_to_drain(struct host *h, struct text target); /* by a leader; ignored when it means another */
-void host_pass_drain(struct host *h, struct node to, uint64_t client, uint64_t id);
+bool host_told_to_drain(struct host *h, struct text target); /* false: it means another */
+void host_pass_drains(struct host *h,
+		      int64_t now); /* sends again, or tells who asked that it came to nothing */
 void host_malformed(struct host *h, int64_t now, const char *from, int error);
 int host_meta(const struct host *h, struct bytes *out);
 int host_recover(struct host *h, int64_t now); /* counts, sessions, V from checkpoint and journal */

@@ -74,24 +74,34 @@ static void say_hello_to_peer(struct host *h, struct node peer)
 	host_send_peer(h, peer, &m);
 }
 
-/* Hello first: the other may have started again since it heard the last one, and would only say so. What is
- * lost on the way is asked again by who asked here. */
-void host_pass_drain(struct host *h, struct node to, uint64_t client, uint64_t id)
+/* Hello first: the other may have started again since it heard the last one, and would only say so. (One that
+ * has is not to drain anew.) */
+void host_pass_drains(struct host *h, int64_t now)
 {
 	char node[17];
-	snprintf(node, sizeof node, "%016llx", (unsigned long long)to.id);
-	h->drain_passed = (struct drain_passed){to, client, id};
-	say_hello_to_peer(h, to);
-	host_send_peer(h, to, &(struct message){.type = MESSAGE_DRAIN, .drain = {.target = {node, 16}}});
+	struct passed_one one;
+	for (enum passed_due due; (due = passed_next(&h->drains, now, &one)) != PASSED_NONE;) {
+		const struct member *m = members_find(&h->replica.members, one.to);
+		bool runs = m && !m->forgotten && origin_equal(m->origin, one.run);
+		snprintf(node, sizeof node, "%016llx", (unsigned long long)one.to.id);
+		if (due == PASSED_OVER || !runs) {
+			host_answer_error(h, one.client, one.client_id, KUDOS_NO_SERVER,
+					  "%s has %s: see status whether it stops, or try again", node,
+					  runs ? "not confirmed it" : "ended, or was started again");
+			passed_take(&h->drains, one.to, one.id, &one);
+			continue;
+		}
+		say_hello_to_peer(h, one.to);
+		host_send_peer(h, one.to,
+			       &(struct message){.type = MESSAGE_DRAIN, .drain = {one.id, {node, 16}}});
+	}
 }
 
-static void on_peer_done(struct host *h, struct node peer)
+static void on_peer_done(struct host *h, struct node peer, uint64_t id)
 {
-	if (!node_equal(peer, h->drain_passed.to))
-		return;
-	host_answer(h, h->drain_passed.client,
-		    &(struct message){.type = MESSAGE_DONE, .done = {h->drain_passed.id}});
-	h->drain_passed.to = (struct node){0};
+	struct passed_one one;
+	if (passed_take(&h->drains, peer, id, &one))
+		host_answer(h, one.client, &(struct message){.type = MESSAGE_DONE, .done = {one.client_id}});
 }
 
 static int on_records(struct host *h, int64_t now, const struct message *m)
@@ -146,7 +156,7 @@ int host_receive_peer(struct host *h, int64_t now, struct node peer, const void 
 		on_peer_error(h, peer, &m);
 		break;
 	case MESSAGE_DONE:
-		on_peer_done(h, peer);
+		on_peer_done(h, peer, m.done.id);
 		break;
 	case MESSAGE_WELCOME:
 		break;
@@ -262,7 +272,9 @@ int host_receive_leader(struct host *h, int64_t now, size_t leader, const void *
 		e = on_leader_members(h, now, &m);
 		break;
 	case MESSAGE_DRAIN:
-		host_told_to_drain(h, m.drain.target);
+		if (host_told_to_drain(h, m.drain.target))
+			host_send_leader(h, leader,
+					 &(struct message){.type = MESSAGE_DONE, .done = {m.drain.id}});
 		break;
 	case MESSAGE_HEARD:
 		on_heard(h, now, leader, &m);

@@ -393,13 +393,15 @@ static int on_forget(const struct request *rq)
 	return e;
 }
 
-void host_told_to_drain(struct host *h, struct text target)
+bool host_told_to_drain(struct host *h, struct text target)
 {
 	const struct member *self = members_find(&h->replica.members, h->config.self.node);
-	if (h->drain_wanted || !self || !is_named(self, target))
-		return;
+	if (!self || !is_named(self, target))
+		return false;
+	if (!h->drain_wanted)
+		host_log(h, 'i', "draining, as told by an operator");
 	h->drain_wanted = true;
-	host_log(h, 'i', "draining, as told by an operator");
+	return true;
 }
 
 /* This server drains, or passes it on to the one that is to; not what another server passed on, so that it
@@ -413,10 +415,13 @@ static int on_drain(const struct request *rq)
 		return 0;
 	const struct peer *peer = replica_peer(&h->replica, found->node);
 	if (!peer) {
-		host_answer(h, rq->from->handle, &(struct message){.type = MESSAGE_DONE, .done = {id}});
 		host_told_to_drain(h, rq->m->drain.target);
+		host_answer(h, rq->from->handle, &(struct message){.type = MESSAGE_DONE, .done = {id}});
 	} else if (rq->from->node.id == 0 && replica_reachable(peer, rq->now)) {
-		host_pass_drain(h, found->node, rq->from->handle, id);
+		if (passed_add(&h->drains, rq->now, found->node, found->origin, rq->from->handle, id) != 0)
+			host_answer_error(h, rq->from->handle, id, KUDOS_BUSY,
+					  "too many drains wait here for their confirmation: try again");
+		host_pass_drains(h, rq->now);
 	} else {
 		host_answer_error(h, rq->from->handle, id, KUDOS_NO_SERVER,
 				  "%s does not reach %s: there is nothing to drain, or ask elsewhere",

@@ -277,29 +277,90 @@ Test(desk, tells_everyone_of_the_forgotten_before_done)
 	teardown(&f);
 }
 
+/* The id under which the drain at place i was passed on to s2. */
+static uint64_t drain_at(const struct fixture *f, size_t i)
+{
+	struct message told;
+	cr_assert(f->sent_count > i &&
+		  message_decode(f->sent[i].bytes.data, f->sent[i].bytes.size, &told) == 0);
+	cr_assert(told.type == MESSAGE_DRAIN && told.drain.id != 0 && told.drain.target.size == 16);
+	cr_assert(memcmp(told.drain.target.data, "0000000000000002", 16) == 0);
+	uint64_t id = told.drain.id;
+	message_deinit(&told);
+	return id;
+}
+
 Test(desk, passes_on_that_a_server_is_to_drain)
 {
 	struct fixture f;
 	start_two(&f);
 	hello(&f, 0, "x", 0);
 	forget_sent(&f);
-	struct message told, m = {.type = MESSAGE_DRAIN, .drain = {.id = 5, .target = {"s2", 2}}};
+	const struct message m = {.type = MESSAGE_DRAIN, .drain = {.id = 5, .target = {"s2", 2}}};
 	receive(&f, 0, "x", &m);
-	cr_assert(message_decode(f.sent[0].bytes.data, f.sent[0].bytes.size, &told) == 0);
-	cr_assert(told.type == MESSAGE_DRAIN && told.drain.id == 0 && told.drain.target.size == 16);
-	cr_assert(memcmp(told.drain.target.data, "0000000000000002", 16) == 0);
-	message_deinit(&told);
-	EXPECT(&f, "b drain", "x done");
+	const uint64_t first = drain_at(&f, 0);
+	EXPECT(&f, "b drain");
+	receive(&f, 0, "x", &m);
+	EXPECT(&f, NULL);
 
-	f.refuse = KUDOS_NO_SERVER;
-	receive(&f, 0, "x", &m);
-	f.refuse = 0;
-	receive(&f, 0, "x", &(struct message){.type = MESSAGE_DRAIN, .drain = {6, {"s3", 2}}});
+	/* The connection broke just then: it is said again. Only the server's own word for it makes it done.
+	 */
+	beat(&f, SECOND, "a", 1);
+	beat(&f, SECOND, "b", 2);
+	forget_sent(&f);
+	desk_tick(&f.desk, SECOND);
+	cr_assert(drain_at(&f, 0) == first);
+	EXPECT(&f, "b drain");
+	receive(&f, SECOND, "a", &(struct message){.type = MESSAGE_DONE, .done = {first}});
+	receive(&f, SECOND, "b", &(struct message){.type = MESSAGE_DONE, .done = {first + 1}});
+	EXPECT(&f, NULL);
+	receive(&f, SECOND, "b", &(struct message){.type = MESSAGE_DONE, .done = {first}});
+	EXPECT(&f, "x done");
+	desk_tick(&f.desk, 3 * SECOND / 2);
+	EXPECT(&f, NULL);
+
+	receive(&f, SECOND, "x", &(struct message){.type = MESSAGE_DRAIN, .drain = {6, {"s3", 2}}});
 	EXPECT(&f, "x error unknown-node");
-	beat(&f, 2 * SECOND, "a", 1);
-	receive(&f, 2 * SECOND, "x", &m);
-	receive(&f, 2 * SECOND, "b", &m);
+	beat(&f, 3 * SECOND, "a", 1);
+	receive(&f, 3 * SECOND, "x", &m);
+	receive(&f, 3 * SECOND, "b", &m);
 	EXPECT(&f, "a heard known", "x error no-server", "b error no-server");
+	teardown(&f);
+}
+
+Test(desk, a_drain_is_not_for_the_next_run)
+{
+	struct fixture f;
+	start_two(&f);
+	hello(&f, 0, "x", 0);
+	receive(&f, 0, "x",
+		&(struct message){.type = MESSAGE_DRAIN, .drain = {.id = 5, .target = {"s2", 2}}});
+	const struct member again = {.node = {2}, .origin = {201}, .since = 9, .name = "s2"};
+	receive(&f, SECOND, "b",
+		&(struct message){.type = MESSAGE_MEMBERS,
+				  .members = {.from = {2}, .rows = &again, .row_count = 1}});
+	forget_sent(&f);
+	desk_tick(&f.desk, SECOND);
+	EXPECT(&f, "a members 2", "x error no-server");
+	cr_assert(passed_deadline(&f.desk.drains) == NEVER);
+	teardown(&f);
+}
+
+Test(desk, says_when_a_drain_was_not_confirmed)
+{
+	struct fixture f;
+	start_two(&f);
+	hello(&f, 0, "x", 0);
+	forget_sent(&f);
+	receive(&f, 0, "x",
+		&(struct message){.type = MESSAGE_DRAIN, .drain = {.id = 5, .target = {"s2", 2}}});
+	f.refuse = KUDOS_BUSY; /* and nothing goes out to it again */
+	desk_tick(&f.desk, SECOND);
+	f.refuse = 0;
+	forget_sent(&f);
+	desk_tick(&f.desk, 3 * SECOND);
+	EXPECT(&f, "x error no-server");
+	cr_assert(passed_deadline(&f.desk.drains) == NEVER);
 	teardown(&f);
 }
 

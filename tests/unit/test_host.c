@@ -21,6 +21,8 @@ struct fixture {
 	int64_t now;
 	int code; /* of the last error or refusal that was sent; 0: it was something else */
 	size_t sent;
+	uint64_t done;	/* the id of the last "done" that was sent to a client or a leader */
+	uint64_t drain; /* … of the last drain to a peer */
 };
 
 static void keep_sent(void *arg, const uint8_t *id, size_t id_size, const void *data, size_t size)
@@ -30,6 +32,7 @@ static void keep_sent(void *arg, const uint8_t *id, size_t id_size, const void *
 	(void)id;
 	(void)id_size;
 	cr_assert(message_decode(data, size, &m) == 0);
+	f->done = m.type == MESSAGE_DONE ? m.done.id : f->done;
 	f->code = m.type == MESSAGE_ERROR ? m.error.code : m.type == MESSAGE_REFUSED ? m.refused.code : 0;
 	f->sent++;
 	message_deinit(&m);
@@ -44,6 +47,25 @@ static void drop_published(void *arg, const void *topic, size_t topic_size, cons
 	(void)size;
 }
 
+static void keep_for_leader(void *arg, size_t leader, const void *data, size_t size)
+{
+	struct fixture *f = arg;
+	struct message m;
+	(void)leader;
+	cr_assert(message_decode(data, size, &m) == 0);
+	f->done = m.type == MESSAGE_DONE ? m.done.id : f->done;
+	message_deinit(&m);
+}
+
+static void keep_for_peer(void *arg, struct node peer, const void *data, size_t size)
+{
+	struct fixture *f = arg;
+	struct message m;
+	cr_assert(peer.id == PEER && message_decode(data, size, &m) == 0);
+	f->drain = m.type == MESSAGE_DRAIN ? m.drain.id : f->drain;
+	message_deinit(&m);
+}
+
 static void drop_members(void *arg, const struct members *members)
 {
 	(void)arg;
@@ -54,8 +76,12 @@ static void setup(struct fixture *f)
 {
 	struct store *store;
 	const struct host_config config = {.self = self, .seed = 3, .quiet = true};
-	const struct host_io io = {
-	    .arg = f, .send = keep_sent, .publish = drop_published, .members = drop_members};
+	const struct host_io io = {.arg = f,
+				   .send = keep_sent,
+				   .publish = drop_published,
+				   .members = drop_members,
+				   .send_leader = keep_for_leader,
+				   .send_peer = keep_for_peer};
 	*f = (struct fixture){.now = SECOND};
 	cr_assert(store_open_memory(&store) == 0);
 	cr_assert(host_open(&f->host, &config, store, &io, f->now, NULL, 0) == 0);
@@ -241,5 +267,58 @@ Test(host, records_that_wait)
 	cr_assert(r->waiting_bytes > LIMIT_REORDER_BYTES - LIMIT_MESSAGE, "%zu", (size_t)r->waiting_bytes);
 	for (int i = 0; i < 12; i++)
 		batch_box_unref(boxes[i]);
+	teardown(&f);
+}
+
+static void hear(struct fixture *f, bool leader, const struct message *m)
+{
+	struct bytes b = {0};
+	message_encode(m, &b);
+	if (leader)
+		cr_assert(host_receive_leader(f->host, f->now, 0, b.data, b.size) == 0);
+	else
+		cr_assert(host_receive_peer(f->host, f->now, (struct node){PEER}, b.data, b.size) == 0);
+	bytes_deinit(&b);
+}
+
+Test(host, confirms_to_a_leader_that_it_drains)
+{
+	struct fixture f;
+	setup(&f);
+	hear(&f, true, &(struct message){.type = MESSAGE_DRAIN, .drain = {8, {"another", 7}}});
+	cr_assert(f.done == 0 && !f.host->drain_wanted);
+	for (uint64_t id = 9; id < 11; id++) { /* again, when the answer was lost */
+		hear(&f, true, &(struct message){.type = MESSAGE_DRAIN, .drain = {id, {"s", 1}}});
+		cr_assert(f.done == id && f.host->drain_wanted);
+	}
+	teardown(&f);
+}
+
+Test(host, a_drain_that_is_passed_on_is_done_when_the_other_says_so)
+{
+	struct fixture f;
+	setup(&f);
+	const struct member row = {.node = {PEER}, .origin = {21}, .since = 1, .name = "s2"};
+	cr_assert(replica_members(&f.host->replica, f.now, (struct node){0}, &row, 1, NULL, 0) == 0);
+	cr_assert(host_flush(f.host, f.now) == 0);
+	replica_peer(&f.host->replica, row.node)->heard = f.now;
+	hello(&f, 5, 0);
+	say(&f, 5, &(struct message){.type = MESSAGE_DRAIN, .drain = {7, {"s2", 2}}});
+	uint64_t id = f.drain;
+	cr_assert(id != 0 && f.code == -1, "told, and not answered");
+	hear(&f, false, &(struct message){.type = MESSAGE_DONE, .done = {id + 1}});
+	cr_assert(f.done == 0, "what was meant for a former run is not its confirmation");
+	f.drain = 0;
+	f.now += SECOND;
+	cr_assert(host_tick(f.host, f.now) == 0 && f.drain == id, "it is told again");
+	hear(&f, false, &(struct message){.type = MESSAGE_DONE, .done = {id}});
+	cr_assert(f.done == 7);
+
+	/* Who does not confirm: an error, in time. */
+	replica_peer(&f.host->replica, row.node)->heard = f.now;
+	say(&f, 5, &(struct message){.type = MESSAGE_DRAIN, .drain = {8, {"s2", 2}}});
+	f.now += 3 * SECOND;
+	cr_assert(host_tick(f.host, f.now) == 0);
+	cr_assert(f.code == KUDOS_NO_SERVER && f.done == 7);
 	teardown(&f);
 }
