@@ -40,6 +40,8 @@ extern "C" {
 	X(BAD_KEY, "bad-key", "a key is 1 to 128 bytes of printable UTF-8 without spaces")                \
 	X(BAD_AMOUNT, "bad-amount", "an amount is a whole number, not 0, within -1000000..1000000")       \
 	X(BAD_ENDPOINT, "bad-endpoint", "an endpoint looks like tcp://127.0.0.1:5001")                    \
+	X(BAD_SESSION, "bad-session", "a session is what kudos_session() gave")                           \
+	X(BAD_NUMBER, "bad-number", "a batch's number is 1 to 18446744073709551614")                      \
 	X(BAD_TOKEN, "bad-token", "a token is what kudos_token() gave")                                   \
 	X(NO_LEADER, "no-leader", "no leader answered")                                                   \
 	X(NO_SERVER, "no-server", "no server is available")                                               \
@@ -79,6 +81,13 @@ typedef struct kudos kudos;
 struct kudos_status;
 struct kudos_ranked;
 
+/* Bytes of a session's name, with the NUL. */
+#define KUDOS_SESSION_SIZE 72
+struct kudos_event {
+	const char *key;
+	int64_t n;
+};
+
 /* What became of a run of likes, told once for each. Likes are numbered by tickets 1, 2, 3, … in the order in
  * which the handle took them; a result covers tickets first..last. error: KUDOS_OK (acknowledged),
  * KUDOS_IN_DOUBT, or why the cluster refused them for good (they were not counted). */
@@ -108,6 +117,10 @@ struct kudos_options {
 	 * hand over is valid during the call, and NULL when error is not KUDOS_OK. */
 	void (*on_top)(void *arg, uint64_t id, int error, const struct kudos_ranked *top, size_t n);
 	void (*on_counts)(void *arg, uint64_t id, int error, const int64_t *counts, size_t n);
+	/* To kudos_ask_session(), and to kudos_ask_put() and kudos_ask_session_close(): token is what a read
+	 * needs to see the batch; "" for a close. */
+	void (*on_session)(void *arg, uint64_t id, int error, const char *session);
+	void (*on_put)(void *arg, uint64_t id, int error, const char *token);
 	void (*on_status)(void *arg, uint64_t id, int error, const struct kudos_status *status);
 };
 
@@ -152,6 +165,25 @@ int kudos_flush(kudos *handle);
 uint64_t kudos_taken(const kudos *handle);
 uint64_t kudos_resolved(const kudos *handle);
 
+/* Sessions that the caller keeps, for what must be counted once though the caller itself crashes, or hands
+ * the batch to somebody else: keep the session's name and the batch's number and content before sending it,
+ * and send it again, as it was, until it is counted. Whoever does so, through whichever handle, process or
+ * server, it is counted once.
+ *
+ * A name is to be kept as a password is. A session in which nothing is sent for ten minutes is closed:
+ * EXPIRED then says that a batch is in doubt, unless it was acknowledged before. kudos_session() gives a new
+ * one. */
+int kudos_session(kudos *handle, char session[KUDOS_SESSION_SIZE]);
+/* Counts n events (1..1024) as the session's batch of that number (1, 2, 3, … in any order, each with one
+ * content). OK once acknowledged, also when it had been counted before. BAD_SESSION, BAD_NUMBER, BAD_KEY,
+ * BAD_AMOUNT, TOO_LARGE; CONFLICT: that number was used for another content (told while servers remember the
+ * first); EXPIRED; NOT_ISSUED; UNKNOWN_SESSION, TIMEOUT, NO_LEADER, NO_SERVER, BUSY: not known; send it
+ * again. */
+int kudos_put(kudos *handle, const char *session, uint64_t number, const struct kudos_event *events,
+	      size_t n);
+/* Nothing more will be sent in it. OK also when it was closed before. */
+int kudos_session_close(kudos *handle, const char *session);
+
 /* Reads n counts (1..1024 keys) from the handle's server: at least as new as everything acknowledged to this
  * handle, on whichever server that was. A key never liked counts 0. BEHIND: the server could not get
  * there in time. */
@@ -169,6 +201,10 @@ void kudos_unwatch(kudos *handle, const char *key);
  * Errors: BAD_KEY, BAD_TOKEN, LIMIT, BUSY (1024 are unanswered), NO_MEMORY. */
 int kudos_ask_counts(kudos *handle, const char *const *keys, size_t n, const char *token, uint64_t *id);
 int kudos_ask_top(kudos *handle, size_t n, uint64_t *id);
+int kudos_ask_session(kudos *handle, uint64_t *id);
+int kudos_ask_put(kudos *handle, const char *session, uint64_t number, const struct kudos_event *events,
+		  size_t n, uint64_t *id);
+int kudos_ask_session_close(kudos *handle, const char *session, uint64_t *id);
 int kudos_ask_status(kudos *handle, uint64_t *id);
 void kudos_cancel(kudos *handle, uint64_t id);
 

@@ -42,6 +42,7 @@
 #define LIMIT_OFFERED 16	       /* servers that a client keeps of a leader's list: the best ones */
 #define LIMIT_POSITIONS 64	       /* origins that a client remembers for reading its own writes */
 #define LIMIT_ISSUERS 16	       /* issuers of whose numbers a client knows which it used */
-#define LIMIT_REQUESTS 1024	       /* questions of one client without an answer */
+#define LIMIT_RELAYED 8192  /* batches of callers who keep their identities, on their way through a handle */
+#define LIMIT_REQUESTS 1024 /* questions of one client without an answer */
 
 #endif

@@ -148,6 +148,13 @@ static void on_send_request(void *arg, const struct courier_request *base, size_
 		m.top.id = base->id;
 		m.top.n = r->n;
 		break;
+	case MESSAGE_ASSIGN:
+		if (!base->of_leader) { /* a server gives one with its welcome */
+			on_send_hello(a, true);
+			return;
+		}
+		m.assign.wants_session = true;
+		break;
 	case MESSAGE_FORGET:
 	case MESSAGE_DRAIN: /* laid out like it */
 		m.forget.id = base->id;
@@ -187,6 +194,7 @@ struct agent *agent_new(const struct agent_options *options, const struct agent_
 	const struct courier_options rules = {
 	    .leader_count = options->leader_count,
 	    .direct = options->server ? &direct : NULL,
+	    .seed = options->seed,
 	    .linger_us = options->linger_us,
 	};
 	const struct courier_ops ops = {
@@ -198,6 +206,8 @@ struct agent *agent_new(const struct agent_options *options, const struct agent_
 	    .send_close = on_send_close,
 	    .send_assign = on_send_assign,
 	    .send_request = on_send_request,
+	    .send_relayed = kept_send,
+	    .relayed = kept_relayed,
 	    .result = on_result,
 	};
 	courier_init(&a->courier, &rules, &ops);
@@ -210,6 +220,7 @@ void agent_free(struct agent *a)
 		return;
 	while (a->courier.requests)
 		free(courier_take_request(&a->courier, a->courier.requests->id, false));
+	kept_free_all(a);
 	courier_deinit(&a->courier);
 	watches_deinit(&a->watches);
 	bytes_deinit(&a->scratch);
@@ -269,17 +280,8 @@ bool agent_closed(const struct agent *a)
 
 /* Questions. */
 
-/* What a question is about; copied. */
-struct subject {
-	const struct text *texts;
-	size_t count;
-	const struct position *after;
-	size_t after_count;
-	size_t n;
-};
-
-static int ask(struct agent *a, int64_t now, enum message_type type, struct subject about,
-	       struct request **request)
+int agent_ask(struct agent *a, int64_t now, enum message_type type, struct subject about,
+	      struct request **request)
 {
 	const struct text *texts = about.texts;
 	size_t bytes = about.after_count * sizeof *about.after, count = about.count;
@@ -317,7 +319,7 @@ static int ask_for_user(struct agent *a, int64_t now, enum message_type type, st
 			uint64_t *id)
 {
 	struct request *r;
-	int error = ask(a, now, type, about, &r);
+	int error = agent_ask(a, now, type, about, &r);
 	if (error == 0)
 		*id = r->base.id;
 	return error;
@@ -394,7 +396,11 @@ struct request *agent_answered(struct agent *a, uint64_t id)
 
 void agent_cancel(struct agent *a, uint64_t id)
 {
-	free(take(a, id, false));
+	struct request *r = take(a, id, false);
+	if (r)
+		free(r);
+	else
+		free(relay_take_id(&a->courier.relay, id)); /* it is the beginning of what was allocated */
 }
 
 /* Watches. */
@@ -431,7 +437,7 @@ static void ask_notify_endpoint(struct agent *a, int64_t now)
 	struct request *r;
 	if (a->notify_known || a->notify_ask || !a->courier.direct)
 		return;
-	if (ask(a, now, MESSAGE_STATUS, (struct subject){0}, &r) == 0) {
+	if (agent_ask(a, now, MESSAGE_STATUS, (struct subject){0}, &r) == 0) {
 		r->internal = true;
 		a->notify_ask = r->base.id;
 	}
@@ -447,7 +453,7 @@ static void read_watched(struct agent *a, int64_t now)
 	if (a->watch_read)
 		agent_cancel(a, a->watch_read);
 	struct request *r;
-	if (ask(a, now, MESSAGE_COUNT, (struct subject){.texts = texts, .count = count}, &r) == 0) {
+	if (agent_ask(a, now, MESSAGE_COUNT, (struct subject){.texts = texts, .count = count}, &r) == 0) {
 		r->internal = true;
 		a->watch_read = r->base.id;
 	}

@@ -17,13 +17,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/ids.h"
 #include "kudos.h"
 
 struct agent;
 
 /* What the agent wants of its driver. All are called from within the calls below and must not call the agent
  * again. Bytes and strings are valid during the call. Those of features that are not used may be NULL
- * (counts, top, changed, use_notify, watch, unwatch, state, done). */
+ * (counts, top, session, put, changed, use_notify, watch, unwatch, state, done). */
 struct agent_io {
 	void *arg;
 	/* One message (one payload frame) to that leader, or to the server named last. Nothing needs to
@@ -43,6 +44,9 @@ struct agent_io {
 	/* error: KUDOS_OK, KUDOS_BEHIND or what else the server said; counts is NULL then. */
 	void (*counts)(void *arg, uint64_t id, int error, const int64_t *counts, size_t n);
 	void (*top)(void *arg, uint64_t id, int error, const struct kudos_ranked *top, size_t n);
+	void (*session)(void *arg, uint64_t id, int error, const char *name);
+	/* at: what a server must have reached that has applied it; for KUDOS_OK. */
+	void (*put)(void *arg, uint64_t id, int error, const struct position *at, size_t count);
 	void (*changed)(void *arg, const char *key, int64_t count);
 	void (*state)(void *arg, uint64_t id, int error, const struct kudos_status *status);
 	void (*done)(void *arg, uint64_t id, int error);
@@ -52,6 +56,7 @@ struct agent_options {
 	const char *const *leaders; /* endpoints, for kudos_status alone; kept by reference */
 	size_t leader_count;	    /* 0 only with a server */
 	const char *server;	    /* this one alone, no leader; NULL: ask. Kept by reference */
+	uint64_t seed;		    /* for hash tables */
 	int64_t linger_us;	    /* how long a batch gathers before it is sent; 0: not at all */
 };
 
@@ -80,6 +85,14 @@ int agent_read(struct agent *a, int64_t now, const char *const *keys, size_t n, 
 /* Asks for the n keys with the most likes (1..LIMIT_TOP); io.top answers. KUDOS_LIMIT, KUDOS_BUSY, -ENOMEM.
  */
 int agent_top(struct agent *a, int64_t now, size_t n, uint64_t *id);
+/* Sessions that the caller keeps (kept.c). Asks for one; io.session tells its name. KUDOS_BUSY, -ENOMEM. */
+int agent_open_session(struct agent *a, int64_t now, uint64_t *id);
+/* A batch of such a session, or its close; io.put tells what became of it, until then it is sent again.
+ * KUDOS_BAD_SESSION, KUDOS_BAD_NUMBER, KUDOS_BAD_KEY, KUDOS_BAD_AMOUNT, KUDOS_TOO_LARGE, KUDOS_BUSY, -ENOMEM.
+ */
+int agent_put(struct agent *a, const char *session, uint64_t number, const struct kudos_event *events,
+	      size_t n, uint64_t *id);
+int agent_close_session(struct agent *a, const char *session, uint64_t *id);
 /* What has been acknowledged here so far, as a token for reads elsewhere; see client/token.h. */
 void agent_token(const struct agent *a, char *token, size_t room);
 /* Asks the leader (or the server, when pointed at one); io.state and io.done answer. KUDOS_BUSY, -ENOMEM. */

@@ -35,6 +35,8 @@ static void fail(struct agent *a, struct request *r, int error)
 		;
 	else if (r->type == MESSAGE_COUNT)
 		a->io.counts(a->io.arg, r->base.id, error, NULL, 0);
+	else if (r->type == MESSAGE_ASSIGN)
+		a->io.session(a->io.arg, r->base.id, error, NULL);
 	else if (r->type == MESSAGE_TOP)
 		a->io.top(a->io.arg, r->base.id, error, NULL, 0);
 	else if (r->type == MESSAGE_STATUS)
@@ -206,6 +208,7 @@ static bool on_welcome(struct agent *a, int64_t now, const struct message *m)
 	if (!m->welcome.serving)
 		strcpy(a->told, "that server is still catching up, or stopping");
 	courier_welcome(&a->courier, now, m->welcome.session, m->welcome.proof, m->welcome.serving);
+	kept_offer(a, m->welcome.session, m->welcome.proof);
 	return true;
 }
 
@@ -213,8 +216,12 @@ static bool on_ack(struct agent *a, int64_t now, const struct message *m)
 {
 	for (size_t i = 0; i < m->ack.position_count; i++)
 		courier_position(&a->courier, m->ack.positions[i]);
+	a->acked = m->ack.positions;
+	a->acked_count = m->ack.position_count;
 	for (size_t i = 0; i < m->ack.range_count; i++)
 		courier_acked(&a->courier, now, m->ack.session, m->ack.ranges[i].lo, m->ack.ranges[i].hi);
+	a->acked = NULL;
+	a->acked_count = 0;
 	return true;
 }
 
@@ -322,6 +329,7 @@ static bool on_assigned(struct agent *a, int64_t now, const struct message *m)
 	}
 	a->no_server = count == 0;
 	courier_assigned(&a->courier, now, m->assigned.session, m->assigned.proof, servers, count);
+	kept_offer(a, m->assigned.session, m->assigned.proof);
 	free(servers);
 	return true;
 }

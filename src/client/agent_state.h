@@ -11,7 +11,7 @@
 
 struct request {
 	struct courier_request base; /* first: the courier's pointer is ours */
-	enum message_type type;	     /* COUNT, TOP, STATUS, FORGET or DRAIN */
+	enum message_type type;	     /* COUNT, TOP, ASSIGN (a session), STATUS, FORGET or DRAIN */
 	bool internal;		     /* asked by the agent itself, for the watches */
 	int64_t asked_at;
 	size_t n;		/* of a TOP: how many keys */
@@ -39,6 +39,9 @@ struct agent {
 	bool bad_version;
 	char told[LIMIT_TEXT + 1];
 
+	const struct position *acked; /* of the acknowledgement that is being told of */
+	size_t acked_count;
+
 	struct watches watches;
 	uint64_t watch_read;  /* id of the reading under way; 0: none */
 	uint64_t notify_ask;  /* id of the status asked for the notify endpoint; 0: none */
@@ -47,6 +50,21 @@ struct agent {
 	int64_t watch_at;     /* the next one */
 };
 
+/* kept.c: what the courier wants, and what came. */
+void kept_send(void *arg, const struct relayed *item);
+void kept_relayed(void *arg, struct relayed *item, int error);
+void kept_offer(struct agent *a, struct session session, struct proof proof);
+void kept_free_all(struct agent *a);
+/* A question: of the caller, or (in agent.c) of the agent's own. */
+struct subject { /* copied */
+	const struct text *texts;
+	size_t count;
+	const struct position *after;
+	size_t after_count;
+	size_t n;
+};
+int agent_ask(struct agent *a, int64_t now, enum message_type type, struct subject about,
+	      struct request **request);
 /* Writes server_text. */
 void agent_name_server(struct agent *a, const char *name, size_t size);
 /* Tells the driver the notify endpoint and all watched keys, when there are any. */

@@ -184,6 +184,31 @@ int kudos_top(kudos *k, size_t n, struct kudos_ranked *top, size_t *found)
 	return r;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the answer is written through it */
+int kudos_session(kudos *k, char session[KUDOS_SESSION_SIZE])
+{
+	struct answer answer = {0};
+	k->answer = (struct answer){.session = session};
+	int asked = agent_open_session(k->agent, clock_now(), &k->answer.id);
+	return wait_for_answer(k, asked, "session", &answer);
+}
+
+int kudos_put(kudos *k, const char *session, uint64_t number, const struct kudos_event *events, size_t n)
+{
+	struct answer answer = {0};
+	k->answer = (struct answer){0};
+	int asked = agent_put(k->agent, session, number, events, n, &k->answer.id);
+	return wait_for_answer(k, asked, "batch", &answer);
+}
+
+int kudos_session_close(kudos *k, const char *session)
+{
+	struct answer answer = {0};
+	k->answer = (struct answer){0};
+	int asked = agent_close_session(k->agent, session, &k->answer.id);
+	return wait_for_answer(k, asked, "session", &answer);
+}
+
 int kudos_status(kudos *k, struct kudos_status **status)
 {
 	struct answer answer = {0};
@@ -229,6 +254,22 @@ int kudos_ask_counts(kudos *k, const char *const *keys, size_t n, const char *to
 int kudos_ask_top(kudos *k, size_t n, uint64_t *id)
 {
 	return asked(k, agent_top(k->agent, clock_now(), n, id), "top");
+}
+
+int kudos_ask_session(kudos *k, uint64_t *id)
+{
+	return asked(k, agent_open_session(k->agent, clock_now(), id), "session");
+}
+
+int kudos_ask_put(kudos *k, const char *session, uint64_t number, const struct kudos_event *events, size_t n,
+		  uint64_t *id)
+{
+	return asked(k, agent_put(k->agent, session, number, events, n, id), "batch");
+}
+
+int kudos_ask_session_close(kudos *k, const char *session, uint64_t *id)
+{
+	return asked(k, agent_close_session(k->agent, session, id), "session");
 }
 
 int kudos_ask_status(kudos *k, uint64_t *id)

@@ -18,6 +18,7 @@ struct answer {
 	size_t count_size;
 	struct kudos_ranked *top; /* the caller's */
 	size_t found;
+	char *session;		     /* the caller's */
 	struct kudos_status *status; /* owned until the call returns it */
 };
 
@@ -43,6 +44,8 @@ struct kudos {
 	void (*on_change)(void *arg, const char *key, int64_t count);
 	void (*on_counts)(void *arg, uint64_t id, int error, const int64_t *counts, size_t n);
 	void (*on_top)(void *arg, uint64_t id, int error, const struct kudos_ranked *top, size_t n);
+	void (*on_session)(void *arg, uint64_t id, int error, const char *session);
+	void (*on_put)(void *arg, uint64_t id, int error, const char *token);
 	void (*on_status)(void *arg, uint64_t id, int error, const struct kudos_status *status);
 	void *arg;
 

@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "client/handle.h"
+#include "client/token.h"
 #include "wire/message.h"
 
 #define TIMEOUT_DEFAULT 5000
@@ -159,6 +161,27 @@ static void on_top(void *arg, uint64_t id, int error, const struct kudos_ranked 
 	answer->found = n;
 }
 
+static void on_session(void *arg, uint64_t id, int error, const char *name)
+{
+	struct kudos *k = arg;
+	struct answer *answer = answer_to(k, id, error);
+	if (!answer && k->on_session)
+		k->on_session(k->arg, id, error, name);
+	if (answer && !error)
+		memcpy(answer->session, name, strlen(name) + 1);
+}
+
+static void on_put(void *arg, uint64_t id, int error, const struct position *at, size_t count)
+{
+	struct kudos *k = arg;
+	char token[TOKEN_SIZE] = "";
+	struct answer *answer = answer_to(k, id, error);
+	if (answer || !k->on_put)
+		return;
+	token_print(at, count, token, sizeof token);
+	k->on_put(k->arg, id, error, token);
+}
+
 static void on_state(void *arg, uint64_t id, int error, const struct kudos_status *status)
 {
 	struct kudos *k = arg;
@@ -239,6 +262,7 @@ static int make_agent(struct kudos *k, const struct kudos_options *o)
 	    .leaders = k->leaders,
 	    .leader_count = k->leader_count,
 	    .server = k->server,
+	    .seed = random_id(),
 	    .linger_us = o->linger_us < 0 ? 0
 			 : o->linger_us	  ? o->linger_us
 					  : LINGER_DEFAULT,
@@ -254,6 +278,8 @@ static int make_agent(struct kudos *k, const struct kudos_options *o)
 	    .result = on_result,
 	    .counts = on_counts,
 	    .top = on_top,
+	    .session = on_session,
+	    .put = on_put,
 	    .changed = on_changed,
 	    .state = on_state,
 	    .done = on_done,
@@ -293,6 +319,8 @@ int kudos_open(kudos **handle, const struct kudos_options *options)
 	k->on_change = o->on_change;
 	k->on_counts = o->on_counts;
 	k->on_top = o->on_top;
+	k->on_session = o->on_session;
+	k->on_put = o->on_put;
 	k->on_status = o->on_status;
 	k->arg = o->arg;
 	k->sends_at_once = o->linger_us < 0;

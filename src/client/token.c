@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/digits.h"
+
 void token_print(const struct position *at, size_t count, char *out, size_t room)
 {
 	size_t used = 0;
@@ -21,29 +23,14 @@ void token_print(const struct position *at, size_t count, char *out, size_t room
 	}
 }
 
-static bool digit(char c, unsigned base, uint64_t *value)
-{
-	unsigned d = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
-		     : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
-					    : 16;
-	if (d >= base || *value > (UINT64_MAX - d) / base)
-		return false;
-	*value = *value * base + d;
-	return true;
-}
-
 static const char *parse_one(const char *p, struct position *at)
 {
-	uint64_t origin = 0, lsn = 0;
-	const char *begin = p;
-	while (digit(*p, 16, &origin))
-		p++;
-	if (p - begin != 16 || origin == 0 || *p++ != '.')
+	uint64_t origin, lsn;
+	p = digits_parse(p, 16, 16, &origin);
+	if (!p || *p++ != '.')
 		return NULL;
-	begin = p;
-	while (digit(*p, 10, &lsn))
-		p++;
-	if (p == begin || lsn == 0)
+	p = digits_parse(p, 10, 0, &lsn);
+	if (!p || origin == 0 || lsn == 0)
 		return NULL;
 	*at = (struct position){.origin = {origin}, .lsn = lsn};
 	return p;

@@ -23,19 +23,21 @@ void courier_init(struct courier *c, const struct courier_options *options, cons
 	c->requests_end = &c->requests;
 	c->busy_backoff = BUSY_LEAST;
 	window_init(&c->window);
+	relay_init(&c->relay, options->seed);
 	route_init(c, options);
 }
 
 void courier_deinit(struct courier *c)
 {
 	window_deinit(&c->window);
+	relay_deinit(&c->relay);
 }
 
 bool courier_needs_server(const struct courier *c)
 {
 	if (c->closing)
 		return !c->closed;
-	if (!window_idle(&c->window))
+	if (!window_idle(&c->window) || c->relay.count)
 		return true;
 	for (const struct courier_request *r = c->requests; r; r = r->next) {
 		if (!r->of_leader)
@@ -51,7 +53,7 @@ bool courier_needs_session(const struct courier *c)
 
 /* An answer of a leader may come twice, and late: a number that was used once must never be used again (I5).
  * Numbers of one issuer only go up, so the highest is all that needs remembering. */
-static bool first_use(struct courier *c, struct session session)
+bool courier_first_use(struct courier *c, struct session session)
 {
 	for (size_t i = 0; i < c->used_count; i++) {
 		if (c->used[i].issuer != session.issuer)
@@ -69,7 +71,7 @@ static bool first_use(struct courier *c, struct session session)
 
 void courier_take_session(struct courier *c, int64_t now, struct session session, struct proof proof)
 {
-	if (!session.issuer || !session.number || !courier_needs_session(c) || !first_use(c, session))
+	if (!session.issuer || !session.number || !courier_needs_session(c) || !courier_first_use(c, session))
 		return;
 	c->session = session;
 	c->proof = proof;
@@ -142,16 +144,49 @@ void courier_close(struct courier *c)
 	c->closed = c->session.number == 0 || c->window.numbered == c->window.base + 1;
 }
 
+int courier_relay(struct courier *c, struct relayed *item)
+{
+	c->stirred = true;
+	return relay_add(&c->relay, item);
+}
+
+/* All of that name have the same answer. */
+static void relay_answered(struct courier *c, struct session session, uint64_t seq, int error)
+{
+	struct relayed *item;
+	while ((item = relay_take(&c->relay, session, seq))) {
+		c->stirred = true;
+		if (error == KUDOS_OK)
+			route_progress(c);
+		c->ops.relayed(c->ops.arg, item, error);
+	}
+}
+
+/* However wide the range is that a server tells. */
+static void relay_acked(struct courier *c, struct session session, uint64_t lo, uint64_t hi)
+{
+	if (hi - lo < c->relay.count) {
+		for (uint64_t seq = lo; seq <= hi && seq >= lo; seq++)
+			relay_answered(c, session, seq, KUDOS_OK);
+		return;
+	}
+	for (uint64_t seq; (seq = relay_lowest(&c->relay, session, lo, hi));)
+		relay_answered(c, session, seq, KUDOS_OK);
+}
+
 void courier_session_closed(struct courier *c, struct session session)
 {
+	relay_answered(c, session, 0, KUDOS_OK);
 	if (c->closing && session_equal(session, c->session))
 		c->closed = true;
 }
 
 void courier_acked(struct courier *c, int64_t now, struct session session, uint64_t lo, uint64_t hi)
 {
-	if (!c->session.number || !session_equal(session, c->session))
+	if (!c->session.number || !session_equal(session, c->session)) {
+		relay_acked(c, session, lo, hi);
 		return;
+	}
 	if (!window_resolve(&c->window, lo, hi, KUDOS_OK, c->ops.result, c->ops.arg))
 		return;
 	c->active_at = now;
@@ -195,6 +230,25 @@ static void unknown_session(struct courier *c, int64_t now)
 		courier_not_serving(c, now);
 }
 
+/* Whether a batch is not counted, and will not be whenever it comes; or for expired and not issued: whether
+ * it was will not be known. */
+static bool is_final(int error)
+{
+	switch (error) {
+	case KUDOS_EXPIRED:
+	case KUDOS_NOT_ISSUED:
+	case KUDOS_BAD_KEY:
+	case KUDOS_BAD_AMOUNT:
+	case KUDOS_TOO_LARGE:
+	case KUDOS_LIMIT:
+	case KUDOS_PROTOCOL:
+	case KUDOS_CONFLICT:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void hold_back(struct courier *c, int64_t now, uint64_t seq)
 {
 	struct parcel *p = window_find(&c->window, seq);
@@ -210,10 +264,25 @@ static void hold_back(struct courier *c, int64_t now, uint64_t seq)
 	c->parcel_at = earlier(c->parcel_at, p->due);
 }
 
+/* What may pass is left to be sent again; a session that is strange here may be so everywhere, and is no
+ * reason to move with all that others want. */
+static void relay_refused(struct courier *c, int64_t now, struct session session, uint64_t seq, int error)
+{
+	if (error == KUDOS_NOT_SERVING)
+		courier_not_serving(c, now);
+	else if (error == KUDOS_NO_HELLO)
+		courier_no_hello(c, now);
+	else if (is_final(error) ||
+		 (error == KUDOS_UNKNOWN_SESSION && relay_is_strange(&c->relay, session, seq)))
+		relay_answered(c, session, seq, error);
+}
+
 void courier_refused(struct courier *c, int64_t now, struct session session, uint64_t seq, int error)
 {
-	if (!c->session.number || !session_equal(session, c->session))
+	if (!c->session.number || !session_equal(session, c->session)) {
+		relay_refused(c, now, session, seq, error);
 		return;
+	}
 	c->stirred = true;
 	switch (error) {
 	case KUDOS_EXPIRED:
@@ -229,17 +298,11 @@ void courier_refused(struct courier *c, int64_t now, struct session session, uin
 	case KUDOS_NO_HELLO:
 		courier_no_hello(c, now);
 		return;
-	case KUDOS_BAD_KEY:
-	case KUDOS_BAD_AMOUNT:
-	case KUDOS_TOO_LARGE:
-	case KUDOS_LIMIT:
-	case KUDOS_PROTOCOL:
-	case KUDOS_CONFLICT:
-		if (window_find(&c->window, seq))
+	default:
+		if (!is_final(error)) /* busy, or trouble that may pass */
+			hold_back(c, now, seq);
+		else if (window_find(&c->window, seq))
 			window_resolve(&c->window, seq, seq, error, c->ops.result, c->ops.arg);
-		return;
-	default: /* busy, or trouble that may pass */
-		hold_back(c, now, seq);
 	}
 }
 
@@ -300,6 +363,13 @@ static void send_requests(struct courier *c, int64_t now)
 	}
 }
 
+static void send_relayed(struct courier *c, int64_t now)
+{
+	struct relayed *item;
+	while (c->state == COURIER_READY && (item = relay_next(&c->relay, now)))
+		c->ops.send_relayed(c->ops.arg, item);
+}
+
 static bool session_rests(const struct courier *c)
 {
 	return c->session.number && !c->closing && !window_in_flight(&c->window);
@@ -323,6 +393,7 @@ void courier_tick(struct courier *c, int64_t now)
 	route_tick(c, now);
 	gather(c, now);
 	send_batches(c, now);
+	send_relayed(c, now);
 	send_requests(c, now);
 	if (c->closing && !c->closed && c->state == COURIER_READY && c->close_at <= now) {
 		c->close_at = now + CLOSE_AGAIN;
@@ -352,6 +423,8 @@ int64_t courier_deadline(const struct courier *c)
 		if (r->of_leader || c->state == COURIER_READY)
 			at = earlier(at, r->due);
 	}
+	if (c->state == COURIER_READY)
+		at = earlier(at, relay_deadline(&c->relay));
 	if (session_rests(c))
 		at = earlier(at, c->active_at + SESSION_IDLE);
 	if (c->closing && !c->closed && c->state == COURIER_READY)

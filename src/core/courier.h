@@ -19,6 +19,7 @@
 
 #include "base/ids.h"
 #include "base/limits.h"
+#include "core/relay.h"
 #include "core/window.h"
 #include "kudos.h"
 
@@ -49,13 +50,17 @@ struct courier_ops {
 	void (*send_batch)(void *arg, struct session session, struct parcel *parcel);
 	void (*send_close)(void *arg, struct session session);
 	void (*send_assign)(void *arg, size_t leader, bool wants_session, struct node lost);
+	void (*send_relayed)(void *arg, const struct relayed *item);
 	void (*send_request)(void *arg, const struct courier_request *request, size_t leader);
 	window_result_fn result;
+	/* What became of one; it is the driver's again. */
+	void (*relayed)(void *arg, struct relayed *item, int error);
 };
 
 struct courier_options {
 	size_t leader_count;		     /* 0 only with `direct` */
 	const struct courier_server *direct; /* the one server to use, copied; NULL: ask the leaders */
+	uint64_t seed;			     /* for hash tables */
 	int64_t linger_us;		     /* 0: a batch is sent at the next tick */
 };
 
@@ -96,6 +101,8 @@ struct courier {
 	struct position positions[LIMIT_POSITIONS]; /* oldest first */
 	size_t position_count;
 
+	struct relay relay; /* batches of callers who keep their identities */
+
 	struct courier_request *requests, **requests_end;
 	size_t request_count;
 
@@ -115,6 +122,11 @@ int courier_ask(struct courier *c, struct courier_request *request);
 struct courier_request *courier_take_request(struct courier *c, uint64_t id, bool answered);
 /* Ask again after a pause: the other side was busy. */
 void courier_postpone(struct courier *c, int64_t now, uint64_t id);
+/* A batch under the caller's own identity, or with seq 0 the close of such a session; ops.relayed tells what
+ * became of it. KUDOS_BUSY, -ENOMEM. */
+int courier_relay(struct courier *c, struct relayed *item);
+/* Whether this session was never used, and is from now on: an answer of a leader may come twice, and late. */
+bool courier_first_use(struct courier *c, struct session session);
 void courier_close(struct courier *c); /* c->closed tells when it is done */
 
 /* What the server in use said. courier_heard for each of its messages, whatever it is, before the others. */

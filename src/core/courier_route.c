@@ -97,6 +97,7 @@ static void all_due(struct courier *c)
 		r->due = 0;
 		r->tries = 0;
 	}
+	relay_all_due(&c->relay);
 	c->parcel_at = 0;
 	c->resume_at = 0;
 }
@@ -219,7 +220,8 @@ static void ask(struct courier *c, int64_t now)
 
 static bool awaits_server(const struct courier *c)
 {
-	if (c->state == COURIER_GREETING || window_in_flight(&c->window) || (c->closing && !c->closed))
+	if (c->state == COURIER_GREETING || window_in_flight(&c->window) || c->relay.count ||
+	    (c->closing && !c->closed))
 		return true;
 	for (const struct courier_request *r = c->requests; r; r = r->next) {
 		if (!r->of_leader)

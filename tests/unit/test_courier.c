@@ -83,8 +83,8 @@ static void on_result(void *arg, const struct kudos_result *r)
 
 static void start(struct fixture *f, size_t leaders, const struct courier_server *direct)
 {
-	const struct courier_ops ops = {f,	  on_use,    on_hello,	 on_ping,  on_batch,
-					on_close, on_assign, on_request, on_result};
+	const struct courier_ops ops = {f,	   on_use, on_hello,   on_ping,	  on_batch, on_close,
+					on_assign, NULL,   on_request, on_result, NULL};
 	const struct courier_options options = {
 	    .leader_count = leaders, .direct = direct, .linger_us = 1 * MS};
 	memset(f, 0, sizeof *f);

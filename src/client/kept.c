@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* Sessions that the caller keeps: they are asked for, presented and closed by name, and a batch of one is
+ * counted once, whoever presents it, as often as one likes. The handle's own session (the courier's) is
+ * another. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/agent_state.h"
+#include "client/session_name.h"
+#include "wire/batch_builder.h"
+
+struct kept {
+	struct relayed base; /* first: the courier's pointer is ours */
+	size_t size;
+	uint8_t message[]; /* as it is sent, every time */
+};
+
+void kept_send(void *arg, const struct relayed *item)
+{
+	struct agent *a = arg;
+	const struct kept *k = (const struct kept *)item;
+	a->io.send_server(a->io.arg, k->message, k->size);
+}
+
+void kept_relayed(void *arg, struct relayed *item, int error)
+{
+	struct agent *a = arg;
+	bool counted = error == KUDOS_OK && item->seq != 0;
+	a->io.put(a->io.arg, item->id, error, counted ? a->acked : NULL, counted ? a->acked_count : 0);
+	free(item);
+}
+
+void kept_free_all(struct agent *a)
+{
+	struct relay *r = &a->courier.relay;
+	while (r->ready.first)
+		free(relay_take_id(r, r->ready.first->id));
+	while (r->sent.first)
+		free(relay_take_id(r, r->sent.first->id));
+}
+
+int agent_open_session(struct agent *a, int64_t now, uint64_t *id)
+{
+	struct request *r;
+	int error = agent_ask(a, now, MESSAGE_ASSIGN, (struct subject){0}, &r);
+	if (error == 0)
+		*id = r->base.id;
+	return error;
+}
+
+/* A session that came and that the courier did not take is for whoever asked first. */
+void kept_offer(struct agent *a, struct session session, struct proof proof)
+{
+	const struct courier_request *r = a->courier.requests;
+	while (r && ((const struct request *)r)->type != MESSAGE_ASSIGN)
+		r = r->next;
+	if (!r || !session.number || !courier_first_use(&a->courier, session))
+		return;
+	char name[KUDOS_SESSION_SIZE];
+	uint64_t id = r->id;
+	session_name_print(name, session, proof);
+	free(agent_answered(a, id));
+	a->io.session(a->io.arg, id, KUDOS_OK, name);
+}
+
+static int relay(struct agent *a, struct kept *k, uint64_t *id)
+{
+	k->base.id = ++a->last_id;
+	int error = courier_relay(&a->courier, &k->base);
+	if (error)
+		free(k);
+	else
+		*id = k->base.id;
+	return error;
+}
+
+static int check(const struct kudos_event *events, size_t n)
+{
+	if (n == 0 || n > LIMIT_BATCH_EVENTS)
+		return n ? KUDOS_TOO_LARGE : KUDOS_BAD_AMOUNT;
+	size_t bytes = 0;
+	for (size_t i = 0; i < n; i++) {
+		size_t size = strlen(events[i].key);
+		int error = key_check(events[i].key, size);
+		int64_t amount = events[i].n;
+		if (error == 0 && (amount == 0 || amount > LIMIT_AMOUNT || amount < -LIMIT_AMOUNT))
+			error = KUDOS_BAD_AMOUNT;
+		if (error)
+			return error;
+		bytes += size + BATCH_EVENT_MAX - LIMIT_KEY;
+	}
+	return bytes > WINDOW_CONTENT_MAX ? KUDOS_TOO_LARGE : 0;
+}
+
+int agent_put(struct agent *a, const char *session, uint64_t number, const struct kudos_event *events,
+	      size_t n, uint64_t *id)
+{
+	struct session s;
+	struct proof proof;
+	if (!session_name_parse(session, &s, &proof))
+		return KUDOS_BAD_SESSION;
+	if (number == 0 || number == UINT64_MAX)
+		return KUDOS_BAD_NUMBER;
+	int error = check(events, n);
+	if (error)
+		return error;
+	struct kept *k = calloc(1, sizeof *k + BATCH_HEADER_MAX + n * BATCH_EVENT_MAX);
+	if (!k)
+		return -ENOMEM;
+	k->base.session = s;
+	k->base.seq = number;
+	k->size = batch_header_encode(k->message, s, proof, number, n);
+	for (size_t i = 0; i < n; i++)
+		k->size += batch_event_encode(k->message + k->size, events[i].key, strlen(events[i].key),
+					      (int32_t)events[i].n);
+	return relay(a, k, id);
+}
+
+int agent_close_session(struct agent *a, const char *session, uint64_t *id)
+{
+	struct message m = {.type = MESSAGE_CLOSE};
+	struct bytes out = {0};
+	if (!session_name_parse(session, &m.close.session, &m.close.proof))
+		return KUDOS_BAD_SESSION;
+	message_encode(&m, &out);
+	struct kept *k = bytes_failed(&out) ? NULL : calloc(1, sizeof *k + out.size);
+	if (k) {
+		k->base.session = m.close.session;
+		k->size = out.size;
+		memcpy(k->message, out.data, out.size);
+	}
+	bytes_deinit(&out);
+	return k ? relay(a, k, id) : -ENOMEM;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* Batches under identities that the caller keeps: each is sent until a server has answered for it, as the
+ * window's are, but each in a session of its own.
+ *
+ *   ready  to be sent at the next chance
+ *   sent   in the order in which they were sent, so that only the first can be due again
+ *
+ * Several with the same name are allowed: one answer is for all of them. */
+#ifndef CORE_RELAY_H
+#define CORE_RELAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/ids.h"
+#include "base/map.h"
+
+/* Embedded by the driver, who owns it and fills in the first three. */
+struct relayed {
+	struct session session;
+	uint64_t seq; /* 0: the session's close */
+	uint64_t id;
+	/* relay.c's own */
+	int64_t sent_at;
+	unsigned strange; /* answers that nobody knows who issued the session */
+	bool sent;
+	struct relayed *next, *previous; /* in its list */
+	struct relayed *same;		 /* of those with the same name and hash */
+};
+
+struct relayed_list {
+	struct relayed *first, *last;
+};
+
+struct relay {
+	struct relayed_list ready, sent;
+	struct map by_name; /* (session, seq) → those with that hash */
+	size_t count;
+};
+
+void relay_init(struct relay *r, uint64_t seed);
+void relay_deinit(struct relay *r); /* the relayed stay the driver's */
+/* KUDOS_OK, KUDOS_BUSY (LIMIT_RELAYED are there), -ENOMEM. */
+int relay_add(struct relay *r, struct relayed *item);
+/* The next to be sent now; counts as sent. NULL: none. */
+struct relayed *relay_next(struct relay *r, int64_t now);
+/* When relay_next() will have something; 0: at once; NEVER. */
+int64_t relay_deadline(const struct relay *r);
+/* All are to be sent again: there is another server, or another connection. */
+void relay_all_due(struct relay *r);
+/* Unlinks one with that name, or that id. NULL: there is none (any more). */
+struct relayed *relay_take(struct relay *r, struct session session, uint64_t seq);
+struct relayed *relay_take_id(struct relay *r, uint64_t id);
+/* The lowest number within lo..hi of that session; 0: none. Goes through all. */
+uint64_t relay_lowest(const struct relay *r, struct session session, uint64_t lo, uint64_t hi);
+/* The server does not know who issued that session. Whether that was said so often that it is taken for an
+ * answer: made-up names must not keep a client busy for ever. */
+bool relay_is_strange(struct relay *r, struct session session, uint64_t seq);
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/* Sessions that the caller keeps. */
+#include "unit/agent_world.h"
+
+#include "client/session_name.h"
+
+static const struct kudos_event events[] = {{"a", 1}, {"b", -2}};
+
+/* The name of the session that receive_assigned() gives. */
+static const char *name_of(struct fixture *f, uint64_t number)
+{
+	static char name[KUDOS_SESSION_SIZE];
+	(void)f;
+	session_name_print(name, (struct session){7, number}, (struct proof){{1}, UINT64_MAX - number});
+	return name;
+}
+
+static void receive_ack_of(struct fixture *f, uint64_t number, uint64_t lo, uint64_t hi)
+{
+	const struct range range = {lo, hi};
+	const struct position at = {{101}, 9};
+	receive(f, SERVER, &(struct message){.type = MESSAGE_ACK, .ack = {{7, number}, &range, 1, &at, 1}});
+}
+
+static void receive_refused_of(struct fixture *f, uint64_t number, uint64_t seq, int code)
+{
+	receive(f, SERVER,
+		&(struct message){.type = MESSAGE_REFUSED, .refused = {{7, number}, seq, code, TEXT("so")}});
+}
+
+Test(kept, a_session_is_given_to_who_asked_and_once)
+{
+	struct fixture f;
+	uint64_t id, other;
+	start(&f, NULL);
+	cr_assert(agent_open_session(f.agent, f.now, &id) == 0);
+	cr_assert(agent_open_session(f.agent, f.now, &other) == 0);
+	run(&f, 0);
+	expect(&f, "leader hello, leader assign, leader hello, leader assign");
+	receive_assigned(&f, 4);
+	receive_assigned(&f, 4); /* comes twice */
+	receive_assigned(&f, 3); /* and late */
+	expect(&f, "session 1 ok 0000000000000007.4.0000000000000001.fffffffffffffffb");
+	receive_assigned(&f, 5);
+	expect(&f, "session 2 ok 0000000000000007.5.0000000000000001.fffffffffffffffa");
+	receive_assigned(&f, 6); /* nobody wants it */
+	expect(&f, "");
+	finish(&f);
+}
+
+Test(kept, the_handles_own_session_goes_first)
+{
+	struct fixture f;
+	uint64_t id;
+	start(&f, NULL);
+	cr_assert(agent_open_session(f.agent, f.now, &id) == 0);
+	like(&f, "x", 1);
+	run(&f, 0);
+	receive_assigned(&f, 1);
+	run(&f, 0);
+	receive_welcome(&f, 1, 0);
+	run(&f, 1 * MS);
+	expect(&f, "leader hello, leader assign, leader hello, leader assign, use tcp://c1, server hello, "
+		   "batch 7.1:1, x 1");
+	receive_assigned(&f, 2);
+	expect(&f, "session 1 ok 0000000000000007.2.0000000000000001.fffffffffffffffd");
+	finish(&f);
+}
+
+/* A batch on its way to server 1, presented before a session was ever opened here. */
+static void start_put(struct fixture *f, uint64_t *id)
+{
+	start(f, NULL);
+	cr_assert(agent_put(f->agent, name_of(f, 9), 5, events, 2, id) == 0);
+	run(f, 0);
+	receive_assigned(f, 0);
+	run(f, 0);
+	receive_welcome(f, 1, 0);
+	run(f, 0);
+	expect(f, "leader hello, leader assign, use tcp://c1, server hello, batch 7.9:5, a 1, b -2");
+}
+
+Test(kept, a_batch_is_sent_as_it_was_until_it_is_answered)
+{
+	struct fixture f;
+	uint64_t id;
+	start_put(&f, &id);
+	run(&f, 900 * MS);
+	receive(&f, SERVER, &(struct message){.type = MESSAGE_PONG});
+	run(&f, 300 * MS);
+	cr_assert(f.batch_before.size == f.last_batch.size &&
+		  memcmp(f.batch_before.data, f.last_batch.data, f.last_batch.size) == 0);
+	f.used = 0; /* pings, and the batch again */
+	f.trace[0] = '\0';
+	receive_error(&f, SERVER, 0, KUDOS_NOT_SERVING);
+	receive_welcome(&f, 2, 0);
+	run(&f, 0);
+	expect(&f, "use tcp://c2, server hello, leader hello, leader assign, batch 7.9:5, a 1, b -2");
+	receive_ack_of(&f, 9, 1, UINT64_MAX);
+	receive_ack_of(&f, 9, 5, 5);
+	expect(&f, "put 1 ok, 9@101");
+	receive_assigned(&f, 0);
+	run(&f, 5 * SECOND);
+	expect(&f, "");
+	finish(&f);
+}
+
+Test(kept, a_refusal_is_told_when_it_is_final)
+{
+	static const struct {
+		int code;
+		bool final;
+	} refusals[] = {{KUDOS_BUSY, false},	  {KUDOS_CONFLICT, true}, {KUDOS_EXPIRED, true},
+			{KUDOS_NOT_ISSUED, true}, {KUDOS_LIMIT, true},	  {KUDOS_NO_MEMORY, false}};
+	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+		struct fixture f;
+		char told[64];
+		uint64_t id;
+		start_put(&f, &id);
+		receive_refused_of(&f, 9, 4, refusals[i].code); /* not this one */
+		receive_refused_of(&f, 9, 5, refusals[i].code);
+		snprintf(told, sizeof told, "put 1 %s", kudos_error_code(refusals[i].code));
+		expect(&f, refusals[i].final ? told : "");
+		receive_ack_of(&f, 9, 5, 5);
+		expect(&f, refusals[i].final ? "" : "put 1 ok, 9@101");
+		finish(&f);
+	}
+}
+
+Test(kept, a_session_that_nobody_knows_is_given_up_without_a_move)
+{
+	struct fixture f;
+	uint64_t id;
+	start_put(&f, &id);
+	receive_refused_of(&f, 9, 5, KUDOS_UNKNOWN_SESSION);
+	receive_refused_of(&f, 9, 5, KUDOS_UNKNOWN_SESSION);
+	expect(&f, "");
+	receive_refused_of(&f, 9, 5, KUDOS_UNKNOWN_SESSION);
+	expect(&f, "put 1 unknown-session");
+	finish(&f);
+}
+
+Test(kept, closes_by_name)
+{
+	struct fixture f;
+	uint64_t id;
+	start_put(&f, &id);
+	receive_ack_of(&f, 9, 5, 5);
+	cr_assert(agent_close_session(f.agent, name_of(&f, 9), &id) == 0);
+	run(&f, 0);
+	expect(&f, "put 1 ok, 9@101, server close");
+	receive(&f, SERVER, &(struct message){.type = MESSAGE_CLOSED, .closed = {{7, 9}}});
+	expect(&f, "put 2 ok");
+	finish(&f);
+}
+
+Test(kept, one_that_is_given_up_is_not_told)
+{
+	struct fixture f;
+	uint64_t id;
+	start_put(&f, &id);
+	agent_cancel(f.agent, id);
+	receive_ack_of(&f, 9, 5, 5);
+	run(&f, 5 * SECOND);
+	expect(&f, "");
+	finish(&f);
+}
+
+Test(kept, checks_what_it_is_given)
+{
+	struct fixture f;
+	static struct kudos_event many[1025];
+	static char keys[1025][129];
+	const struct kudos_event bad_key = {"a b", 1}, none = {"a", 0}, large = {"a", 1000001};
+	uint64_t id = 0;
+	start(&f, NULL);
+	for (size_t i = 0; i < 1025; i++) {
+		snprintf(keys[i], sizeof keys[i], "%0128zu", i);
+		many[i] = (struct kudos_event){keys[i], 1};
+	}
+	const char *name = name_of(&f, 9);
+	cr_assert(agent_put(f.agent, "x", 1, events, 2, &id) == KUDOS_BAD_SESSION);
+	cr_assert(agent_put(f.agent, name, 0, events, 2, &id) == KUDOS_BAD_NUMBER);
+	cr_assert(agent_put(f.agent, name, UINT64_MAX, events, 2, &id) == KUDOS_BAD_NUMBER);
+	cr_assert(agent_put(f.agent, name, 1, &bad_key, 1, &id) == KUDOS_BAD_KEY);
+	cr_assert(agent_put(f.agent, name, 1, &none, 1, &id) == KUDOS_BAD_AMOUNT);
+	cr_assert(agent_put(f.agent, name, 1, &large, 1, &id) == KUDOS_BAD_AMOUNT);
+	cr_assert(agent_put(f.agent, name, 1, many, 1025, &id) == KUDOS_TOO_LARGE);
+	cr_assert(agent_put(f.agent, name, 1, many, 1000, &id) == KUDOS_TOO_LARGE);
+	cr_assert(agent_put(f.agent, name, 1, many, 400, &id) == 0 && id == 1);
+	cr_assert(agent_close_session(f.agent, "", &id) == KUDOS_BAD_SESSION && id == 1);
+	finish(&f);
+}
+
+Test(kept, a_name_has_one_form)
+{
+	struct session session;
+	struct proof proof;
+	char name[KUDOS_SESSION_SIZE];
+	session_name_print(name, (struct session){UINT64_MAX, UINT64_MAX},
+			   (struct proof){{UINT64_MAX}, UINT64_MAX});
+	cr_assert(strlen(name) == sizeof name - 1, "there is room for the longest, and no more");
+	cr_assert(session_name_parse(name, &session, &proof));
+	cr_assert(session.number == UINT64_MAX && proof.signer.id == UINT64_MAX && proof.code == UINT64_MAX);
+	static const char *const bad[] = {
+	    "",
+	    "0000000000000007",
+	    "0000000000000007.1.0000000000000001",
+	    "0000000000000007.0.0000000000000001.0000000000000000",
+	    "0000000000000007.01.0000000000000001.0000000000000000",
+	    "0000000000000000.1.0000000000000001.0000000000000000",
+	    "0000000000000007.1.0000000000000000.0000000000000000",
+	    "7.1.0000000000000001.0000000000000000",
+	    "0000000000000007.1.0000000000000001.000000000000000A",
+	    "0000000000000007.1.0000000000000001.0000000000000000.",
+	    "0000000000000007.18446744073709551616.0000000000000001.0000000000000000",
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		cr_assert(!session_name_parse(bad[i], &session, &proof), "%s", bad[i]);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/random.h"
+#include "base/time.h"
+#include "core/relay.h"
+#include "kudos.h"
+#include "unit/leak.h"
+
+static struct relayed item(uint64_t issuer, uint64_t number, uint64_t seq, uint64_t id)
+{
+	return (struct relayed){.session = {issuer, number}, .seq = seq, .id = id};
+}
+
+Test(relay, sends_each_until_it_is_answered)
+{
+	struct relay r;
+	struct relayed a = item(7, 1, 1, 1), b = item(7, 1, 2, 2);
+	relay_init(&r, 1);
+	cr_assert(relay_deadline(&r) == NEVER && relay_next(&r, 0) == NULL);
+	cr_assert(relay_add(&r, &a) == 0 && relay_add(&r, &b) == 0);
+	cr_assert(relay_deadline(&r) == 0);
+	cr_assert(relay_next(&r, 5) == &a && relay_next(&r, 6) == &b && relay_next(&r, 7) == NULL);
+	int64_t again = relay_deadline(&r);
+	cr_assert(again > SECOND && relay_next(&r, again - 1) == NULL);
+	cr_assert(relay_next(&r, again) == &a && relay_next(&r, again) == NULL, "b was sent later");
+	cr_assert(relay_take(&r, a.session, 1) == &a && relay_take(&r, a.session, 1) == NULL);
+	relay_all_due(&r);
+	cr_assert(relay_next(&r, again) == &b);
+	cr_assert(relay_take_id(&r, 2) == &b && r.count == 0 && relay_deadline(&r) == NEVER);
+	relay_deinit(&r);
+	assert_no_leak();
+}
+
+Test(relay, one_answer_is_for_all_of_that_name)
+{
+	struct relay r;
+	struct relayed a = item(7, 1, 1, 1), b = item(7, 1, 1, 2), other = item(8, 1, 1, 3);
+	/* Of another session, but with the same hash. */
+	struct relayed alike = item(7 ^ (UINT64_C(3) << 32), 2, 1, 4);
+	relay_init(&r, 1);
+	cr_assert(relay_add(&r, &a) == 0 && relay_add(&r, &alike) == 0 && relay_add(&r, &b) == 0 &&
+		  relay_add(&r, &other) == 0);
+	cr_assert(r.by_name.count == 2, "the test's idea of the hash");
+	struct relayed *first = relay_take(&r, a.session, 1), *second = relay_take(&r, a.session, 1);
+	cr_assert((first == &a && second == &b) || (first == &b && second == &a));
+	cr_assert(relay_take(&r, a.session, 1) == NULL);
+	cr_assert(relay_take(&r, alike.session, 1) == &alike && relay_take(&r, other.session, 1) == &other);
+	cr_assert(r.count == 0 && r.by_name.count == 0);
+	relay_deinit(&r);
+}
+
+Test(relay, gives_up_on_a_session_that_nobody_issued)
+{
+	struct relay r;
+	struct relayed a = item(7, 1, 1, 1);
+	relay_init(&r, 1);
+	cr_assert(relay_add(&r, &a) == 0);
+	cr_assert(!relay_is_strange(&r, a.session, 1) && !relay_is_strange(&r, a.session, 1) &&
+		  relay_is_strange(&r, a.session, 1));
+	cr_assert(!relay_is_strange(&r, a.session, 2), "no such batch");
+	relay_deinit(&r);
+}
+
+Test(relay, has_a_limit)
+{
+	static struct relayed items[LIMIT_RELAYED + 1];
+	struct relay r;
+	relay_init(&r, 1);
+	for (uint64_t i = 0; i <= LIMIT_RELAYED; i++) {
+		items[i] = item(7, 1, i + 1, i + 1);
+		cr_assert(relay_add(&r, &items[i]) == (i < LIMIT_RELAYED ? KUDOS_OK : KUDOS_BUSY));
+	}
+	relay_deinit(&r);
+}
+
+/* Random steps: whoever is there is sent within the time, and nobody else. */
+Test(relay, is_a_set_that_is_gone_through)
+{
+	static struct relayed items[64];
+	bool there[64] = {false};
+	struct relay r;
+	struct random random;
+	int64_t now = 0;
+	random_seed(&random, 1);
+	relay_init(&r, 1);
+	for (size_t step = 0; step < 20000; step++) {
+		size_t i = random_below(&random, 64);
+		now += (int64_t)random_below(&random, 100) * MS;
+		switch (random_below(&random, 5)) {
+		case 0:
+			if (there[i])
+				break;
+			items[i] = item(1 + i % 3, 1 + i % 5, 1 + i, 1 + i);
+			cr_assert(relay_add(&r, &items[i]) == 0);
+			there[i] = true;
+			break;
+		case 1:
+			cr_assert((relay_take(&r, (struct session){1 + i % 3, 1 + i % 5}, 1 + i) != NULL) ==
+				  there[i]);
+			there[i] = false;
+			break;
+		case 2:
+			cr_assert((relay_take_id(&r, 1 + i) != NULL) == there[i]);
+			there[i] = false;
+			break;
+		case 3:
+			if (random_below(&random, 20) == 0)
+				relay_all_due(&r);
+			break;
+		default:
+			for (struct relayed *next; (next = relay_next(&r, now));)
+				cr_assert(there[next - items]);
+			for (size_t k = 0; k < 64; k++)
+				cr_assert(!there[k] || now - items[k].sent_at < 1100 * MS);
+		}
+	}
+	relay_deinit(&r);
+	assert_no_leak();
+}
