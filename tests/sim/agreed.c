@@ -59,6 +59,17 @@ static void check_forgetting(struct sim *s, int i)
 	}
 }
 
+/* What is applied stays applied while it runs, a snapshot or not. */
+void check_forwards(struct sim *s, int i)
+{
+	struct sim_server *v = &s->servers[i];
+	const struct replica *r = &v->host->replica;
+	if (!replica_covers(r, &v->reached))
+		sim_fail(s, "s%d has no longer applied what it had", i + 1);
+	vector_merge(&v->reached, &r->v);
+	vector_merge(&v->reached, &r->retired);
+}
+
 void check_agreed(struct sim *s, int i)
 {
 	check_views(s, i);

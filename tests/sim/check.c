@@ -121,7 +121,7 @@ void check_second(struct sim *s)
  * each other). */
 static void check_joined(struct sim *s, int i)
 {
-	if (s->now - s->disturbed_at < 4 * SECOND || s->faults.loss || s->faults.slow)
+	if (s->servers[i].hasty || s->now - s->disturbed_at < 4 * SECOND || s->faults.loss || s->faults.slow)
 		return;
 	for (int k = 0; k < s->server_count; k++) {
 		const struct sim_server *other = &s->servers[k];
@@ -156,11 +156,13 @@ void check_server(struct sim *s, int i)
 			check_joined(s, i);
 			check_repaired(s, v);
 		}
+		v->hasty = v->hasty && v->patient;
 	}
 	check_agreed(s, i);
 	if (sim_chance(s, 30)) { /* whole walks: now and then */
 		check_digest(s, i);
 		check_counts(s, i);
+		check_forwards(s, i);
 	}
 }
 

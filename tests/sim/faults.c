@@ -40,6 +40,9 @@ void faults_draw(struct sim *s)
 	f->rests = sim_chance(s, p);
 	f->move = sim_chance(s, p / 2) && !f->memory_only;
 	f->flap = sim_chance(s, p);
+	/* Likes come in a rush at the beginning, or spread over the whole time. */
+	f->pace = sim_chance(s, 500) ? 60 * MS : 30 * SECOND * s->client_count / (int64_t)s->like_limit;
+	f->split = sim_chance(s, p / 4) && !f->memory_only;
 	f->queue = sim_chance(s, p) ? (unsigned)sim_below(s, 100) : 10000;
 	f->subscribe = sim_chance(s, p) ? 500 * MS : MS;
 	f->destroy = sim_chance(s, p / 2) && !f->memory_only;
@@ -47,7 +50,7 @@ void faults_draw(struct sim *s)
 	    (!f->forget || s->server_count > 3))
 		s->ack_peers = s->server_count > 3 && sim_chance(s, 300) ? 2 : 1;
 	if (s->ack_peers && f->destroy) /* no other fault takes copies of what was acknowledged */
-		f->wipe = f->old_copy = f->damage = f->forget = false;
+		f->wipe = f->old_copy = f->damage = f->forget = f->split = false;
 }
 
 static void disturb(struct sim *s, int64_t until)
@@ -321,6 +324,20 @@ void faults_acked(struct sim *s, int i)
 		destroy_server(s, i);
 }
 
+static void put_back(struct sim *s, int i, bool hasty)
+{
+	struct sim_server *v = &s->servers[i];
+	s->stats.old_copies++;
+	sim_log(s, "s%d's disk is replaced by an old copy", i + 1);
+	disk_free(v->disk);
+	v->disk = v->backup;
+	v->backup = NULL;
+	v->had.count = 0;
+	v->may_regress = true;
+	v->patient = true;
+	v->hasty = hasty;
+}
+
 /* A copy is taken, and comes back later. Whoever does so must let it meet the others before it serves
  * (doc/operations.md). */
 static void old_copy(struct sim *s)
@@ -334,25 +351,87 @@ static void old_copy(struct sim *s)
 		return;
 	}
 	sim_stop_server(s, i);
-	if (check_covered_by_others(s, i)) {
-		s->stats.old_copies++;
-		sim_log(s, "s%d's disk is replaced by an old copy", i + 1);
-		v->had.count = 0;
-		disk_free(v->disk);
-		v->disk = v->backup;
-		v->backup = NULL;
-		v->may_regress = true;
-		v->patient = true;
-	}
+	if (check_covered_by_others(s, i))
+		put_back(s, i, sim_chance(s, 500));
 	restart_later(s, i);
+}
+
+/* Who has met one member that serves knows by it what all had agreed on. */
+void faults_hasty(struct sim *s, int i)
+{
+	struct sim_server *v = &s->servers[i];
+	struct replica *r = &v->host->replica;
+	if (!v->hasty || v->condemned || r->phase != PHASE_CATCHING_UP)
+		return;
+	for (size_t k = 0; k < r->peer_count; k++) {
+		const struct peer *p = &r->peers[k];
+		if (p->serving && p->confirmed && replica_reachable(p, s->now) &&
+		    replica_covers(r, &p->target))
+			r->config.grace = 1;
+	}
+}
+
+/* What a server wrote last reaches one other alone; then that one is cut off, and the server comes back as it
+ * was before, among the others. */
+static void split(struct sim *s)
+{
+	int copied = some_server(s), alone = some_server(s);
+	struct sim_server *v = &s->servers[copied];
+	if (copied == alone || v->forgotten || !v->host || !s->servers[alone].host)
+		return;
+	if (!v->backup)
+		v->backup = disk_copy(v->disk);
+	disturb(s, s->now);
+	for (int a = 0; a < s->server_count; a++) {
+		for (int b = 0; b < s->server_count; b++)
+			s->cut[a][b] =
+			    (a == copied || a == alone) != (b == copied || b == alone) ? CHANNELS : 0;
+	}
+	s->stats.splits++;
+	sim_log(s, "s%d and s%d are cut off from the others", copied + 1, alone + 1);
+	sim_at(s, s->now + 20 * MS + (int64_t)sim_below(s, SECOND),
+	       (struct sim_event){.type = EVENT_SPLIT, .from = copied, .to = alone});
+}
+
+/* Whether it has applied what the servers but it and another have not. */
+static bool knows_more(const struct sim *s, int i, int but)
+{
+	const struct vector *v = &s->servers[i].host->replica.v;
+	for (int k = 0; k < s->server_count; k++) {
+		const struct host *h = s->servers[k].host;
+		if (k != i && k != but && h && !replica_covers(&h->replica, v))
+			return true;
+	}
+	return false;
+}
+
+void faults_split(struct sim *s, int copied, int alone)
+{
+	struct sim_server *v = &s->servers[copied];
+	const struct sim_server *other = &s->servers[alone];
+	if (s->healing || !v->host || !other->host || !v->backup || v->forgotten || v->condemned)
+		return;
+	if (!knows_more(s, alone, copied)) {
+		sim_at(s, s->now + 50 * MS,
+		       (struct sim_event){.type = EVENT_SPLIT, .from = copied, .to = alone});
+		return;
+	}
+	sim_stop_server(s, copied);
+	if (check_covered_by_others(s, copied))
+		put_back(s, copied, true);
+	for (int a = 0; a < s->server_count; a++) {
+		for (int b = 0; b < s->server_count; b++)
+			s->cut[a][b] = (a == alone) != (b == alone) ? CHANNELS : 0;
+	}
+	restart_later(s, copied);
 }
 
 /* Nobody is in its reach, for as long as no link is mended. */
 static void isolate(struct sim *s, int i)
 {
 	disturb(s, s->now);
-	for (int k = 0; k < SIM_SERVERS + SIM_LEADERS + SIM_CLIENTS; k++)
-		s->cut[sim_entity_server(i)][k] = s->cut[k][sim_entity_server(i)] = true;
+	for (int k = 0; k < SIM_ENTITIES; k++)
+		s->cut[sim_entity_server(i)][k] = s->cut[k][sim_entity_server(i)] = CHANNELS;
 }
 
 /* Some entry, or as often the last one of its origin: no gap in the numbers shows that. */
@@ -432,7 +511,7 @@ void faults_next(struct sim *s)
 	    {f->partition, partition}, {f->leaders, stop_leader}, {f->forget, forget},
 	    {f->wipe, wipe},	       {f->old_copy, old_copy},	  {f->damage, damage},
 	    {f->io_error, fail_disk},  {f->move, move},		  {f->destroy, destroy},
-	    {f->flap, flap},
+	    {f->flap, flap},	       {f->split, split},
 	};
 	if (s->healing)
 		return;

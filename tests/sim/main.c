@@ -36,9 +36,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 struct totals {
-	uint64_t overflowed, flaps, destroyed, at_risk, moves, events, likes, crashes, pauses, cuts, lost,
-	    duplicated, leader_crashes, wipes, forgets, old_copies, damages, io_errors, clients_died, reads,
-	    in_doubt, truncated, snapshots, checkpoints;
+	uint64_t splits, overflowed, flaps, destroyed, at_risk, moves, events, likes, crashes, pauses, cuts,
+	    lost, duplicated, leader_crashes, wipes, forgets, old_copies, damages, io_errors, clients_died,
+	    reads, in_doubt, truncated, snapshots, checkpoints;
 	double hours;
 };
 
@@ -47,6 +47,7 @@ static void add(struct totals *t, const struct sim *s)
 	t->events += s->events_run;
 	t->likes += s->like_count;
 	t->hours += (double)s->now / (3600.0 * (double)SECOND);
+	t->splits += s->stats.splits;
 	t->overflowed += s->stats.overflowed;
 	t->flaps += s->stats.flaps;
 	t->destroyed += s->stats.destroyed;
@@ -84,13 +85,14 @@ static void print(const struct totals *t, unsigned long seeds)
 	       "died %llu\n",
 	       N(crashes), N(pauses), N(cuts), N(flaps), N(lost), N(overflowed), N(duplicated),
 	       N(leader_crashes), N(clients_died));
-	printf("places changed %llu, disks destroyed %llu with %llu acknowledged likes, wiped %llu, old "
+	printf("split off %llu, places changed %llu, disks destroyed %llu with %llu acknowledged likes, "
+	       "wiped %llu, old "
 	       "copies %llu, damaged %llu, I/O errors %llu, nodes "
 	       "forgotten %llu, "
 	       "records truncated "
 	       "%llu, likes in doubt %llu\n",
-	       N(moves), N(destroyed), N(at_risk), N(wipes), N(old_copies), N(damages), N(io_errors),
-	       N(forgets), N(truncated), N(in_doubt));
+	       N(splits), N(moves), N(destroyed), N(at_risk), N(wipes), N(old_copies), N(damages),
+	       N(io_errors), N(forgets), N(truncated), N(in_doubt));
 #undef N
 }
 

@@ -202,7 +202,9 @@ void sim_start_server(struct sim *s, int i)
 		return;
 	}
 	v->phase = PHASE_CATCHING_UP;
-	v->sampled_count = v->closing_count = 0;
+	for (int k = 0; v->may_regress && k < SIM_PAST; k++)
+		v->past[k].count = 0;
+	v->sampled_count = v->closing_count = v->reached.count = 0;
 	check_recovered(s, i);
 	v->paused_until = 0;
 	v->tick_at = 0;
@@ -227,6 +229,7 @@ void sim_after_call(struct sim *s, int i, int error)
 	struct sim_server *v = &s->servers[i];
 	if (error == 0 && !v->disk->dead) {
 		check_server(s, i);
+		faults_hasty(s, i);
 		if (!v->host->forgotten)
 			return;
 		check_forgotten(s, i);

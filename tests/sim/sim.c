@@ -145,6 +145,9 @@ static void run_event(struct sim *s, struct sim_event *e)
 	case EVENT_FAULT:
 		faults_next(s);
 		break;
+	case EVENT_SPLIT:
+		faults_split(s, e->from, e->to);
+		break;
 	case EVENT_RESTART:
 		if (faults_may_join(s, e->to))
 			sim_start_server(s, e->to);
@@ -249,6 +252,7 @@ void sim_free(struct sim *s)
 		vector_deinit(&s->servers[i].promised);
 		free(s->servers[i].closing);
 		vector_deinit(&s->servers[i].had);
+		vector_deinit(&s->servers[i].reached);
 		for (int k = 0; k < SIM_PAST; k++)
 			vector_deinit(&s->servers[i].past[k]);
 	}

@@ -92,6 +92,7 @@ enum event_type {
 	EVENT_CLIENT_TICK,
 	EVENT_CLIENT_ACT,
 	EVENT_FAULT,
+	EVENT_SPLIT,   /* the second half of one */
 	EVENT_RESTART, /* a server that is down */
 	EVENT_RESTART_LEADER,
 };
@@ -132,6 +133,7 @@ struct sim_server {
 	bool damaged;	 /* it lost a record after it had told that it has it */
 	bool condemned;	 /* someone was told to forget it */
 	bool patient;	 /* restored from an old copy: must meet everyone before it serves */
+	bool hasty;	 /* … or one of them that serves: then an operator gives the word */
 	struct disk *backup;
 	struct vector promised; /* what its V was when it went down: may not be lower when it is back */
 	struct vector had;	/* what it was before its disk was damaged: may not be lower when it serves */
@@ -141,6 +143,7 @@ struct sim_server {
 	enum phase phase;	     /* as last logged */
 	uint64_t sampled[SIM_PEERS]; /* nodes of which it had a sample after its last call */
 	size_t sampled_count;
+	struct vector reached;	 /* what it had applied, retired origins included: looked at now and then */
 	struct session *closing; /* … and which sessions it had not forgotten yet */
 	size_t closing_count, closing_capacity;
 	struct vector past[SIM_PAST]; /* what it had applied each second, newest first, while it served */
@@ -192,9 +195,10 @@ struct owner {
 
 struct faults {
 	bool crash, fuse, pause, partition, lossy, leaders, wipe, forget, old_copy, damage, io_error,
-	    clients_die, slow, memory_only, watch, clock, late, rests, move, destroy, flap;
+	    clients_die, slow, memory_only, watch, clock, late, rests, move, destroy, flap, split;
 	unsigned loss, duplicate; /* in 1000 */
 	unsigned queue;		  /* messages for one who reads nothing, of each sender */
+	int64_t pace;		  /* between two likes of a client at most, µs */
 	int64_t subscribe;	  /* how long a subscription is on its way at most, µs */
 	int64_t delay;		  /* at most, µs */
 	int64_t interval;	  /* between faults, µs */
@@ -247,7 +251,7 @@ struct sim {
 	struct map batches;  /* (session, seq) → hash of the batch's bytes (I5) */
 
 	struct { /* what was injected */
-		uint64_t overflowed, flaps, destroyed, at_risk, moves, crashes, pauses, cuts, lost,
+		uint64_t splits, overflowed, flaps, destroyed, at_risk, moves, crashes, pauses, cuts, lost,
 		    duplicated, leader_crashes, wipes, forgets, old_copies, damages, io_errors, clients_died,
 		    reads, in_doubt, truncated, snapshots, checkpoints;
 	} stats;
@@ -301,6 +305,8 @@ void sim_on_answer(struct sim *s, struct sim_event *e);
 
 void faults_draw(struct sim *s);
 void faults_next(struct sim *s);
+void faults_split(struct sim *s, int copied, int alone);
+void faults_hasty(struct sim *s, int i); /* after each call into a server */
 void faults_heal(struct sim *s);
 void faults_forget_gone(struct sim *s);
 void faults_acked(struct sim *s, int i);    /* a client has just been acknowledged something by it */
@@ -308,7 +314,8 @@ bool faults_may_join(struct sim *s, int i); /* whether an operator may start thi
 
 /* ---- check.c ---- */
 
-void check_second(struct sim *s);	 /* once a second */
+void check_second(struct sim *s); /* once a second */
+void check_forwards(struct sim *s, int i);
 void check_agreed(struct sim *s, int i); /* agreed.c; after each call into it */
 void check_server(struct sim *s, int i); /* after each call into it */
 /* An acknowledged like that may be lost with its server's disk, because no other server has it. */
