@@ -180,7 +180,7 @@ void check_recovered(struct sim *s, int i)
 void check_forgotten(struct sim *s, int i)
 {
 	sim_log(s, "s%d hears that it was forgotten", i + 1);
-	if (!s->servers[i].condemned && !s->faults.memory_only)
+	if (!s->servers[i].condemned)
 		sim_fail(s, "s%d was forgotten, and no operator said so", i + 1);
 }
 
@@ -331,6 +331,19 @@ void check_destroyed(struct sim *s, int i)
 
 /* ---- the end ---- */
 
+/* Whether it waits for nobody who will not come back. */
+static bool knows_the_living(const struct sim *s, const struct replica *r)
+{
+	for (size_t m = 0; m < r->members.count; m++) {
+		bool there = r->members.list[m].forgotten;
+		for (int i = 0; i < s->server_count; i++)
+			there = there || node_equal(s->servers[i].node, r->members.list[m].node);
+		if (!there)
+			return false;
+	}
+	return true;
+}
+
 static bool server_converged(struct sim *s, int i, const struct replica *first, const char **why)
 {
 	const struct sim_server *v = &s->servers[i];
@@ -342,6 +355,10 @@ static bool server_converged(struct sim *s, int i, const struct replica *first, 
 	if (r->phase != PHASE_SERVING || r->committing || r->pending_count || r->incoming_count ||
 	    replica_lag(r) > 0) {
 		*why = r->phase != PHASE_SERVING ? "a server does not serve" : "a server lags";
+		return false;
+	}
+	if (!knows_the_living(s, r)) {
+		*why = "a node that is gone is still a member";
 		return false;
 	}
 	if (r->lacks_retired || (first && r->retired_digest != first->retired_digest)) {

@@ -33,8 +33,7 @@ void faults_draw(struct sim *s)
 	f->delay = 100 + (int64_t)sim_below(s, sim_chance(s, 300) ? 50 * MS : 3 * MS);
 	f->interval = 100 * MS + (int64_t)sim_below(s, 3 * SECOND);
 	f->memory_only = sim_chance(s, 100);
-	if (f->memory_only) /* a memory-only server that dies takes along what nobody else has: not what is
-			       tested here */
+	if (f->memory_only) /* a memory-only server that dies is destroyed */
 		f->crash = f->fuse = f->wipe = f->old_copy = f->damage = f->io_error = f->forget = false;
 	f->late = sim_chance(s, p);
 	f->rests = sim_chance(s, p);
@@ -45,7 +44,7 @@ void faults_draw(struct sim *s)
 	f->split = sim_chance(s, p / 4) && !f->memory_only;
 	f->queue = sim_chance(s, p) ? (unsigned)sim_below(s, 100) : 10000;
 	f->subscribe = sim_chance(s, p) ? 500 * MS : MS;
-	f->destroy = sim_chance(s, p / 2) && !f->memory_only;
+	f->destroy = sim_chance(s, p / 2);
 	if (s->server_count > 1 && sim_chance(s, f->destroy ? 400 : 150) &&
 	    (!f->forget || s->server_count > 3))
 		s->ack_peers = s->server_count > 3 && sim_chance(s, 300) ? 2 : 1;
@@ -258,9 +257,11 @@ static void replace_disk(struct sim *s, int i)
 {
 	struct sim_server *v = &s->servers[i];
 	sim_log(s, "s%d's disk is replaced by an empty one", i + 1);
-	s->gone[s->gone_count++] = v->node;
-	if (sim_chance(s, 500))
-		faults_forget_gone(s);
+	if (!s->faults.memory_only) { /* its next one forgets it by itself */
+		s->gone[s->gone_count++] = v->node;
+		if (sim_chance(s, 500))
+			faults_forget_gone(s);
+	}
 	disk_free(v->disk);
 	disk_free(v->backup);
 	v->backup = NULL;
