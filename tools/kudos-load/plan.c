@@ -266,7 +266,7 @@ bool plan_read(struct plan *plan, const char *path, char *error)
 		if (!good)
 			snprintf(error, PLAN_ERROR, "%.150s:%u: %.300s", path, number, fault);
 	}
-	if (good && ferror(file)) {
+	if (good && !feof(file)) { /* an error, or no memory for a longer line */
 		snprintf(error, PLAN_ERROR, "%.200s: cannot be read", path);
 		good = false;
 	}

@@ -1,0 +1,73 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""kudos and kudos-load without memory: each allocation of theirs and of libkudos fails once. None ends by a signal, nothing
+that was acknowledged is lost, and what is printed is true."""
+import json
+import os
+import tempfile
+
+import cluster
+from cluster import ClusterTest, run
+
+PORT = 26300
+SCRIPT = "clients 2\nkeys 20\ndistribution zipf 1.1\nprefix m:\nphase one rate 2000 for 50ms\n" + \
+    "# a line that is longer than those before it, so that there is not enough room for it " + "x" * 200 + \
+    "\nphase two count 50 rate max\n"
+
+
+class Memory(ClusterTest):
+    def setUp(self):
+        self.c = self.common_cluster(PORT, servers=1, memory_only=True)
+        folder = tempfile.mkdtemp(dir=self.c.folder)
+        self.mark = os.path.join(folder, "mark")
+        self.script = os.path.join(folder, "script")
+        with open(self.script, "w") as file:
+            file.write(SCRIPT)
+
+    def each(self, *command, stdin=""):
+        """(exit status, output) of a run for each allocation; the last one has all of them."""
+        for number in range(1000):
+            code, out, err = run(*command, stdin=stdin, timeout=60, KUDOS_LEADER=self.c.leader_endpoints(),
+                                 LD_PRELOAD=cluster.program("tests/cluster/libfailmemory.so"), KUDOS_TIMEOUT="3",
+                                 KUDOS_FAIL_ALLOCATION=str(number), KUDOS_FAIL_MARK=self.mark)
+            failed = os.path.exists(self.mark)
+            self.assertIn(code, (0, 1, 2), f"allocation {number}: {out}{err}")
+            self.assertTrue(code == 0 or err, f"allocation {number}: nothing is said")
+            if failed:
+                os.remove(self.mark)
+            else:
+                self.assertEqual(code, 0, err)
+            yield code, out
+            if not failed:
+                print(f"{' '.join(command)}: {number} allocations")
+                return
+        self.fail("never succeeds")
+
+    def test_kudos(self):
+        told = runs = 0
+        for code, out in self.each("kudos", "like", "loved"):
+            runs += 1
+            if out:
+                count = int(out.split()[1])
+                self.assertTrue(told < count <= runs, out)
+                told = count
+        self.assertLessEqual(told, self.c.count("loved", "s1")["s1"])
+
+    def test_the_repl(self):
+        before = 0
+        for code, out in self.each("kudos", stdin="like spoken\ncount spoken nothing\nstatus\nlike spoken 2\nexit\n"):
+            counts = [int(line.split()[1]) for line in out.splitlines() if line.startswith("spoken ")]
+            self.assertEqual(counts, sorted(counts))
+            self.assertGreaterEqual(self.c.count("spoken", "s1")["s1"], max(counts, default=before))
+            before = max(counts, default=before)
+
+    def test_kudos_load(self):
+        for code, out in self.each("kudos-load", "--json", "--settle", "5s", "--script", self.script):
+            if code == 0:
+                report = json.loads(out)
+                self.assertTrue(report["ok"] and report["check"]["servers"] == 1, out)
+                self.assertEqual(len(report["phases"]), 2, "the whole script")
+
+
+if __name__ == "__main__":
+    cluster.main(__name__)
