@@ -34,7 +34,7 @@ static bool still_open(const struct sim_server *v, struct session session)
 	const struct sessions *all = &v->host->replica.sessions;
 	const struct seen *seen = sessions_find(all, session);
 	return v->host->replica.phase == PHASE_SERVING && !sessions_forgotten(all, session) &&
-	       !(seen && seen_closed(seen));
+	       !sessions_lapsed(all, session, seen) && !(seen && seen_closed(seen));
 }
 
 /* I8: who forgets a session knows that every member has applied its close. */
@@ -59,6 +59,23 @@ static void check_forgetting(struct sim *s, int i)
 	}
 }
 
+/* Likewise of unused numbers that have lapsed: none is taken any more anywhere. */
+static void check_lapses(struct sim *s, int i)
+{
+	struct map_slot *slot;
+	for (size_t at = 0; (slot = map_next(&s->servers[i].host->replica.sessions.issuers, &at));) {
+		const struct issuer *issuer = slot->value;
+		struct session last = {issuer->id, issuer->lapse.to};
+		for (int other = 0; issuer->lapse.to && !issuer->lapse.at.lsn && other < s->server_count;
+		     other++) {
+			const struct sim_server *v = &s->servers[other];
+			if (still_open(v, last) && !sessions_find(&v->host->replica.sessions, last))
+				sim_fail(s, "s%d lets sessions lapse that s%d would still take", i + 1,
+					 other + 1);
+		}
+	}
+}
+
 /* What is applied stays applied while it runs, a snapshot or not. */
 void check_forwards(struct sim *s, int i)
 {
@@ -74,4 +91,6 @@ void check_agreed(struct sim *s, int i)
 {
 	check_views(s, i);
 	check_forgetting(s, i);
+	if (sim_chance(s, 100))
+		check_lapses(s, i);
 }
