@@ -76,6 +76,13 @@ bool secret_is_none(const struct secret *s)
 	return memcmp(s, &none, sizeof(none)) == 0;
 }
 
+/* Two runs can say the same time, after a folder was put back as it was before one of them; then the origin
+ * decides, so that all settle on the same row. */
+static bool newer(const struct member *a, const struct member *b)
+{
+	return a->since > b->since || (a->since == b->since && a->origin.id > b->origin.id);
+}
+
 int members_add(struct members *m, const struct member *from)
 {
 	size_t at = place(m, from->node);
@@ -94,9 +101,9 @@ int members_add(struct members *m, const struct member *from)
 	secret = memcmp(&from->secret, &row->secret, sizeof(secret)) > 0 ? from->secret : row->secret;
 	if (forgotten != row->forgotten)
 		rc = 1;
-	else if (from->since > row->since || memcmp(&secret, &row->secret, sizeof(secret)) != 0)
+	else if (newer(from, row) || memcmp(&secret, &row->secret, sizeof(secret)) != 0)
 		rc = 2;
-	if (from->since > row->since)
+	if (newer(from, row))
 		*row = *from;
 	row->forgotten = forgotten;
 	row->secret = secret;

@@ -295,12 +295,10 @@ static int keep_vector(struct replica *r, struct peer *p, const struct vector_me
 /* Messages may be late: one of an earlier run must not make the peer look as if that were its present one.
  * Which run is the newest, the membership says; of a run that is not known there yet, or no more, nothing is
  * taken. */
-static bool is_news(const struct replica *r, const struct peer *p, const struct vector_message *m)
+static bool is_newest_run(const struct replica *r, const struct vector_message *m)
 {
-	const struct member *row = members_find(&r->members, p->node);
-	if (!row || !origin_equal(row->origin, m->origin))
-		return false;
-	return !origin_equal(p->origin, m->origin) || m->serial > p->serial;
+	const struct member *row = members_find(&r->members, m->node);
+	return row && origin_equal(row->origin, m->origin);
 }
 
 static int tell_members(struct replica *r, struct peer *p, int64_t now)
@@ -316,8 +314,10 @@ int replica_vector(struct replica *r, int64_t now, const struct vector_message *
 	struct peer *p = replica_peer(r, m->node);
 	if (!p)
 		return 0;
-	if (!is_news(r, p, m)) /* it will tell its newest run, when it sees that it is not known here */
-		return origin_equal(p->origin, m->origin) ? 0 : tell_members(r, p, now);
+	if (!is_newest_run(r, m)) /* it will tell its newest run, when it sees that it is not known here */
+		return tell_members(r, p, now);
+	if (origin_equal(p->origin, m->origin) && m->serial <= p->serial)
+		return 0;
 	p->origin = m->origin;
 	p->serial = m->serial;
 	p->heard = now;

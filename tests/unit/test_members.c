@@ -88,6 +88,19 @@ Test(members, forgetting_is_never_undone)
 	members_deinit(&m);
 }
 
+Test(members, of_two_runs_of_the_same_age_all_settle_on_one)
+{
+	struct member rows[] = {member(1, 5, false), member(1, 5, false)};
+	rows[1].origin.id++;
+	for (int first = 0; first < 2; first++) {
+		struct members m = {0};
+		members_add(&m, &rows[first]);
+		cr_assert(members_add(&m, &rows[1 - first]) == (first == 0 ? 2 : 0));
+		cr_assert(origin_equal(m.list[0].origin, rows[1].origin));
+		members_deinit(&m);
+	}
+}
+
 Test(members, merge_tells_the_strongest_change)
 {
 	struct members m = {0};
