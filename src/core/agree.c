@@ -243,6 +243,13 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 								    know */
 	if (missing && now - r->started < r->config.grace)
 		return "members that have not been heard yet";
+	/* Also where it knows of no other member: they may have come after the copy was made. */
+	if (r->doubtful && !someone)
+		return "a member that serves, because its data folder is a copy: likes acknowledged since it "
+		       "was "
+		       "made may be missing. Start another member, or start this one with --accept-stale to "
+		       "do "
+		       "without them";
 	/* A new node must not begin with nothing beside members that may hold something. */
 	if (!r->established && missing && !someone)
 		return "a member that serves: start the others, or forget those that are lost";
@@ -264,8 +271,9 @@ int replica_judge_phase(struct replica *r, int64_t now)
 	if (r->phase != PHASE_CATCHING_UP || replica_waits_for(r, now))
 		return 0;
 	r->phase = PHASE_SERVING;
-	if (!r->established) {
+	if (!r->established || r->doubtful) {
 		r->established = true;
+		r->doubtful = false;
 		r->meta_dirty = true;
 	}
 	return replica_push(r, (struct action){.type = ACTION_PUBLISH_VECTOR});

@@ -43,6 +43,7 @@ int replica_init(struct replica *r, const struct replica_config *config, int64_t
 	    .config = *config,
 	    .started = now,
 	    .established = established,
+	    .doubtful = config->doubtful,
 	    .serial = 1,
 	    .meta_dirty = true, /* the fresh origin, before anything else (I4) */
 	};

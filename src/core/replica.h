@@ -117,6 +117,7 @@ struct replica_config {
 	int64_t grace;	      /* how long to wait for members that do not show up; 0: the default, 2 s */
 	size_t block;	      /* bytes in a block of the counts' arena; 0: the default */
 	bool alone;	      /* there is no leader to wait for before a first start */
+	bool doubtful;	      /* what it holds may be older than what it has acknowledged: a copy */
 };
 
 struct replica {
@@ -128,6 +129,7 @@ struct replica {
 			      sets it */
 	bool heard_leader; /* one has told it the membership since the start */
 	bool meta_durable; /* this run's origin is on disk (I4) */
+	bool doubtful;	   /* as configured, until it serves; as durable as established */
 
 	struct counts counts;
 	struct sessions sessions;

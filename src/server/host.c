@@ -13,6 +13,7 @@
 #include "kudos.h"
 
 #define META_ESTABLISHED 1 /* in the meta blob's first byte */
+#define META_DOUBTFUL 2
 #define GATHERED (1 << 20) /* bytes for one commit, after which it should not wait for more */
 #define EXPIRY_INTERVAL SECOND
 #define CLIENT_IDLE (60 * SECOND)
@@ -37,7 +38,8 @@ void host_log(struct host *h, char level, const char *format, ...)
 /* A meta blob: [flags 1] [members message from this node]. */
 int host_meta(const struct host *h, struct bytes *out)
 {
-	uint8_t flags = h->replica.established ? META_ESTABLISHED : 0;
+	uint8_t flags = (uint8_t)((h->replica.established ? META_ESTABLISHED : 0) |
+				  (h->replica.doubtful ? META_DOUBTFUL : 0));
 	struct message m = {.type = MESSAGE_MEMBERS,
 			    .members = {.from = h->config.self.node,
 					.rows = h->replica.staged.list,
@@ -46,6 +48,17 @@ int host_meta(const struct host *h, struct bytes *out)
 	bytes_append(out, &flags, 1);
 	message_encode(&m, out);
 	return bytes_failed(out) ? -ENOMEM : 0;
+}
+
+/* Whether what the folder holds may be older than what this node has acknowledged. */
+static bool doubtful(struct host *h, uint8_t flags)
+{
+	if (!h->store->report.copied && !(flags & META_DOUBTFUL))
+		return false;
+	host_log(h, 'w', "the data folder is a copy; %s",
+		 h->config.accept_stale ? "it is taken as it is (--accept-stale)"
+					: "this server serves once another member has brought it up to date");
+	return !h->config.accept_stale;
 }
 
 static int open_replica(struct host *h, const struct bytes *meta, int64_t now)
@@ -72,6 +85,7 @@ static int open_replica(struct host *h, const struct bytes *meta, int64_t now)
 			h->config.self.secret = row->secret;
 	}
 	config.self = h->config.self;
+	config.doubtful = known && doubtful(h, meta->data[0]);
 	e = replica_init(&h->replica, &config, now, known && (meta->data[0] & META_ESTABLISHED),
 			 m.members.rows, m.members.row_count);
 	if (known)

@@ -45,6 +45,7 @@ struct host_config {
 	struct member self; /* node: for a new data folder; an old one keeps its own. origin: fresh, random */
 	uint64_t seed;
 	unsigned ack_peers;
+	bool accept_stale;	     /* an operator's word: a copy of a data folder may serve as it is */
 	size_t leaders;		     /* how many there are to register with */
 	int64_t session_idle, grace; /* 0: the defaults */
 	uint64_t checkpoint_bytes;   /* of journal between two checkpoints; 0: 64 MiB */

@@ -19,6 +19,7 @@ enum flag {
 	FLAG_NAME,
 	FLAG_ACK_PEERS,
 	FLAG_MEMORY_ONLY,
+	FLAG_ACCEPT_STALE,
 	FLAG_INSECURE,
 	FLAG_KEY,
 	FLAG_TRUST,
@@ -41,6 +42,11 @@ static const struct argp_option flags[] = {
      "Acknowledge a like when K other servers have it on disk, too (KUDOS_ACK_PEERS; 0)", 0},
     {"memory-only", FLAG_MEMORY_ONLY, NULL, 0,
      "Keep nothing on disk, --data or not: what only this server had is lost with it (KUDOS_MEMORY_ONLY)", 0},
+    {"accept-stale", FLAG_ACCEPT_STALE, NULL, 0,
+     "Serve from a copy of a data folder without another member: what was acknowledged since it was made is "
+     "lost "
+     "(KUDOS_ACCEPT_STALE)",
+     0},
     {"debug", FLAG_DEBUG, NULL, 0, "Log more (KUDOS_DEBUG)", 0},
     {"key", FLAG_KEY, "FILE", 0,
      "The cluster's secret key, made by kudos keygen: only with CURVE (KUDOS_KEY)", 0},
@@ -108,6 +114,7 @@ static void complete(struct argp_state *state, struct options *o)
 	flags_env_string(&o->advertise, "KUDOS_ADVERTISE");
 	flags_env_string(&o->name, "KUDOS_NAME");
 	flags_env_bool(&o->memory_only, "KUDOS_MEMORY_ONLY");
+	flags_env_bool(&o->accept_stale, "KUDOS_ACCEPT_STALE");
 	flags_env_string(&o->data, "KUDOS_DATA");
 	flags_env_string(&ack_peers, "KUDOS_ACK_PEERS");
 	if (ack_peers && !o->ack_peers_given)
@@ -150,6 +157,9 @@ static error_t parse_flag(int key, char *arg, struct argp_state *state)
 		return 0;
 	case FLAG_MEMORY_ONLY:
 		o->memory_only = true;
+		return 0;
+	case FLAG_ACCEPT_STALE:
+		o->accept_stale = true;
 		return 0;
 	case FLAG_DEBUG:
 		o->debug = true;

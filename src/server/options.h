@@ -19,7 +19,7 @@ struct options {
 	const char *key, *trust;      /* CURVE: files; both NULL: without */
 	unsigned ack_peers;
 	bool ack_peers_given;
-	bool memory_only, debug, insecure;
+	bool memory_only, accept_stale, debug, insecure;
 };
 
 /* Ends the process after --help and --version (0), or with a message on stderr after a usage error (2). */

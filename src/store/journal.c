@@ -75,7 +75,6 @@ static struct segment *newest(struct journal *j)
 struct loading {
 	struct journal *j;
 	struct segment *segment;
-	uint64_t birth; /* as its mark says */
 };
 
 static int add_segment(struct journal *j, uint64_t number)
@@ -127,16 +126,18 @@ static int note_entry(struct journal *j, struct segment *segment, const struct s
 static int load_entry(void *arg, const struct segment_head *head, size_t offset, const uint8_t *data)
 {
 	struct loading *loading = arg;
+	struct journal *j = loading->j;
 	if (head->kind == SEGMENT_MARK) {
 		if (offset == 0)
-			loading->birth = segment_birth(head, data);
+			mark_check_birth(j->dir, loading->segment->number, segment_birth(head, data),
+					 &j->report->copied);
 		uint64_t format = head->at.origin.id;
 		return format == SEGMENT_FORMAT || format == SEGMENT_FORMAT_1 ? 0 : -EPROTONOSUPPORT;
 	}
 	if (head->kind == SEGMENT_ECHO)
 		return 0;
-	loading->j->report->entries++;
-	return note_entry(loading->j, loading->segment, head, offset, data);
+	j->report->entries++;
+	return note_entry(j, loading->segment, head, offset, data);
 }
 
 static int load_damage(void *arg, size_t offset, size_t size)
@@ -167,15 +168,13 @@ static int read_segment(const struct journal *j, uint64_t number, struct bytes *
 /* Makes the newest segment what the scan made of it, for good: what is behind its last entry can never come
  * back to life, and what is in it is on disk. The last commit may have got no further than the page
  * cache, or fdatasync may have failed and left it there as if written; so it is written again. */
-static int settle(struct journal *j, const struct segment_scan *scan, uint64_t birth)
+static int settle(struct journal *j, const struct segment_scan *scan)
 {
 	char name[SEGMENT_NAME];
 	segment_name(name, scan->segment);
 	int fd = openat(j->dir, name, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	uint64_t born = files_birth(fd);
-	j->report->copied = birth != 0 && born != 0 && birth != born;
 	int r = ftruncate(fd, (off_t)scan->end) < 0 ? -errno : 0;
 	size_t have = scan->end < scan->size ? scan->end : scan->size; /* some padding may be missing */
 	if (r == 0 && have > scan->group)
@@ -209,7 +208,7 @@ static int load_segment(struct journal *j, size_t i, bool last, struct bytes *co
 			 j->segments[i].number, scan.torn);
 		j->report->torn_bytes += scan.torn;
 	}
-	return last ? settle(j, &scan, loading.birth) : 0;
+	return last ? settle(j, &scan) : 0;
 }
 
 static int load(struct journal *j, uint64_t *at)

@@ -3,6 +3,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -41,6 +42,19 @@ void mark_born(struct bytes *front, uint64_t birth)
 {
 	birth = htole64(birth);
 	memcpy(front->data + SEGMENT_HEADER, &birth, sizeof birth);
+}
+
+void mark_check_birth(int dir, uint64_t number, uint64_t birth, bool *copied)
+{
+	char name[SEGMENT_NAME];
+	segment_name(name, number);
+	int fd = openat(dir, name, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	uint64_t born = files_birth(fd);
+	close(fd);
+	if (birth != 0 && born != 0)
+		*copied = birth != born;
 }
 
 /* From now on what goes bad before the mark is told apart from a torn commit. Where there are records it is

@@ -4,6 +4,7 @@
 #ifndef STORE_MARK_H
 #define STORE_MARK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
@@ -13,6 +14,9 @@
 int mark_front(struct bytes *out, uint64_t number, const struct vector *told);
 /* Enters when the file was made into the mark at the beginning of `front`. */
 void mark_born(struct bytes *front, uint64_t birth);
+/* Whether the segment's file was made at another time than its mark says: it is a copy then. What the mark or
+ * the file system does not know leaves *copied as it is: the newest segment that tells counts. */
+void mark_check_birth(int dir, uint64_t number, uint64_t birth, bool *copied);
 
 /* Writes the end's marks behind the entries, which end there. A full disk is no error: there is none then. */
 int mark_end(int fd, uint64_t number, uint64_t end, const struct vector *told);

@@ -4,6 +4,7 @@
 import glob
 import os
 import shutil
+import subprocess
 
 import cluster
 from cluster import ClusterTest, seeded, wait_until
@@ -73,6 +74,41 @@ class Disks(ClusterTest):
             totals = self.totals(c)
             self.assertEqual(len(set(totals.values())), 1, totals)
             self.assertGreater(totals["s2"], before * (times + 2))
+
+    def test_a_copy_that_reaches_nobody(self):
+        """It may lack what was acknowledged after it was made: it waits for another member, or for an operator's word."""
+        c = self.cluster(PORT)
+        if subprocess.run(["stat", "-c", "%W", c.data("s2")], capture_output=True, check=True).stdout.strip() == b"0":
+            self.skipTest("the file system keeps no times of birth")
+        self.likes(c)
+        copies = [c.data("running"), c.data("stopped")]
+        subprocess.run(["cp", "-a", c.data("s2"), copies[0]], check=True)
+        c.terminate("s2")
+        subprocess.run(["cp", "-a", c.data("s2"), copies[1]], check=True)
+        c.start("s2")
+        self.likes(c)
+        for times, copy in enumerate(copies, 1):
+            c.kill(*c.servers)
+            shutil.rmtree(c.data("s2"))
+            subprocess.run(["cp", "-a", copy, c.data("s2")], check=True)
+            for again in (1, 2):  # the next start knows it, too
+                c.spawn("s2")
+                wait_until(lambda: c.log("s2").count("its data folder is a copy") == 2 * (times - 1) + again, "it says so")
+                wait_until(lambda: c.states()["s2"] == "catching-up", lambda: c.states())
+                c.kill("s2")
+            if times == 1:
+                c.start(*c.servers)  # brought up to date
+                self.assertEqual(set(self.totals(c).values()), {40000})
+                c.kill(*c.servers)
+                c.start("s2")  # and its own again
+                self.assertEqual(self.totals(c), {"s2": 40000})
+                c.start("s1", "s3")
+        c.flags += ["--accept-stale"]
+        c.start("s2")
+        self.assertEqual(self.totals(c), {"s2": 20000})
+        self.assertIn("taken as it is", c.log("s2"))
+        c.start("s1", "s3")
+        wait_until(lambda: set(self.totals(c).values()) == {40000}, lambda: self.totals(c))
 
     def test_forgotten(self):
         c = self.cluster(PORT)

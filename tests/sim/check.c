@@ -141,6 +141,20 @@ static void check_repaired(struct sim *s, struct sim_server *v)
 	v->had.count = 0;
 }
 
+/* An old copy of a disk has what a member that serves told in this run before it serves itself. */
+static void check_renewed(struct sim *s, struct sim_server *v)
+{
+	const struct replica *r = &v->host->replica;
+	bool met = false;
+	for (size_t i = 0; i < r->peer_count; i++) {
+		const struct peer *p = &r->peers[i];
+		met = met || (p->heard != 0 && p->serving && p->confirmed && replica_covers(r, &p->target));
+	}
+	if (v->old && !met)
+		sim_fail(s, "s%d serves from an old copy of its disk", v->index + 1);
+	v->old = false;
+}
+
 void check_server(struct sim *s, int i)
 {
 	struct sim_server *v = &s->servers[i];
@@ -155,8 +169,9 @@ void check_server(struct sim *s, int i)
 		if (v->phase == PHASE_SERVING) {
 			check_joined(s, i);
 			check_repaired(s, v);
+			check_renewed(s, v);
 		}
-		v->hasty = v->hasty && v->patient;
+		v->hasty = v->hasty && v->old;
 	}
 	check_agreed(s, i);
 	if (sim_chance(s, 30)) { /* whole walks: now and then */

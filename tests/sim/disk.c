@@ -141,6 +141,7 @@ struct disk *disk_copy(const struct disk *d)
 	copy->entries = calloc(d->synced + 1, sizeof *copy->entries);
 	copy->count = copy->synced = d->synced;
 	copy->commits = d->commits;
+	copy->copied = true;
 	copy->capacity = d->synced + 1;
 	for (size_t i = 0; i < d->synced; i++) {
 		copy->entries[i] = d->entries[i];
@@ -239,6 +240,7 @@ static int journal_commit(struct store *s)
 	}
 	d->synced = d->count;
 	d->commits++;
+	d->copied = false;
 	return disk_burn(d) ? 0 : -EIO; /* it may also die right after */
 }
 
@@ -445,6 +447,7 @@ struct store *disk_open(struct disk *d)
 	if (!s)
 		abort();
 	s->base.ops = &ops;
+	s->base.report.copied = d->copied;
 	s->disk = d;
 	return &s->base;
 }

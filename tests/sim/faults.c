@@ -270,6 +270,7 @@ static void replace_disk(struct sim *s, int i)
 	v->may_regress = true;
 	v->established = false;
 	v->promised.count = v->had.count = 0;
+	v->old = false;
 	v->node = (struct node){0};
 	v->condemned = false;
 }
@@ -335,12 +336,19 @@ static void put_back(struct sim *s, int i, bool hasty)
 	v->backup = NULL;
 	v->had.count = 0;
 	v->may_regress = true;
-	v->patient = true;
+	v->old = true;
 	v->hasty = hasty;
 }
 
-/* A copy is taken, and comes back later. Whoever does so must let it meet the others before it serves
- * (doc/operations.md). */
+/* Nobody is in its reach, for as long as no link is mended. */
+static void isolate(struct sim *s, int i)
+{
+	disturb(s, s->now);
+	for (int k = 0; k < SIM_ENTITIES; k++)
+		s->cut[sim_entity_server(i)][k] = s->cut[k][sim_entity_server(i)] = CHANNELS;
+}
+
+/* A copy is taken, and comes back later; sometimes nobody is in its reach then. */
 static void old_copy(struct sim *s)
 {
 	int i = some_server(s);
@@ -352,8 +360,11 @@ static void old_copy(struct sim *s)
 		return;
 	}
 	sim_stop_server(s, i);
-	if (check_covered_by_others(s, i))
+	if (check_covered_by_others(s, i)) {
 		put_back(s, i, sim_chance(s, 500));
+		if (sim_chance(s, 300))
+			isolate(s, i);
+	}
 	restart_later(s, i);
 }
 
@@ -425,14 +436,6 @@ void faults_split(struct sim *s, int copied, int alone)
 			s->cut[a][b] = (a == alone) != (b == alone) ? CHANNELS : 0;
 	}
 	restart_later(s, copied);
-}
-
-/* Nobody is in its reach, for as long as no link is mended. */
-static void isolate(struct sim *s, int i)
-{
-	disturb(s, s->now);
-	for (int k = 0; k < SIM_ENTITIES; k++)
-		s->cut[sim_entity_server(i)][k] = s->cut[k][sim_entity_server(i)] = CHANNELS;
 }
 
 /* Some entry, or as often the last one of its origin: no gap in the numbers shows that. */

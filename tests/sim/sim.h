@@ -55,6 +55,7 @@ struct disk {
 	size_t count, capacity;
 	size_t synced; /* entries before this one survive a crash */
 	uint64_t commits;
+	bool copied; /* its newest part is a copy */
 	uint64_t bytes;
 	struct pairs checkpoint, next;
 	bool wipe;
@@ -132,8 +133,9 @@ struct sim_server {
 	bool forgotten;	 /* and knows it */
 	bool damaged;	 /* it lost a record after it had told that it has it */
 	bool condemned;	 /* someone was told to forget it */
-	bool patient;	 /* restored from an old copy: must meet everyone before it serves */
-	bool hasty;	 /* … or one of them that serves: then an operator gives the word */
+	bool patient;	 /* declared lost: must hear of that before it serves */
+	bool old;	 /* restored from an old copy: must meet a member before it serves */
+	bool hasty;	 /* … and waits for no other one */
 	struct disk *backup;
 	struct vector promised; /* what its V was when it went down: may not be lower when it is back */
 	struct vector had;	/* what it was before its disk was damaged: may not be lower when it serves */
