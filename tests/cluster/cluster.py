@@ -19,6 +19,8 @@ import unittest
 BINDIR = None
 SLOW = float(os.environ.get("KUDOS_TEST_SLOW") or 1)  # programs with sanitizers need that many times as long
 DEADLINE = 30  # seconds, for anything that is waited for; times SLOW
+# µs that are noise, and times as long as without what is in the way (doc/testing.md has what was measured).
+SERVED_FLOOR, SERVED_RATIO = 250000, 15
 SANITIZED = bool({"ASAN_OPTIONS", "TSAN_OPTIONS"} & set(os.environ))
 LIBC = ctypes.CDLL(None)
 
@@ -261,6 +263,12 @@ class Cluster:
         rows = [self.row(name) for name in self.servers if self.runs(name)]
         return max((row["likes_total"] for row in rows if row), default=0)
 
+    def bare(self, *arguments, rate=2000, **more):
+        """The 99th percentile in µs of a load that nothing is in the way of, now and on this machine."""
+        load = self.load(*arguments, rate=rate, **more)
+        load.flows(2 * rate)
+        return load.finish()["latency_us"]["p99"]
+
     def load(self, *arguments, **more):
         load = Load(self, arguments, **more)
         self.loads.append(load)
@@ -344,6 +352,13 @@ class ClusterTest(unittest.TestCase):
         result = self._outcome.result
         cases = [case for case, _ in result.failures + result.errors] if result else []
         return any(getattr(case, "test_case", case) is self for case in cases)  # a subtest says whose it is
+
+    def served(self, what, report, bare, heavy=1):
+        """Whether a load was served beside something else as it ought to be, by one without it of the same minute."""
+        p99 = report["latency_us"]["p99"]
+        print(f"{what}: the others' p99 {p99 / 1000:.0f} ms, {bare / 1000:.0f} ms without: {p99 / bare:.1f} times")
+        self.assertEqual(report["in_doubt"], 0)
+        self.assertLess(p99, max(SERVED_FLOOR, SERVED_RATIO * heavy * bare))
 
     def equal_everywhere(self, cluster, report):
         """All servers hold the same sum, and at least what was acknowledged."""
