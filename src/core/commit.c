@@ -136,6 +136,8 @@ int replica_batch(struct replica *r, int64_t now, uint64_t client, struct batch_
 	struct seen *seen = sessions_find(&r->sessions, b->session);
 	if (!seen && sessions_forgotten(&r->sessions, b->session))
 		return refuse(r, client, b, KUDOS_EXPIRED); /* I9 */
+	if (seen && seen_contradicts(seen, b->seq, b->raw, b->raw_size))
+		return refuse(r, client, b, KUDOS_CONFLICT);
 	if (seen && intervals_has(&seen->applied, b->seq))
 		return answer_again(r, client, b);
 	if ((seen && seen_closed(seen)) || sessions_lapsed(&r->sessions, b->session, seen))

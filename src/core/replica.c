@@ -237,6 +237,7 @@ static int apply_batch(struct replica *r, const struct batch *b, struct position
 	r->stats.batches++;
 	if (intervals_add(&seen->applied, b->seq, b->seq) < 0)
 		return -ENOMEM;
+	seen_note_content(seen, b->seq, b->raw, b->raw_size);
 	return apply_events(r, b);
 }
 

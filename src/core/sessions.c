@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
+
 void sessions_init(struct sessions *s, uint64_t seed)
 {
 	map_init(&s->seen, seed);
@@ -126,4 +128,20 @@ int sessions_forget(struct sessions *s, struct session session)
 	if (seen)
 		seen_free(seen);
 	return 0;
+}
+
+static uint64_t content(uint64_t seq, const void *raw, size_t size)
+{
+	return seq << 32 | (hash_bytes(raw, size, 0) & UINT32_MAX);
+}
+
+void seen_note_content(struct seen *seen, uint64_t seq, const void *raw, size_t size)
+{
+	seen->contents[seq % SEEN_CONTENTS] = content(seq, raw, size);
+}
+
+bool seen_contradicts(const struct seen *seen, uint64_t seq, const void *raw, size_t size)
+{
+	uint64_t known = seen->contents[seq % SEEN_CONTENTS];
+	return known && known >> 32 == (seq & UINT32_MAX) && known != content(seq, raw, size);
 }

@@ -8,12 +8,15 @@
 #define CORE_SESSIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/ids.h"
 #include "base/map.h"
 #include "core/intervals.h"
 #include "core/lapse.h"
+
+#define SEEN_CONTENTS 8
 
 struct seen {
 	struct session session;
@@ -22,6 +25,10 @@ struct seen {
 	struct position closed;	  /* the record that closed it; lsn 0: open */
 	int64_t active;		  /* when something of it was last accepted or applied here, µs */
 	bool accepted_here;	  /* the last batch came from a client of this server */
+	/* What the latest batches held, at [seq % SEEN_CONTENTS]: [ 32 bits of seq | 32 bits of a hash ]. 0:
+	 * not known. Only in memory: to refuse other content under a number (I5) is a service to who makes
+	 * mistakes. */
+	uint64_t contents[SEEN_CONTENTS];
 };
 
 struct issuer {
@@ -56,6 +63,10 @@ int sessions_lapse(struct sessions *s, struct session to, struct position at);
 int sessions_forget(struct sessions *s, struct session session);
 /* Adds numbers lo..hi of an issuer to the compact set (from a checkpoint). 0 or -ENOMEM. */
 int sessions_forget_range(struct sessions *s, uint64_t issuer, uint64_t lo, uint64_t hi);
+
+void seen_note_content(struct seen *seen, uint64_t seq, const void *raw, size_t size);
+/* Whether the batch with that number is known to have held something else. */
+bool seen_contradicts(const struct seen *seen, uint64_t seq, const void *raw, size_t size);
 
 static inline bool seen_closed(const struct seen *seen)
 {

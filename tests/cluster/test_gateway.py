@@ -176,6 +176,45 @@ class GatewayTest(ClusterTest):
         notify = {self.cluster_.ports(name)[1] for name in self.cluster_.servers}
         self.assertEqual(len(connections_to(g.process.pid, notify)), 1, "one subscriber, however many read")
 
+    def test_sessions_that_the_caller_keeps(self):
+        a, b = self.gateway(HTTP), self.gateway(HTTP + 1)
+        opened = a.ask("POST", "/v1/sessions")
+        self.assertEqual(opened.status, 201)
+        path = "/v1/sessions/" + opened.json["session"]
+        body = {"events": [["kept", 2], ["kept:2", 1]]}
+        for number in range(1, 41):
+            for gateway in (a, b, a):
+                answer = gateway.ask("PUT", f"{path}/batches/{number}", body)
+                self.assertEqual(answer.status, 200, answer.json)
+                seen = (b if gateway is a else a).ask("GET", "/v1/counts/kept?token=" + answer.json["token"])
+                self.assertEqual(seen.json["count"], 2 * number)
+        other = b.ask("PUT", path + "/batches/40", {"events": [["kept", 3]]})
+        self.assertEqual((other.status, other.json["code"]), (409, "conflict"))
+        self.cluster_.await_count("kept", 80)
+        self.assertEqual(b.ask("DELETE", path).status, 204)
+        self.assertEqual(a.ask("DELETE", path).status, 204)
+        late = a.ask("PUT", path + "/batches/41", body)
+        self.assertEqual((late.status, late.json["code"]), (410, "expired"))
+        self.cluster_.await_count("kept", 80)
+
+    def test_names_that_nobody_gave(self):
+        g = self.gateway()
+        name = g.ask("POST", "/v1/sessions").json["session"]
+        issuer, number, signer, code = name.split(".")
+        body = {"key": "forged"}
+        forged = [(f"{issuer}.{int(number) + 1}.{signer}.{code}", 404, "not-issued"),
+                  (f"{issuer}.{number}.{signer}.{int(code, 16) ^ 1:016x}", 404, "not-issued"),
+                  (f"{issuer}.{number}.{'7' * 16}.{code}", 503, "unknown-session"),
+                  ("x", 400, "bad-session")]
+        for made_up, status, problem in forged:
+            answer = g.ask("PUT", f"/v1/sessions/{made_up}/batches/1", body)
+            self.assertEqual((answer.status, answer.json["code"]), (status, problem), made_up)
+        for path in (f"/v1/sessions/{name}", f"/v1/sessions/{name}/batches/", f"/v1/sessions/{name}/batches/0",
+                     f"/v1/sessions/{name}/batches/1x", f"/v1/sessions/{name}/batches/18446744073709551616"):
+            self.assertEqual(g.ask("PUT", path, body).status, 404, path)
+        self.assertEqual(g.ask("PUT", f"/v1/sessions/{name}/batches/18446744073709551615", body).status, 400)
+        self.assertEqual(g.ask("GET", "/v1/counts/forged").json["count"], 0)
+
     def test_top(self):
         g = self.gateway()
         events = [[f"top:{i}", 1000 + i] for i in range(300)]
@@ -227,6 +266,14 @@ class AwayTest(ClusterTest):
         self.assertEqual(g.ask("GET", "/healthz").status, 200)
         c.start("s1", "s2", "s3")
         wait_until(lambda: g.ask("GET", "/readyz").status == 200, "the gateway finds the cluster again")
+        c.kill("s1")
+        session = g.ask("POST", "/v1/sessions").json["session"]
+        for number in range(1, 4):  # through whichever server is left, and the next
+            answer = wait_until(lambda n=number: [g.ask("PUT", f"/v1/sessions/{session}/batches/{n}", {"key": "moved"})],
+                                "an answer")[0]
+            self.assertEqual(answer.status, 200, answer.json)
+        c.start("s1")
+        c.await_count("moved", 3)
         # The like that was not answered was kept and retried: it is there, once.
         wait_until(lambda: g.ask("POST", "/v1/likes", {"key": "other"}).status == 200, "likes are taken")
         self.assertEqual(g.ask("GET", "/v1/counts/k").json["count"], 2)

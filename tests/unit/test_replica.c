@@ -315,6 +315,9 @@ Test(replica, refuses_other_content_under_the_same_number)
 	batch(&f, 1, 1, 5);
 	batch(&f, 1, 1, 6);
 	expect(&f, "refuse 1 conflict, append 1:1, commit, publish 1:1, ack 1@1");
+	batch(&f, 1, 1, 6); /* counted, and still known */
+	batch(&f, 1, 1, 5);
+	expect(&f, "refuse 1 conflict, ack 1@V");
 	cr_assert(likes(&f) == 5);
 	stop(&f);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "exchange.h"
 #include "kudos.h"
 
 #define FORM "{\"key\":\"post:1\",\"n\":1} or {\"events\":[[\"post:1\",1]]}"
@@ -63,6 +64,17 @@ int events_parse(struct events *events, const char *body, size_t size, char *why
 	if (failed)
 		events_deinit(events);
 	return failed;
+}
+
+bool events_take(struct events *events, struct exchange *x)
+{
+	char why[256] = "";
+	int error = events_parse(events, x->body, x->body_size, why, sizeof why);
+	if (error == KUDOS_PROTOCOL)
+		exchange_problem(x, MHD_HTTP_BAD_REQUEST, "bad-request", "%s", why);
+	else if (error)
+		exchange_failed(x, error, why);
+	return error == KUDOS_OK;
 }
 
 void events_deinit(struct events *events)

@@ -7,6 +7,7 @@
 #define GATEWAY_EVENTS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,10 @@ struct events {
 	size_t count;
 };
 
+struct exchange;
+
+/* Those of x's body. False: x has been answered. */
+bool events_take(struct events *events, struct exchange *x);
 /* KUDOS_OK, or why not (KUDOS_PROTOCOL: it is not of that form), with a text of what is wrong. */
 int events_parse(struct events *events, const char *body, size_t size, char *why, size_t why_size);
 void events_deinit(struct events *events);

@@ -94,6 +94,8 @@ static unsigned status_of(int error)
 {
 	switch (error) {
 	case KUDOS_BAD_TOKEN:
+	case KUDOS_BAD_SESSION:
+	case KUDOS_BAD_NUMBER:
 		return MHD_HTTP_BAD_REQUEST;
 	case KUDOS_BAD_KEY:
 	case KUDOS_BAD_AMOUNT:
@@ -108,6 +110,7 @@ static unsigned status_of(int error)
 	case KUDOS_FORBIDDEN:
 		return MHD_HTTP_FORBIDDEN;
 	case KUDOS_UNKNOWN_NODE:
+	case KUDOS_NOT_ISSUED:
 		return MHD_HTTP_NOT_FOUND;
 	case KUDOS_IN_DOUBT:
 	case KUDOS_TIMEOUT:

@@ -48,6 +48,18 @@ static void on_top(void *arg, uint64_t id, int error, const struct kudos_ranked 
 	questions_top(&g->questions, id, error, top, n);
 }
 
+static void on_session(void *arg, uint64_t id, int error, const char *session)
+{
+	struct gateway *g = arg;
+	sessions_opened(&g->sessions, id, error, session);
+}
+
+static void on_put(void *arg, uint64_t id, int error, const char *token)
+{
+	struct gateway *g = arg;
+	sessions_put(&g->sessions, id, error, token);
+}
+
 static void on_status(void *arg, uint64_t id, int error, const struct kudos_status *status)
 {
 	struct gateway *g = arg;
@@ -66,6 +78,8 @@ bool gateway_open(struct gateway *g, const struct options *options)
 	    .trust_dir = options->trust,
 	    .on_result = on_result,
 	    .on_counts = on_counts,
+	    .on_session = on_session,
+	    .on_put = on_put,
 	    .on_top = on_top,
 	    .on_status = on_status,
 	    .arg = g,
@@ -79,6 +93,7 @@ bool gateway_open(struct gateway *g, const struct options *options)
 		return false;
 	}
 	likes_init(&g->likes, g->handle);
+	sessions_init(&g->sessions, g->handle);
 	questions_init(&g->questions, g->handle);
 	hub_init(&g->hub, g->handle, options);
 	return http_open(&g->http, g, options);

@@ -14,6 +14,7 @@
 #include "likes.h"
 #include "options.h"
 #include "questions.h"
+#include "sessions.h"
 
 #define NEVER INT64_MAX
 
@@ -23,6 +24,7 @@ struct gateway {
 	struct http http;
 	struct likes likes;
 	struct questions questions;
+	struct sessions sessions;
 	struct hub hub;
 };
 

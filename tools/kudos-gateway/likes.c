@@ -137,18 +137,16 @@ void likes_result(struct likes *likes, const struct kudos_result *result)
 void likes_run(struct exchange *x)
 {
 	struct likes *likes = &x->gateway->likes;
-	char why[256] = "";
 	if (likes->count >= WAITING_MOST) {
 		exchange_failed(x, KUDOS_BUSY, NULL);
 		return;
 	}
 	struct likes_request *r = calloc(1, sizeof *r);
-	int error = r ? events_parse(&r->events, x->body, x->body_size, why, sizeof why) : KUDOS_NO_MEMORY;
-	if (error == KUDOS_PROTOCOL)
-		exchange_problem(x, MHD_HTTP_BAD_REQUEST, "bad-request", "%s", why);
-	else if (error)
-		exchange_failed(x, error, why);
-	if (error) {
+	if (!r) {
+		exchange_failed(x, KUDOS_NO_MEMORY, NULL);
+		return;
+	}
+	if (!events_take(&r->events, x)) {
 		free(r);
 		return;
 	}

@@ -10,6 +10,10 @@ const struct route *routes(void);
 
 void likes_run(struct exchange *x);
 void likes_end(struct exchange *x);
+void sessions_run_open(struct exchange *x);
+void sessions_run_put(struct exchange *x);
+void sessions_run_close(struct exchange *x);
+void sessions_end(struct exchange *x);
 void counts_run(struct exchange *x);
 void counts_run_one(struct exchange *x);
 void counts_end(struct exchange *x);
