@@ -4,35 +4,34 @@
 #ifndef BASE_LIMITS_H
 #define BASE_LIMITS_H
 
-#define LIMIT_KEY 128		       /* bytes in a key */
-#define LIMIT_AMOUNT 1000000	       /* |n| of one event */
-#define LIMIT_BATCH_EVENTS 1024	       /* events in a batch */
-#define LIMIT_BATCH_BYTES 65536	       /* encoded bytes of a batch */
-#define LIMIT_MESSAGE (1 << 20)	       /* bytes of any message (ZMQ_MAXMSGSIZE) */
-#define LIMIT_RECORD_BYTES 786432      /* encoded bytes of a record: leaves room for a header in a message */
-#define LIMIT_RECORD_BATCHES 4096      /* batches in a record */
-#define LIMIT_NESTING 8		       /* arrays within arrays in a message */
-#define LIMIT_IN_FLIGHT 64	       /* unacknowledged batches of one client */
-#define LIMIT_CLIENTS 10000	       /* client connections of a server */
-#define LIMIT_WATCHES 1000	       /* watched keys of one client */
-#define LIMIT_WATCHED 100000	       /* different watched keys of one server */
-#define LIMIT_WATCHING 1000000	       /* watched keys of all clients of one server together */
-#define LIMIT_SUBSCRIPTION 1024	       /* bytes of what a subscriber sends, CURVE's own included */
-#define LIMIT_SUBSCRIBE_RATE 3000      /* messages of one subscriber in a second */
-#define LIMIT_TOP 100		       /* keys in a top */
-#define LIMIT_READ_KEYS 1024	       /* keys in one read */
-#define LIMIT_READS_BYTES (16 << 20)   /* encoded bytes of those reads */
-#define LIMIT_READS_WAITING 16384      /* reads that wait for a position, a server */
-#define LIMIT_PASSED 16		       /* drains that were passed on and are not confirmed */
-#define LIMIT_MEMBERS 1024	       /* nodes ever, forgotten ones included */
-#define LIMIT_ORIGINS 8192	       /* entries in a vector message */
-#define LIMIT_NAME 63		       /* bytes in a server's name */
-#define LIMIT_ENDPOINT 127	       /* bytes in an endpoint */
-#define LIMIT_TEXT 512		       /* bytes in an error text */
-#define LIMIT_SESSIONS 1000000	       /* sessions with a seen entry that a server accepts likes for */
-#define LIMIT_FORGOTTEN 1000000	       /* intervals of forgotten sessions, then new ones are told busy */
-#define LIMIT_SEEN_INTERVALS 1024      /* holes in one session's seen numbers before it is told busy */
-#define LIMIT_WAITERS (1 << 20)	       /* acknowledgements that clients of one server wait for */
+#define LIMIT_KEY 128		     /* bytes in a key */
+#define LIMIT_AMOUNT 1000000	     /* |n| of one event */
+#define LIMIT_BATCH_EVENTS 1024	     /* events in a batch */
+#define LIMIT_BATCH_BYTES 65536	     /* encoded bytes of a batch */
+#define LIMIT_MESSAGE (1 << 20)	     /* bytes of any message (ZMQ_MAXMSGSIZE) */
+#define LIMIT_RECORD_BYTES 786432    /* encoded bytes of a record: leaves room for a header in a message */
+#define LIMIT_RECORD_BATCHES 4096    /* batches in a record */
+#define LIMIT_NESTING 8		     /* arrays within arrays in a message */
+#define LIMIT_IN_FLIGHT 64	     /* unacknowledged batches of one client */
+#define LIMIT_CLIENTS 10000	     /* client connections of a server */
+#define LIMIT_WATCHES 1000	     /* watched keys of one client */
+#define LIMIT_WATCHED 100000	     /* different watched keys of one server */
+#define LIMIT_WATCHING 1000000	     /* watched keys of all clients of one server together */
+#define LIMIT_SUBSCRIPTION 1024	     /* bytes of what a subscriber sends, CURVE's own included */
+#define LIMIT_SUBSCRIBE_RATE 3000    /* messages of one subscriber in a second */
+#define LIMIT_TOP 100		     /* keys in a top */
+#define LIMIT_READ_KEYS 1024	     /* keys in one read */
+#define LIMIT_READS_BYTES (16 << 20) /* encoded bytes of those reads */
+#define LIMIT_READS_WAITING 16384    /* reads that wait for a position, a server */
+#define LIMIT_PASSED 16		     /* drains that were passed on and are not confirmed */
+#define LIMIT_MEMBERS 1024	     /* nodes ever, forgotten ones included */
+#define LIMIT_ORIGINS 8192	     /* entries in a vector message */
+#define LIMIT_NAME 63		     /* bytes in a server's name */
+#define LIMIT_ENDPOINT 127	     /* bytes in an endpoint */
+#define LIMIT_TEXT 512		     /* bytes in an error text */
+#define LIMIT_SESSIONS 1000000	     /* open ones, and intervals of forgotten ones; then busy for new ones */
+#define LIMIT_SEEN_INTERVALS 1024    /* holes in one session's seen numbers before it is told busy */
+#define LIMIT_WAITERS (1 << 20)	     /* acknowledgements that clients of one server wait for */
 #define LIMIT_PENDING_BYTES (64 << 20) /* bytes of client batches waiting for the next commit */
 #define LIMIT_UNREAD_BYTES (128 << 20) /* bytes sent and not read, half of them at the notify port */
 #define LIMIT_REORDER_BYTES (64 << 20) /* bytes of peers' records waiting for a gap to close */

@@ -145,8 +145,8 @@ int replica_batch(struct replica *r, int64_t now, uint64_t client, struct batch_
 	if (seen && intervals_has(&seen->pending, b->seq))
 		return wait_again(r, client, b);
 	if (r->pending_bytes + b->raw_size > LIMIT_PENDING_BYTES ||
-	    (!seen &&
-	     (r->sessions.seen.count >= LIMIT_SESSIONS || r->sessions.forgotten >= LIMIT_FORGOTTEN)) ||
+	    (!seen && (r->sessions.seen.count >= r->config.session_limit ||
+		       r->sessions.forgotten >= r->config.session_limit)) ||
 	    (seen && seen->applied.count + seen->pending.count >= LIMIT_SEEN_INTERVALS))
 		return refuse(r, client, b, KUDOS_BUSY);
 	if (!seen)

@@ -49,6 +49,8 @@ int replica_init(struct replica *r, const struct replica_config *config, int64_t
 	};
 	if (r->config.session_idle == 0)
 		r->config.session_idle = 600 * SECOND;
+	if (r->config.session_limit == 0)
+		r->config.session_limit = LIMIT_SESSIONS;
 	if (r->config.grace == 0)
 		r->config.grace = 2 * SECOND;
 	counts_init(&r->counts, config->seed, config->block ? config->block : ARENA_BLOCK);

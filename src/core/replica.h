@@ -114,6 +114,7 @@ struct replica_config {
 	uint64_t seed;	      /* for hash tables and the spreading of timers */
 	unsigned ack_peers;   /* acknowledge when so many others have it on disk too */
 	int64_t session_idle; /* close sessions after so long without a batch; 0: the default, 10 minutes */
+	size_t session_limit; /* open ones, and intervals of forgotten ones; 0: the defaults */
 	int64_t grace;	      /* how long to wait for members that do not show up; 0: the default, 2 s */
 	size_t block;	      /* bytes in a block of the counts' arena; 0: the default */
 	bool alone;	      /* there is no leader to wait for before a first start */

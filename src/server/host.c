@@ -67,6 +67,7 @@ static int open_replica(struct host *h, const struct bytes *meta, int64_t now)
 	    .seed = h->config.seed,
 	    .ack_peers = h->config.ack_peers,
 	    .session_idle = h->config.session_idle,
+	    .session_limit = h->config.session_limit,
 	    .grace = h->config.grace,
 	    .block = h->config.checkpoint_block,
 	    .alone = h->config.leaders == 0,

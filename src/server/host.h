@@ -48,6 +48,7 @@ struct host_config {
 	bool accept_stale;	     /* an operator's word: a copy of a data folder may serve as it is */
 	size_t leaders;		     /* how many there are to register with */
 	int64_t session_idle, grace; /* 0: the defaults */
+	size_t session_limit;	     /* likewise */
 	uint64_t checkpoint_bytes;   /* of journal between two checkpoints; 0: 64 MiB */
 	int64_t checkpoint_interval; /* at most so long between two, while anything changes; 0: 60 s */
 	size_t checkpoint_block;     /* bytes in a block of counts; 0: the default */

@@ -83,6 +83,8 @@ static void check_counts(struct sim *s, int i)
 	struct counted c;
 	uint64_t own = 0, shared = 0;
 	for (uint64_t at = 0; counts_next(&s->servers[i].host->replica.counts, &at, &c);) {
+		if (c.key[0] == 'h')
+			continue; /* a hostile client's own */
 		if (c.key[0] == 'k') {
 			shared += (uint64_t)c.count;
 			continue;
@@ -174,7 +176,9 @@ void check_server(struct sim *s, int i)
 		v->hasty = v->hasty && v->old;
 	}
 	check_agreed(s, i);
+	check_lapses(s, i);
 	if (sim_chance(s, 30)) { /* whole walks: now and then */
+		hostile_check(s, i, false);
 		check_digest(s, i);
 		check_counts(s, i);
 		check_forwards(s, i);
@@ -219,13 +223,15 @@ void check_batch(struct sim *s, int client, const void *data, size_t size)
 	struct batch_box *box;
 	struct session session;
 	uint64_t seq;
+	struct proof proof;
 	enum message_type type;
 	if (message_peek(data, size, &type) != 0 || type != MESSAGE_BATCH)
 		return;
-	if (message_decode_batch(data, size, &box, &session, &seq, NULL) != 0) {
+	if (message_decode_batch(data, size, &box, &session, &seq, &proof) != 0) {
 		sim_fail(s, "client %d sent a batch that cannot be read", client);
 		return;
 	}
+	hostile_overhears(s, session, proof);
 	uint64_t name = hash_pair(session.issuer, session.number, 3);
 	uintptr_t hash = (uintptr_t)(hash_bytes(box->batch.raw, box->batch.raw_size, 7) | 1);
 	void *known = map_get(&s->batches, name, seq);
@@ -414,7 +420,7 @@ static void check_final(struct sim *s, int i)
 {
 	const struct counts *counts = &s->servers[i].host->replica.counts;
 	char key[48];
-	int64_t own = 0, shared = 0;
+	int64_t own = 0, shared = counts_get(counts, "h", 1);
 	for (size_t o = 0; o < s->owner_count; o++) {
 		for (size_t k = 0; k < s->owners[o].count; k++) {
 			int size = snprintf(key, sizeof key, "o%zun%zu", o, k);
@@ -462,6 +468,7 @@ void check_quiet(struct sim *s)
 		struct map_slot *slot;
 		for (size_t at = 0; (slot = map_next(&r->sessions.seen, &at));)
 			open += ((const struct seen *)slot->value)->applied.count > 0;
+		hostile_check(s, i, true);
 		if (open > 0)
 			sim_fail(s, "s%d still remembers %zu sessions", i + 1, open);
 		if (r->waiter_count || r->pending_count || v->host->read_count)

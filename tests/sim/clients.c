@@ -255,6 +255,10 @@ void sim_on_client_tick(struct sim *s, struct sim_event *e)
 
 void sim_on_answer(struct sim *s, struct sim_event *e)
 {
+	if (e->id.kind == 'c' && e->to == SIM_HOSTILE) {
+		hostile_hears(s, e);
+		return;
+	}
 	if (e->id.kind == 'c') {
 		struct sim_client *c = &s->clients[e->to];
 		if (c->agent && sim_identity_run(&e->id) == c->run &&
@@ -262,6 +266,7 @@ void sim_on_answer(struct sim *s, struct sim_event *e)
 			c->acked = false;
 			c->answering = e->from;
 			c->answered_by_gone = e->disks != s->servers[e->from].disks;
+			hostile_check_answer(s, e->to, e->data, e->size);
 			agent_receive_server(c->agent, s->now, e->data, e->size);
 			schedule_client(s, e->to);
 			if (c->acked)
@@ -278,6 +283,10 @@ void sim_on_answer(struct sim *s, struct sim_event *e)
 
 void sim_on_leaders_answer(struct sim *s, struct sim_event *e)
 {
+	if (e->to == SIM_HOSTILE) {
+		hostile_hears(s, e);
+		return;
+	}
 	struct sim_client *c = &s->clients[e->to];
 	if (!c->agent || sim_identity_run(&e->id) != (uint32_t)c->generation)
 		return; /* an answer to its life before: with it, it would take that one's session */

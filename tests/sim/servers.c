@@ -153,6 +153,7 @@ static void fill_config(struct sim *s, struct sim_server *v, struct host_config 
 	    .ack_peers = s->ack_peers,
 	    .leaders = (size_t)s->leader_count,
 	    .session_idle = (int64_t)(2 + sim_below(s, 8)) * SECOND,
+	    .session_limit = s->faults.hostile ? 60 : 0,
 	    .checkpoint_slice = 1 + (unsigned)sim_below(s, 4),
 	    .checkpoint_block = 256,
 	    .grace = v->patient ? 3600 * SECOND : 0,
@@ -188,6 +189,8 @@ void sim_start_server(struct sim *s, int i)
 		return;
 	}
 	v->node = v->host->config.self.node;
+	v->lapsing = 0;
+	hostile_note_issuer(s, config.self.origin.id);
 	for (size_t k = 0; k < s->gone_count;
 	     k++) { /* I10; a forgotten folder itself comes back as what it was */
 		if (node_equal(s->gone[k], v->node) && v->disk->count == 0)
@@ -332,6 +335,7 @@ void sim_start_leader(struct sim *s, int i)
 	    desk_init(l->desk, random_next(&s->random) | 1, "tcp://sim:1", answer_from_leader, l) < 0)
 		abort();
 	l->desk->quiet = true;
+	hostile_note_issuer(s, l->desk->directory.incarnation);
 	l->run++;
 	sim_at(s, s->now + 100 * MS, (struct sim_event){.type = EVENT_LEADER_TICK, .to = i, .run = l->run});
 }

@@ -148,6 +148,9 @@ static void run_event(struct sim *s, struct sim_event *e)
 	case EVENT_SPLIT:
 		faults_split(s, e->from, e->to);
 		break;
+	case EVENT_HOSTILE:
+		hostile_act(s);
+		break;
 	case EVENT_RESTART:
 		if (faults_may_join(s, e->to))
 			sim_start_server(s, e->to);
@@ -200,6 +203,8 @@ static void start(struct sim *s)
 	}
 	sim_at(s, (int64_t)sim_below(s, (uint64_t)s->faults.interval),
 	       (struct sim_event){.type = EVENT_FAULT});
+	if (s->faults.hostile)
+		sim_at(s, 0, (struct sim_event){.type = EVENT_HOSTILE});
 }
 
 bool sim_run(struct sim *s, uint64_t seed, bool verbose)
@@ -208,6 +213,7 @@ bool sim_run(struct sim *s, uint64_t seed, bool verbose)
 	random_seed(&s->random, seed);
 	map_init(&s->payloads, seed);
 	map_init(&s->digests, seed);
+	map_init(&s->hostile.issuers, seed);
 	map_init(&s->batches, seed);
 	start(s);
 	run_until(s, ACTIVE);
@@ -267,5 +273,6 @@ void sim_free(struct sim *s)
 	free(s->owners);
 	map_deinit(&s->payloads);
 	map_deinit(&s->digests);
+	map_deinit(&s->hostile.issuers);
 	map_deinit(&s->batches);
 }

@@ -23,6 +23,7 @@
 #define SIM_SERVERS 6
 #define SIM_LEADERS 2
 #define SIM_CLIENTS 6
+#define SIM_HOSTILE (SIM_CLIENTS - 1) /* in the last client's place, which no history fills */
 #define SIM_PAST 8
 #define SIM_PEERS 64 /* nodes that a server may know of */
 
@@ -93,7 +94,8 @@ enum event_type {
 	EVENT_CLIENT_TICK,
 	EVENT_CLIENT_ACT,
 	EVENT_FAULT,
-	EVENT_SPLIT,   /* the second half of one */
+	EVENT_SPLIT, /* the second half of one */
+	EVENT_HOSTILE,
 	EVENT_RESTART, /* a server that is down */
 	EVENT_RESTART_LEADER,
 };
@@ -149,6 +151,7 @@ struct sim_server {
 	struct session *closing; /* … and which sessions it had not forgotten yet */
 	size_t closing_count, closing_capacity;
 	struct vector past[SIM_PAST]; /* what it had applied each second, newest first, while it served */
+	size_t lapsing;
 };
 
 struct sim_leader {
@@ -197,7 +200,7 @@ struct owner {
 
 struct faults {
 	bool crash, fuse, pause, partition, lossy, leaders, wipe, forget, old_copy, damage, io_error,
-	    clients_die, slow, memory_only, watch, clock, late, rests, move, destroy, flap, split;
+	    clients_die, slow, memory_only, watch, clock, late, rests, move, destroy, flap, split, hostile;
 	unsigned loss, duplicate; /* in 1000 */
 	unsigned queue;		  /* messages for one who reads nothing, of each sender */
 	int64_t pace;		  /* between two likes of a client at most, µs */
@@ -251,6 +254,13 @@ struct sim {
 	struct map payloads; /* (origin, lsn) → hash of the record's bytes (I5) */
 	struct map digests;  /* hash of a vector → digest of the counts at it */
 	struct map batches;  /* (session, seq) → hash of the batch's bytes (I5) */
+	struct {	     /* hostile.c */
+		struct session known, own;
+		struct proof known_proof, own_proof;
+		struct session kept[16]; /* given, to be used late */
+		struct proof kept_proofs[16];
+		struct map issuers; /* that there ever were */
+	} hostile;
 
 	struct { /* what was injected */
 		uint64_t splits, overflowed, flaps, destroyed, at_risk, moves, crashes, pauses, cuts, lost,
@@ -302,6 +312,16 @@ void sim_on_leaders_answer(struct sim *s, struct sim_event *e); /* to a client *
 void sim_on_client_act(struct sim *s, struct sim_event *e);
 void sim_on_client_tick(struct sim *s, struct sim_event *e);
 void sim_on_answer(struct sim *s, struct sim_event *e);
+
+/* ---- hostile.c ---- */
+
+void hostile_act(struct sim *s);
+void hostile_hears(struct sim *s, const struct sim_event *e);
+void hostile_overhears(struct sim *s, struct session session, struct proof proof);
+void hostile_note_issuer(struct sim *s, uint64_t issuer);
+void hostile_check(struct sim *s, int i, bool all_left);
+void hostile_check_answer(struct sim *s, int client, const void *data, size_t size);
+void check_lapses(struct sim *s, int i); /* after each call */
 
 /* ---- faults.c ---- */
 

@@ -370,6 +370,25 @@ Test(courier, expired_means_in_doubt_and_never_resent)
 	finish(&f);
 }
 
+/* Who issued it is news that has not come to the server: another one may have heard. */
+Test(courier, goes_on_when_its_session_is_not_known_there)
+{
+	struct fixture f;
+	start_served(&f);
+	add(&f, "b");
+	run(&f, 1 * MS);
+	expect(&f, "batch 1:2 b");
+	refuse(&f, 2, KUDOS_UNKNOWN_SESSION);
+	run(&f, 1 * MS);
+	expect(&f, "use s2, hello, assign 0, lost 1");
+	welcome(&f);
+	run(&f, 1 * MS);
+	expect(&f, "batch 1:2 b");
+	refuse(&f, 2, KUDOS_NOT_ISSUED);
+	expect(&f, "in-doubt 2-2");
+	finish(&f);
+}
+
 Test(courier, final_refusals_are_results)
 {
 	struct fixture f;

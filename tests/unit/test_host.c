@@ -145,6 +145,35 @@ static int like(struct fixture *f, uint32_t who, uint64_t seq, size_t events)
 	return r->actions[r->action_count - 1].error;
 }
 
+/* Made up, or another's: neither its likes nor its close are taken, and nothing of it is kept. */
+Test(host, sessions_that_nobody_issued)
+{
+	struct fixture f;
+	struct message close = {.type = MESSAGE_CLOSE, .close = {.session = {77, 1}}};
+	setup(&f);
+	cr_assert(hello(&f, 1, 0) == 0 && like(&f, 1, 1, 1) == 0);
+	cr_assert(host_flush(f.host, f.now) == 0);
+	const size_t open = f.host->replica.sessions.seen.count;
+	for (uint64_t number = 1; number < 1000; number++) {
+		struct event event = {"k", 1, 1};
+		struct bytes b = {0};
+		struct batch_box *box = message_make_batch((struct session){77, number}, 2, &event, 1);
+		struct proof proof = proof_make(&self, (struct session){77, number + 1});
+		message_encode_batch(&box->batch, proof, &b);
+		cr_assert(say_bytes(&f, 1, &b) == KUDOS_NOT_ISSUED);
+		bytes_deinit(&b);
+		batch_box_unref(box);
+	}
+	close.close.proof = proof_make(&self, (struct session){77, 2});
+	cr_assert(say(&f, 1, &close) == KUDOS_NOT_ISSUED);
+	close.close.proof.signer.id = 99;
+	cr_assert(say(&f, 1, &close) == KUDOS_UNKNOWN_SESSION);
+	cr_assert(f.host->replica.sessions.seen.count == open && f.host->malformed == 1000);
+	cr_assert(f.host->replica.sessions.issuers.count == 1 && f.host->replica.pending_count == 0);
+	cr_assert(like(&f, 1, 2, 1) == 0, "the session itself goes on");
+	teardown(&f);
+}
+
 Test(host, clients)
 {
 	struct fixture f;
