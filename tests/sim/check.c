@@ -175,6 +175,8 @@ void check_server(struct sim *s, int i)
 		}
 		v->hasty = v->hasty && v->old;
 	}
+	if (v->lost.count && replica_covers(&v->host->replica, &v->lost))
+		v->lost.count = 0;
 	check_agreed(s, i);
 	check_lapses(s, i);
 	if (sim_chance(s, 30)) { /* whole walks: now and then */
@@ -287,7 +289,8 @@ void check_truncate(struct sim *s, int i, struct position at)
 	for (int k = 0; k < s->server_count; k++) {
 		const struct sim_server *v = &s->servers[k];
 		const struct member *m = members_find(&s->servers[i].host->replica.staged, v->node);
-		if (v->forgotten || !m || m->forgotten || v->may_regress || v->damaged || !v->established)
+		if (v->forgotten || !m || m->forgotten || v->may_regress || v->lost.count || v->damaged ||
+		    !v->established)
 			continue;
 		bool has;
 		if (v->host)

@@ -270,7 +270,7 @@ static void replace_disk(struct sim *s, int i)
 	v->disks++;
 	v->may_regress = true;
 	v->established = false;
-	v->promised.count = v->had.count = 0;
+	v->promised.count = v->had.count = v->lost.count = 0;
 	v->old = false;
 	v->node = (struct node){0};
 	v->condemned = false;
@@ -336,6 +336,7 @@ static void put_back(struct sim *s, int i, bool hasty)
 	v->disk = v->backup;
 	v->backup = NULL;
 	v->had.count = 0;
+	vector_merge(&v->lost, &v->promised);
 	v->may_regress = true;
 	v->old = true;
 	v->hasty = hasty;
