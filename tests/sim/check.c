@@ -178,7 +178,7 @@ void check_server(struct sim *s, int i)
 	if (v->lost.count && replica_covers(&v->host->replica, &v->lost))
 		v->lost.count = 0;
 	check_agreed(s, i);
-	check_lapses(s, i);
+	hostile_check_lapses(s, i);
 	if (sim_chance(s, 30)) { /* whole walks: now and then */
 		hostile_check(s, i, false);
 		check_digest(s, i);

@@ -185,7 +185,7 @@ static bool takes_no_more(const struct sim_server *v, uint64_t issuer, uint64_t 
 }
 
 /* I8, of lapses: who has settled one knows that every member has applied it. */
-void check_lapses(struct sim *s, int i)
+void hostile_check_lapses(struct sim *s, int i)
 {
 	struct sim_server *v = &s->servers[i];
 	const struct sessions *sessions = &v->host->replica.sessions;
