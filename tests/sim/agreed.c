@@ -60,7 +60,7 @@ static void check_forgetting(struct sim *s, int i)
 }
 
 /* Likewise of unused numbers that have lapsed: none is taken any more anywhere. */
-static void check_lapses(struct sim *s, int i)
+static void check_lapse_agreed(struct sim *s, int i)
 {
 	struct map_slot *slot;
 	for (size_t at = 0; (slot = map_next(&s->servers[i].host->replica.sessions.issuers, &at));) {
@@ -92,5 +92,5 @@ void check_agreed(struct sim *s, int i)
 	check_views(s, i);
 	check_forgetting(s, i);
 	if (sim_chance(s, 100))
-		check_lapses(s, i);
+		check_lapse_agreed(s, i);
 }
