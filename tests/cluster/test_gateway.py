@@ -8,12 +8,14 @@ import signal
 import socket
 import subprocess
 import threading
+import urllib.request
 
 import cluster
 from cluster import ClusterTest, environment, program, wait_until
 
 PORT = 25400
 HTTP = PORT + 90
+PAGE = os.path.join(os.path.dirname(__file__), "..", "..", "tools", "kudos-gateway", "page")
 
 
 class Gateway:
@@ -234,6 +236,22 @@ class GatewayTest(ClusterTest):
         status = g.ask("GET", "/v1/status").json
         self.assertEqual([row["name"] for row in status["servers"]], ["s1", "s2", "s3"])
         self.assertEqual(status["servers"][0].keys(), self.cluster_.status()["servers"][0].keys())
+
+    def test_the_page_and_what_it_loads(self):
+        g = self.gateway()
+        with urllib.request.urlopen(f"http://127.0.0.1:{g.port}/") as answer:
+            page = answer.read().decode()
+        self.assertNotRegex(page, r"(?:src|href)=\"?(?:https?:)?//|style=|<script>", "all is its own, and nothing inline")
+        for path, kind in (("", "text/html"), ("page.css", "text/css"), ("page.js", "text/javascript"),
+                           ("outbox.js", "text/javascript")):
+            with urllib.request.urlopen(f"http://127.0.0.1:{g.port}/{path}") as answer:
+                headers, body = answer.headers, answer.read()
+            self.assertEqual(headers["Content-Type"], kind + "; charset=utf-8")
+            self.assertIn("default-src 'none'", headers["Content-Security-Policy"])
+            self.assertNotIn("unsafe", headers["Content-Security-Policy"])
+            self.assertEqual(headers["X-Content-Type-Options"], "nosniff")
+            with open(os.path.join(PAGE, path or "page.html"), "rb") as file:
+                self.assertEqual(body, file.read())
 
     def test_a_taken_port_is_told(self):
         self.gateway()

@@ -15,6 +15,10 @@ const struct route *routes(void)
 	    {"GET", "/v1/status", false, status_run, status_end},
 	    {"GET", "/readyz", false, ready_run, status_end},
 	    {"GET", "/healthz", false, health_run, NULL},
+	    {"GET", "/", false, page_run, NULL},
+	    {"GET", "/page.css", false, page_run, NULL},
+	    {"GET", "/page.js", false, page_run, NULL},
+	    {"GET", "/outbox.js", false, page_run, NULL},
 	    {NULL, NULL, false, NULL, NULL},
 	};
 	return table;

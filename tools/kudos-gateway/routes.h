@@ -25,5 +25,6 @@ void status_run(struct exchange *x);
 void status_end(struct exchange *x);
 void health_run(struct exchange *x);
 void ready_run(struct exchange *x);
+void page_run(struct exchange *x);
 
 #endif
