@@ -7,8 +7,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import unittest
+import urllib.request
 
 import cluster
 from cluster import environment, program, wait_until
@@ -117,6 +119,33 @@ class Launcher(unittest.TestCase):
         self.assertEqual(code, 1)
         self.assertIn(str(PORT + 4), err)
         self.assert_nothing_left()
+
+    @unittest.skipUnless(os.path.exists(os.path.join(sys.argv[1], "kudos-gateway")), "built without a gateway")
+    def test_a_gateway(self):
+        port = PORT + 40
+        page = f"http://127.0.0.1:{port}/"
+        self.assertIn("gateway-port", self.run_launcher("start", "--gateway-port", "0")[2])
+        self.start("-n", "1", "--memory-only", "--secure", "--gateway-port", str(port))
+        self.assertIn(f"gateway running pid {self.pids()['gateway']} {page}\n", self.ok("kudos-cluster", "status"))
+        with urllib.request.urlopen(page) as answer:
+            self.assertIn(b"Kudos", answer.read())
+        self.assertEqual(self.ok("kudos-cluster", "--complete", "kill", "g"), "gateway\n")
+        self.ok("kudos-cluster", "kill", "gateway")
+        code, out, _ = self.run_launcher("status")
+        self.assertEqual(code, 1)
+        self.assertIn("gateway not-running", out)
+        self.ok("kudos-cluster", "restart", "gateway")
+        with urllib.request.urlopen(page + "v1/status") as answer:
+            self.assertEqual([row["name"] for row in json.load(answer)["servers"]], ["s1"])
+        with socket.socket() as other:
+            self.ok("kudos-cluster", "stop")
+            self.assert_nothing_left()
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            other.bind(("127.0.0.1", port))
+            other.listen()
+            code, _, err = self.run_launcher("start", "--port", str(PORT), "--gateway-port", str(port))
+        self.assertEqual(code, 1)
+        self.assertIn(str(port), err)
 
     def load_with_faults(self, *flags):
         self.start("-n", "3", *flags)
