@@ -25,7 +25,9 @@
 #define LIMIT_READS_WAITING 16384    /* reads that wait for a position, a server */
 #define LIMIT_PASSED 16		     /* drains that were passed on and are not confirmed */
 #define LIMIT_MEMBERS 1024	     /* nodes ever, forgotten ones included */
-#define LIMIT_ORIGINS 8192	     /* entries in a vector message */
+#define LIMIT_MESSAGE_POSITIONS 8192 /* positions in a message */
+#define LIMIT_RUNS 4000000	     /* runs that ever took a like: no new one takes any beyond that */
+#define LIMIT_GAPS 512		     /* origins of which records are fetched; with more, a snapshot is */
 #define LIMIT_NAME 63		     /* bytes in a server's name */
 #define LIMIT_ENDPOINT 127	     /* bytes in an endpoint */
 #define LIMIT_TEXT 512		     /* bytes in an error text */

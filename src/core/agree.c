@@ -68,7 +68,7 @@ void replica_expect_confirmations(struct replica *r)
 }
 
 /* The staged membership is durable: from now on it is the one this server announces and judges by. */
-int replica_membership_committed(struct replica *r)
+int replica_membership_committed(struct replica *r, int64_t now)
 {
 	size_t before = r->members.count - members_alive(&r->members);
 	bool changed = members_digest(&r->staged) != r->digest || !r->meta_durable;
@@ -82,8 +82,8 @@ int replica_membership_committed(struct replica *r)
 		r->peers[i].has_sample = r->peers[i].has_covered = false;
 	replica_expect_confirmations(r);
 	/* What a node sent before it was forgotten and nobody has applied must not get in any more. */
-	if (r->members.count - members_alive(&r->members) > before)
-		replica_drop_all_waiting(r);
+	if (r->members.count - members_alive(&r->members) > before && replica_drop_all_waiting(r, now) < 0)
+		return -ENOMEM;
 	return replica_push(r, (struct action){.type = ACTION_MEMBERS});
 }
 
@@ -101,59 +101,7 @@ static void forget_predecessor(struct replica *r)
 	}
 }
 
-uint64_t replica_retired_digest(const struct position *retired, size_t count)
-{
-	uint64_t digest = 0;
-	for (size_t i = 0; i < count; i++)
-		digest += hash_pair(retired[i].origin.id, retired[i].lsn, 0);
-	return digest;
-}
-
-static int retire(struct replica *r, struct position at)
-{
-	if (vector_set(&r->retired, at.origin, at.lsn) < 0)
-		return -ENOMEM;
-	vector_remove(&r->v, at.origin);
-	struct log *log = map_remove(&r->logs, at.origin.id, 0);
-	if (log) {
-		for (size_t i = 0; i < log->waiting_count; i++) {
-			r->waiting_bytes -= log->waiting[i]->raw_size;
-			record_unref(log->waiting[i]);
-		}
-		free(log->waiting);
-		free(log);
-	}
-	r->retired_digest = replica_retired_digest(r->retired.at, r->retired.count);
-	return 0;
-}
-
-/* Others have retired these. Where everything of one is applied here, it may be retired here, too; else it is
- * missing. */
-static int merge_retired(struct replica *r, struct peer *from, const struct position *retired, size_t count)
-{
-	r->lacks_retired = false;
-	for (size_t i = 0; i < count; i++) {
-		struct position at = retired[i];
-		if (vector_get(&r->retired, at.origin) >= at.lsn ||
-		    origin_equal(at.origin, r->config.self.origin))
-			continue;
-		if (!replica_has(r, at.origin, at.lsn)) {
-			r->lacks_retired = true;
-			continue;
-		}
-		/* With more of it here, applied or on its way to disk, those who retired it did not know of
-		 * this member: they fetch the rest. */
-		const struct log *log = map_get(&r->logs, at.origin.id, 0);
-		if ((!log || log->appended <= at.lsn) && retire(r, at) < 0)
-			return -ENOMEM;
-	}
-	if (!r->lacks_retired)
-		from->retired_merged = replica_retired_digest(retired, count);
-	return 0;
-}
-
-int replica_members(struct replica *r, int64_t now, struct node from, const struct member *rows, size_t count,
-		    const struct position *retired, size_t retired_count)
+int replica_members(struct replica *r, int64_t now, struct node from, const struct member *rows, size_t count)
 {
 	struct peer *peer = replica_peer(r, from);
 	r->heard_leader = r->heard_leader || from.id == 0;
@@ -179,8 +127,6 @@ int replica_members(struct replica *r, int64_t now, struct node from, const stru
 			return -ENOMEM;
 	}
 	forget_predecessor(r);
-	if (peer && merge_retired(r, peer, retired, retired_count) < 0)
-		return -ENOMEM;
 	return replica_repair(r, now);
 }
 
@@ -222,7 +168,7 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 	size_t confirmed = 0;
 	if (!r->meta_durable || r->committing)
 		return "its first commit";
-	if (r->snapshot_from.id != 0 || r->lacks_retired)
+	if (r->snapshot_from.id != 0 || r->lacks_many)
 		return "a snapshot";
 	for (size_t i = 0; i < r->peer_count; i++) {
 		const struct peer *p = &r->peers[i];
@@ -259,6 +205,9 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 		       "that are lost";
 	if (behind)
 		return "records that other members have";
+	if (replica_crowded(r))
+		return "an end of restarts: so many runs of servers have taken likes that no new one is let "
+		       "in";
 	if (!repaired(r))
 		return "records that were damaged in its own journal: no member in reach has them. Start the "
 		       "others, or wipe "
@@ -302,11 +251,9 @@ static int advance_samples(struct replica *r)
 			continue;
 		struct vector spare = p->covered;
 		p->covered = p->sample;
-		p->covered_retired = p->sample_retired;
 		p->has_covered = true;
 		p->sample = spare;
-		p->has_sample = same_view(r, p);
-		p->sample_retired = p->retired;
+		p->has_sample = same_view(r, p) && p->exact;
 		if (p->has_sample && vector_copy(&p->sample, &p->vector) < 0)
 			return -ENOMEM;
 	}
@@ -322,16 +269,11 @@ static bool all_covered(const struct replica *r)
 	return true;
 }
 
-/* I8: every member had applied the close when it sent a vector that this server has reached since. Where the
- * close's origin is retired, the vector need not show it any more; then the member must have retired it, too.
- */
+/* I8: every member had applied the close when it sent a vector that this server has reached since. */
 static bool close_agreed(const struct replica *r, struct position close)
 {
-	bool retired = vector_get(&r->retired, close.origin) >= close.lsn;
 	for (size_t i = 0; i < r->peer_count; i++) {
-		const struct peer *p = &r->peers[i];
-		bool gone = retired && p->covered_retired == r->retired_digest;
-		if (!gone && vector_get(&p->covered, close.origin) < close.lsn)
+		if (vector_get(&r->peers[i].covered, close.origin) < close.lsn)
 			return false;
 	}
 	return true;
@@ -368,60 +310,30 @@ static int settle_lapses(struct replica *r)
 	return 0;
 }
 
-/* Whether nothing more will ever come of the origin: it is no member's present run. */
-static bool origin_over(const struct replica *r, struct origin origin)
+/* Where nobody gives a snapshot, records are fetched after all, of some origins at a time. */
+static int relearn(struct replica *r, int64_t now)
 {
-	if (origin_equal(origin, r->config.self.origin))
-		return false;
-	for (size_t i = 0; i < r->peer_count; i++) {
-		if (origin_equal(r->peers[i].origin, origin))
-			return false;
-	}
-	return true;
-}
-
-static bool retirement_agreed(const struct replica *r, const struct log *log)
-{
-	uint64_t last = vector_get(&r->v, log->origin);
-	if (last == 0 || log->known != last || log->appended != last || !origin_over(r, log->origin))
-		return false;
-	for (size_t i = 0; i < r->peer_count; i++) {
-		if (!same_view(r, &r->peers[i]) || vector_get(&r->peers[i].vector, log->origin) != last)
-			return false;
-	}
-	return true;
-}
-
-static int retire_origins(struct replica *r)
-{
-	for (size_t i = 0; i < r->v.count;) {
-		struct position at = r->v.at[i];
-		const struct log *log = map_get(&r->logs, at.origin.id, 0);
-		if (!log || !retirement_agreed(r, log)) {
-			i++;
-			continue;
-		}
-		if (retire(r, at) < 0)
-			return -ENOMEM;
-	}
-	return 0;
+	if (!r->lacks_many || r->snapshot_from.id != 0 || replica_logs_full(r))
+		return 0;
+	r->lacks_many = false;
+	return replica_learn_all(r, now);
 }
 
 int replica_agree(struct replica *r, int64_t now)
 {
-	(void)now;
+	replica_close_logs(r);
+	if (relearn(r, now) < 0)
+		return -ENOMEM;
 	if (advance_samples(r) < 0)
 		return -ENOMEM;
 	if (r->phase == PHASE_CATCHING_UP || !r->meta_durable || !all_covered(r))
 		return 0;
-	if (forget_sessions(r) < 0 || settle_lapses(r) < 0)
-		return -ENOMEM;
-	return r->committing ? 0 : retire_origins(r);
+	return forget_sessions(r) < 0 ? -ENOMEM : settle_lapses(r);
 }
 
 int replica_floor(struct replica *r, const struct vector *checkpoint, struct vector *floor)
 {
-	floor->count = 0;
+	vector_clear(floor);
 	if (!r->meta_durable)
 		return 0; /* who the members are is in effect with the first commit */
 	if (!repaired(r))
@@ -432,14 +344,9 @@ int replica_floor(struct replica *r, const struct vector *checkpoint, struct vec
 	}
 	if (vector_copy(floor, checkpoint) < 0)
 		return -ENOMEM;
-	for (size_t i = 0; i < floor->count; i++) {
-		struct position *at = &floor->at[i];
-		uint64_t all = vector_get(&r->retired, at->origin); /* every member has these */
-		for (size_t k = 0; k < r->peer_count && at->lsn > all; k++) {
-			uint64_t lsn = vector_get(&r->peers[k].vector, at->origin);
-			lsn = lsn > all ? lsn : all;
-			at->lsn = lsn < at->lsn ? lsn : at->lsn;
-		}
+	for (size_t i = 0; i < r->peer_count; i++) {
+		if (vector_lower(floor, &r->peers[i].vector) < 0)
+			return -ENOMEM;
 	}
 	return 0;
 }

@@ -49,15 +49,11 @@ static size_t peers_that_reached(const struct replica *r, const struct waiter *w
 	size_t n = 0;
 	for (size_t i = 0; i < r->peer_count; i++) {
 		const struct vector *v = &r->peers[i].vector;
-		bool reached = true;
-		if (w->lsn != UINT64_MAX) {
+		bool reached;
+		if (w->lsn != UINT64_MAX)
 			reached = vector_get(v, r->config.self.origin) >= w->lsn;
-		} else {
-			for (size_t k = 0; k < w->needs.count && reached; k++)
-				reached =
-				    vector_get(v, w->needs.at[k].origin) >= w->needs.at[k].lsn ||
-				    vector_get(&r->retired, w->needs.at[k].origin) >= w->needs.at[k].lsn;
-		}
+		else
+			reached = vector_covers(v, &w->needs);
 		n += reached;
 	}
 	return n;
@@ -129,7 +125,7 @@ static int wait_again(struct replica *r, uint64_t client, const struct batch *b)
 int replica_batch(struct replica *r, int64_t now, uint64_t client, struct batch_box *box)
 {
 	const struct batch *b = &box->batch;
-	if (r->phase != PHASE_SERVING)
+	if (r->phase != PHASE_SERVING || replica_crowded(r))
 		return refuse(r, client, b, KUDOS_NOT_SERVING);
 	if (r->waiter_count >= LIMIT_WAITERS)
 		return refuse(r, client, b, KUDOS_BUSY);
@@ -356,7 +352,7 @@ int replica_committed(struct replica *r, int64_t now)
 	bool urgent = r->meta_committing || r->config.ack_peers > 0;
 	if (r->meta_committing) {
 		r->meta_committing = false;
-		if (replica_membership_committed(r) < 0)
+		if (replica_membership_committed(r, now) < 0)
 			return -ENOMEM;
 	}
 	if (replica_acknowledge(r) < 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Peers' records: in order they join the next group, beyond a gap they wait (within a limit) while the gap is
- * fetched from anyone who holds it. Vectors tell what is missing, a lost tail too. */
+ * fetched from anyone who holds it. Vectors (reach.c) tell what is missing, a lost tail too. */
 #include "core/replica.h"
 
 #include <errno.h>
@@ -13,7 +13,6 @@
 #define GAP_GRACE (20 * MS)	 /* a record may still be on its way when a vector already shows it */
 #define FETCH_TIMEOUT (500 * MS) /* then another peer is asked */
 #define REACHABLE (1500 * MS)	 /* heard within */
-#define TELL_INTERVAL (200 * MS) /* how often one peer is told the membership at most */
 
 bool replica_reachable(const struct peer *p, int64_t now)
 {
@@ -62,14 +61,16 @@ void replica_drop_waiting(struct replica *r, struct log *log, size_t count)
 	memmove(&log->waiting[0], &log->waiting[count], log->waiting_count * sizeof *log->waiting);
 }
 
-void replica_drop_all_waiting(struct replica *r)
+/* What members hold of it, they have told or will. */
+int replica_drop_all_waiting(struct replica *r, int64_t now)
 {
 	struct map_slot *slot;
 	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
 		struct log *log = slot->value;
 		replica_drop_waiting(r, log, log->waiting_count);
-		log->known = log->appended; /* what members hold beyond, their next vectors show */
+		log->known = log->appended;
 	}
+	return replica_learn_all(r, now);
 }
 
 static int take(struct replica *r, struct log *log, struct record *record)
@@ -97,7 +98,7 @@ static int take_waiting(struct replica *r, struct log *log)
 	return 0;
 }
 
-static void note_known(struct log *log, uint64_t lsn, int64_t now)
+void replica_note_known(struct log *log, uint64_t lsn, int64_t now)
 {
 	if (log->known < lsn)
 		log->known = lsn;
@@ -114,7 +115,7 @@ int replica_record(struct replica *r, int64_t now, struct record *record, bool p
 		return 0;
 	struct log *log = published ? map_get(&r->logs, at.origin.id, 0) : replica_log(r, at.origin);
 	if (!log)
-		return published || r->logs.count >= LIMIT_ORIGINS - 1 ? 0 : -ENOMEM;
+		return published || replica_logs_full(r) ? 0 : -ENOMEM;
 	/* What a forgotten node still publishes must not get in: others may have agreed without it (I14). So
 	 * only the runs of members are listened to; a run not known yet is known after its next vector. */
 	if (published && !replica_peer(r, log->owner))
@@ -130,7 +131,7 @@ int replica_record(struct replica *r, int64_t now, struct record *record, bool p
 		r->stats.gaps++;
 		e = replica_keep_waiting(r, log, record);
 	}
-	note_known(log, at.lsn, now);
+	replica_note_known(log, at.lsn, now);
 	return e;
 }
 
@@ -218,11 +219,10 @@ static int repair_log(struct replica *r, struct log *log, int64_t now)
 					       .to = to});
 }
 
-/* An origin that others have retired is in nobody's journal for sure; its effect is in every serving member's
- * checkpoint. */
-static int repair_retired(struct replica *r, int64_t now)
+/* So many origins are not fetched one by one: a snapshot has them all. */
+static int repair_many(struct replica *r, int64_t now)
 {
-	for (size_t i = 0; r->lacks_retired && i < r->peer_count; i++) {
+	for (size_t i = 0; r->lacks_many && i < r->peer_count; i++) {
 		struct peer *p = &r->peers[(i + r->serial) % r->peer_count];
 		if (replica_reachable(p, now) && p->serving)
 			return ask_snapshot(r, p);
@@ -232,7 +232,7 @@ static int repair_retired(struct replica *r, int64_t now)
 
 int replica_repair(struct replica *r, int64_t now)
 {
-	if (repair_retired(r, now) < 0)
+	if (repair_many(r, now) < 0 || replica_ask_reach(r, now) < 0)
 		return -ENOMEM;
 	struct map_slot *slot;
 	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
@@ -242,110 +242,15 @@ int replica_repair(struct replica *r, int64_t now)
 	return 0;
 }
 
-void replica_snapshot_ended(struct replica *r, int64_t now)
+int replica_snapshot_ended(struct replica *r, int64_t now)
 {
 	r->snapshot_from = (struct node){0};
-	r->lacks_retired = false; /* the next exchange of retired origins tells */
+	r->lacks_many = false;
 	struct map_slot *slot;
 	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
 		struct log *log = slot->value;
 		log->gone = 0; /* ask for records first again */
 		log->gap_since = log->known > log->appended ? now : 0;
 	}
-}
-
-/* What the peer holds and this server does not know of yet. */
-static int learn_positions(struct replica *r, struct peer *p, int64_t now)
-{
-	for (size_t i = 0; i < p->vector.count; i++) {
-		struct position at = p->vector.at[i];
-		if (replica_has(r, at.origin, at.lsn))
-			continue;
-		struct log *log = replica_log(r, at.origin);
-		if (!log)
-			return r->logs.count >= LIMIT_ORIGINS - 1 ? 0 : -ENOMEM;
-		note_known(log, at.lsn, now);
-	}
-	return 0;
-}
-
-static int keep_vector(struct replica *r, struct peer *p, const struct vector_message *m)
-{
-	struct vector view = {.at = (struct position *)m->at, .count = m->count};
-	if (vector_copy(&p->vector, &view) < 0)
-		return -ENOMEM;
-	if (m->digest != r->digest)
-		return 0;
-	if (m->serving && !p->has_sample) {
-		if (vector_copy(&p->sample, &view) < 0)
-			return -ENOMEM;
-		p->sample_retired = m->retired;
-		p->has_sample = true;
-	}
-	/* What it has retired counts, too: it has told, and all of it is applied here. */
-	bool settled = m->retired == r->retired_digest || m->retired == p->retired_merged;
-	if (!p->confirmed && r->phase == PHASE_CATCHING_UP && settled) {
-		if (vector_copy(&p->target, &view) < 0)
-			return -ENOMEM;
-		p->confirmed = true;
-	}
-	return 0;
-}
-
-/* Messages may be late: one of an earlier run must not make the peer look as if that were its present one.
- * Which run is the newest, the membership says; of a run that is not known there yet, or no more, nothing is
- * taken. */
-static bool is_newest_run(const struct replica *r, const struct vector_message *m)
-{
-	const struct member *row = members_find(&r->members, m->node);
-	return row && origin_equal(row->origin, m->origin);
-}
-
-static int tell_members(struct replica *r, struct peer *p, int64_t now)
-{
-	if (p->told != 0 && now - p->told < TELL_INTERVAL)
-		return 0;
-	p->told = now;
-	return replica_push(r, (struct action){.type = ACTION_TELL_MEMBERS, .node = p->node});
-}
-
-int replica_vector(struct replica *r, int64_t now, const struct vector_message *m)
-{
-	struct peer *p = replica_peer(r, m->node);
-	if (!p)
-		return 0;
-	if (!is_newest_run(r, m)) /* it will tell its newest run, when it sees that it is not known here */
-		return tell_members(r, p, now);
-	if (origin_equal(p->origin, m->origin) && m->serial <= p->serial)
-		return 0;
-	p->origin = m->origin;
-	p->serial = m->serial;
-	p->heard = now;
-	p->digest = m->digest;
-	p->retired = m->retired;
-	p->serving = m->serving;
-	struct log *log = replica_log(r, m->origin);
-	if (log)
-		log->owner = m->node;
-	if (keep_vector(r, p, m) < 0 || learn_positions(r, p, now) < 0)
-		return -ENOMEM;
-	if ((m->digest != r->digest || m->retired != r->retired_digest) && tell_members(r, p, now) < 0)
-		return -ENOMEM;
-	if (replica_repair(r, now) < 0 || (r->config.ack_peers && replica_acknowledge(r) < 0))
-		return -ENOMEM;
-	return r->phase == PHASE_CATCHING_UP ? replica_judge_phase(r, now) : 0;
-}
-
-struct vector_message replica_vector_message(struct replica *r)
-{
-	return (struct vector_message){
-	    .node = r->config.self.node,
-	    .origin = r->config.self.origin,
-	    .serial = r->serial++,
-	    .digest = r->digest,
-	    .retired = r->retired_digest,
-	    .serving = r->phase != PHASE_CATCHING_UP,
-	    .at = r->v.at,
-	    .count = r->v.count,
-	};
+	return replica_learn_all(r, now);
 }

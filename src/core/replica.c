@@ -10,6 +10,7 @@
 
 /* How many events lie between the steps of an add: enough to hide a miss of the cache. */
 #define AHEAD ((size_t)8)
+#define LOADED_RECENT 64
 
 int replica_reserve(void **at, size_t count, size_t *capacity, size_t size)
 {
@@ -53,6 +54,10 @@ int replica_init(struct replica *r, const struct replica_config *config, int64_t
 		r->config.session_limit = LIMIT_SESSIONS;
 	if (r->config.grace == 0)
 		r->config.grace = 2 * SECOND;
+	if (r->config.gaps == 0)
+		r->config.gaps = LIMIT_GAPS;
+	if (r->config.runs == 0)
+		r->config.runs = LIMIT_RUNS;
 	counts_init(&r->counts, config->seed, config->block ? config->block : ARENA_BLOCK);
 	sessions_init(&r->sessions, config->seed);
 	map_init(&r->logs, config->seed);
@@ -97,7 +102,7 @@ void replica_deinit(struct replica *r)
 	counts_deinit(&r->counts);
 	sessions_deinit(&r->sessions);
 	vector_deinit(&r->v);
-	vector_deinit(&r->retired);
+	recent_deinit(&r->recent);
 	logs_clear(r);
 	members_deinit(&r->members);
 	members_deinit(&r->staged);
@@ -142,19 +147,52 @@ int replica_push(struct replica *r, struct action action)
 	return 0;
 }
 
-struct log *replica_log(struct replica *r, struct origin origin)
+/* Whether nothing is going on with it: it is nobody's present run, and all that is known of it is applied. */
+static bool log_idle(const struct replica *r, const struct log *log)
 {
-	struct log *log = map_get(&r->logs, origin.id, 0);
-	/* One place is kept for this run. */
-	size_t limit = LIMIT_ORIGINS - !origin_equal(origin, r->config.self.origin);
-	if (log || r->logs.count >= limit)
-		return log;
-	log = calloc(1, sizeof *log);
+	uint64_t applied = vector_get(&r->v, log->origin);
+	if (log->appended != applied || log->known > applied || log->damaged > applied ||
+	    log->waiting_count > 0 || origin_equal(log->origin, r->config.self.origin))
+		return false;
+	for (size_t i = 0; i < r->peer_count; i++) {
+		if (origin_equal(r->peers[i].origin, log->origin))
+			return false;
+	}
+	return true;
+}
+
+#define CLOSED_AT_ONCE 64
+
+void replica_close_logs(struct replica *r)
+{
+	struct log *idle[CLOSED_AT_ONCE];
+	size_t count;
+	do {
+		count = 0;
+		struct map_slot *slot;
+		for (size_t at = 0; count < CLOSED_AT_ONCE && (slot = map_next(&r->logs, &at));) {
+			if (log_idle(r, slot->value))
+				idle[count++] = slot->value;
+		}
+		for (size_t i = 0; i < count; i++) {
+			map_remove(&r->logs, idle[i]->origin.id, 0);
+			log_free(idle[i]);
+		}
+	} while (count == CLOSED_AT_ONCE);
+}
+
+bool replica_logs_full(const struct replica *r)
+{
+	return r->logs.count >= r->config.gaps + r->peer_count;
+}
+
+static struct log *open_log(struct replica *r, struct origin origin)
+{
+	struct log *log = calloc(1, sizeof *log);
 	if (!log)
 		return NULL;
 	log->origin = origin;
-	uint64_t applied = vector_get(&r->v, origin), retired = vector_get(&r->retired, origin);
-	log->appended = log->known = applied > retired ? applied : retired;
+	log->appended = log->known = vector_get(&r->v, origin);
 	if (map_put(&r->logs, origin.id, 0, log) < 0) {
 		free(log);
 		return NULL;
@@ -162,14 +200,30 @@ struct log *replica_log(struct replica *r, struct origin origin)
 	return log;
 }
 
+struct log *replica_log(struct replica *r, struct origin origin)
+{
+	struct log *log = map_get(&r->logs, origin.id, 0);
+	if (log)
+		return log;
+	bool own = origin_equal(origin, r->config.self.origin);
+	if (!own && replica_logs_full(r))
+		replica_close_logs(r);
+	return !own && replica_logs_full(r) ? NULL : open_log(r, origin);
+}
+
+bool replica_crowded(const struct replica *r)
+{
+	return vector_size(&r->v) >= r->config.runs && vector_get(&r->v, r->config.self.origin) == 0;
+}
+
 bool replica_has(const struct replica *r, struct origin origin, uint64_t lsn)
 {
-	return vector_get(&r->v, origin) >= lsn || vector_get(&r->retired, origin) >= lsn;
+	return vector_get(&r->v, origin) >= lsn;
 }
 
 bool replica_covers(const struct replica *r, const struct vector *v)
 {
-	return replica_reached(r, v->at, v->count);
+	return vector_covers(&r->v, v);
 }
 
 bool replica_reached(const struct replica *r, const struct position *at, size_t count)
@@ -252,7 +306,7 @@ int replica_apply(struct replica *r, const struct record *record, int64_t now)
 			return -ENOMEM;
 	}
 	r->stats.records++;
-	return vector_set(&r->v, record->at.origin, record->at.lsn);
+	return replica_applied(r, record->at);
 }
 
 uint64_t replica_lag(const struct replica *r)
@@ -261,10 +315,7 @@ uint64_t replica_lag(const struct replica *r)
 	struct map_slot *slot;
 	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
 		const struct log *log = slot->value;
-		uint64_t applied = vector_get(&r->v, log->origin),
-			 retired = vector_get(&r->retired, log->origin);
-		if (applied < retired)
-			applied = retired;
+		uint64_t applied = vector_get(&r->v, log->origin);
 		lag += log->known > applied ? log->known - applied : 0;
 	}
 	return lag;
@@ -277,8 +328,8 @@ void replica_unload(struct replica *r)
 	counts_init(&r->counts, r->config.seed, block);
 	sessions_deinit(&r->sessions);
 	sessions_init(&r->sessions, r->config.seed);
-	r->v.count = 0;
-	r->retired.count = 0;
+	vector_clear(&r->v);
+	r->recent.count = 0;
 	r->closing_count = 0;
 	logs_clear(r);
 	records_clear(r->incoming, &r->incoming_count);
@@ -303,30 +354,22 @@ int replica_load_forgotten(struct replica *r, uint64_t issuer, uint64_t lo, uint
 	return sessions_forget_range(&r->sessions, issuer, lo, hi);
 }
 
-static int load_positions(struct vector *v, const struct position *at, size_t count)
+int replica_load_vector(struct replica *r, const struct position *at, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (vector_set(v, at[i].origin, at[i].lsn) < 0)
+		if (vector_set(&r->v, at[i].origin, at[i].lsn) < 0)
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-int replica_load_vector(struct replica *r, const struct position *at, size_t count)
-{
-	return load_positions(&r->v, at, count);
-}
-
-int replica_load_retired(struct replica *r, const struct position *at, size_t count)
-{
-	return load_positions(&r->retired, at, count);
-}
-
+/* A short vector is told whole from the start. */
 int replica_loaded(struct replica *r)
 {
-	r->retired_digest = replica_retired_digest(r->retired.at, r->retired.count);
-	for (size_t i = 0; i < r->v.count; i++) {
-		if (!replica_log(r, r->v.at[i].origin))
+	struct position at;
+	struct vector_walk walk = {0};
+	for (int i = 0; i < LOADED_RECENT && vector_next(&r->v, &walk, &at); i++) {
+		if (replica_applied(r, at) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -336,7 +379,9 @@ int replica_replay_gone(struct replica *r, struct position at)
 {
 	if (at.lsn == 0 || replica_has(r, at.origin, at.lsn))
 		return 0;
-	struct log *log = replica_log(r, at.origin);
+	struct log *log = map_get(&r->logs, at.origin.id, 0);
+	if (!log)
+		log = open_log(r, at.origin);
 	if (!log)
 		return -ENOMEM;
 	log->known = log->known < at.lsn ? at.lsn : log->known;
@@ -345,13 +390,18 @@ int replica_replay_gone(struct replica *r, struct position at)
 }
 
 /* In journal order. A record above a gap (damage in the journal's middle) waits for the gap's records, which
- * stand further behind when they were fetched before, or are still to be fetched. */
+ * stand further behind when they were fetched before, or are still to be fetched. However many origins a
+ * journal holds, it can be read. */
 int replica_replay(struct replica *r, struct record *record, int64_t now)
 {
 	struct position at = record->at;
 	if (replica_has(r, at.origin, at.lsn))
 		return 0;
-	struct log *log = replica_log(r, at.origin);
+	struct log *log = map_get(&r->logs, at.origin.id, 0);
+	if (!log && vector_get(&r->v, at.origin) + 1 == at.lsn)
+		return replica_apply(r, record, now);
+	if (!log)
+		log = open_log(r, at.origin);
 	if (!log)
 		return -ENOMEM;
 	if (log->known < at.lsn)

@@ -8,8 +8,8 @@
  * ACK and of a peer's:       replica_record ─ replica_flush ── APPEND, COMMIT ── replica_committed
  *
  * The files: replica.c (state, apply, actions), commit.c (clients' batches, the group commit), repair.c
- * (peers' records, gaps, vectors), agree.c (membership, when to serve, what all members agree may be
- * dropped).
+ * (peers' records, gaps), reach.c (vectors: what peers hold), agree.c (membership, when to serve, what all
+ * members agree may be dropped).
  *
  * Functions that return int: 0, or -ENOMEM, after which the replica must not be used further (the server
  * stops; all that was acknowledged is in the journal). Time is in microseconds of a clock that never goes
@@ -25,6 +25,7 @@
 #include "base/map.h"
 #include "core/counts.h"
 #include "core/members.h"
+#include "core/recent.h"
 #include "core/record.h"
 #include "core/sessions.h"
 #include "core/vector.h"
@@ -42,7 +43,8 @@ enum action_type {
 	ACTION_LAPSE,	 /* of its issuer's sessions up to this one those that are unused: replica_lapse() */
 	ACTION_FETCH,	 /* ask node for origin's records from..to */
 	ACTION_SNAPSHOT, /* ask node for a snapshot, then call replica_snapshot_ended() */
-	ACTION_TELL_MEMBERS, /* send node the membership and the retired origins */
+	ACTION_REACH,	 /* ask node for the positions of its V above origin */
+	ACTION_TELL_MEMBERS, /* send node the membership */
 	ACTION_MEMBERS,	     /* the membership or a member's endpoints changed: look at members */
 };
 
@@ -65,7 +67,8 @@ enum phase {
 	PHASE_DRAINING, /* stopping: takes no new batches */
 };
 
-/* What is known of an origin's log. How far it is applied stands in V. */
+/* What is known of an origin's log while something is going on with it: it is this server's or a peer's
+ * present run, or some of it is on its way. How far it is applied stands in V. */
 struct log {
 	struct origin origin;
 	struct node owner;	 /* whose run it is; 0: not known yet */
@@ -86,17 +89,18 @@ struct peer {
 	struct node node;
 	struct origin origin;
 	uint64_t serial;
-	int64_t heard;		 /* 0: never */
-	uint64_t digest;	 /* of the membership it holds */
-	uint64_t retired;	 /* digest of its retired origins */
-	uint64_t retired_merged; /* digest of the retired origins it told, all of which are applied here */
+	int64_t heard;	 /* 0: never */
+	uint64_t digest; /* of the membership it holds */
+	uint64_t all;	 /* digest of its whole V */
+	bool exact;	 /* vector is that V; else it is what is known of it, and never more than it has */
+	struct origin after; /* inexact: it is asked for its positions above this … */
+	int64_t ask_at;	     /* … not before then */
 	bool serving;
-	bool confirmed;	       /* it has sent a vector under our membership: target */
-	struct vector target;  /* to be reached here before this server serves, while the peer is in reach */
-	struct vector vector;  /* its newest */
-	struct vector sample;  /* one of its vectors under our membership, to be reached here … */
+	bool confirmed;	      /* it has sent a vector under our membership: target */
+	struct vector target; /* to be reached here before this server serves, while the peer is in reach */
+	struct vector vector;
+	struct vector sample;  /* one of its exact vectors under our membership, to be reached here … */
 	struct vector covered; /* … and the newest of those that were reached here */
-	uint64_t sample_retired, covered_retired; /* digests of the origins it had retired then */
 	bool has_sample, has_covered;
 	int64_t told; /* when it was last sent the membership */
 };
@@ -117,6 +121,9 @@ struct replica_config {
 	size_t session_limit; /* open ones, and intervals of forgotten ones; 0: the defaults */
 	int64_t grace;	      /* how long to wait for members that do not show up; 0: the default, 2 s */
 	size_t block;	      /* bytes in a block of the counts' arena; 0: the default */
+	size_t told;	      /* positions in a vector message; 0: all that changed lately */
+	size_t gaps;	      /* 0: LIMIT_GAPS */
+	size_t runs;	      /* 0: LIMIT_RUNS */
 	bool alone;	      /* there is no leader to wait for before a first start */
 	bool doubtful;	      /* what it holds may be older than what it has acknowledged: a copy */
 };
@@ -134,10 +141,9 @@ struct replica {
 
 	struct counts counts;
 	struct sessions sessions;
-	struct vector v;       /* V */
-	struct vector retired; /* origin → its last lsn, applied by every member */
-	uint64_t retired_digest;
-	struct map logs; /* (origin, 0) → struct log, owned */
+	struct vector v;      /* V */
+	struct recent recent; /* what changed in it lately */
+	struct map logs;      /* (origin, 0) → struct log, owned */
 
 	struct members members; /* as durable and announced */
 	struct members staged;	/* as it will be after the next commit */
@@ -164,7 +170,7 @@ struct replica {
 	struct session *closing; /* closed, seen entry still kept */
 	size_t closing_count, closing_capacity;
 
-	bool lacks_retired;	   /* others have retired an origin that is not fully applied here */
+	bool lacks_many;	   /* others hold records of more origins than are fetched at a time */
 	struct node snapshot_from; /* a snapshot is being fetched from there; 0: none */
 	int64_t next_tick, next_vector, next_agree, next_idle;
 
@@ -183,12 +189,11 @@ int replica_init(struct replica *r, const struct replica_config *config, int64_t
 void replica_deinit(struct replica *r);
 
 /* Recovery, and the adoption of a snapshot (I7), which is a recovery from another's checkpoint: */
-void replica_unload(struct replica *r); /* drops counts, sessions, V and retired; nothing may be committing */
+void replica_unload(struct replica *r); /* drops counts, sessions and V; nothing may be committing */
 int replica_load_seen(struct replica *r, struct session session, const struct interval *applied, size_t count,
 		      struct position closed, int64_t now);
 int replica_load_forgotten(struct replica *r, uint64_t issuer, uint64_t lo, uint64_t hi);
 int replica_load_vector(struct replica *r, const struct position *at, size_t count);
-int replica_load_retired(struct replica *r, const struct position *at, size_t count);
 int replica_loaded(struct replica *r);
 int replica_replay(struct replica *r, struct record *record, int64_t now);
 /* The journal held this record once. What is not applied here, damage has taken. */
@@ -216,24 +221,33 @@ int replica_record(struct replica *r, int64_t now, struct record *record, bool p
 int replica_fetched(struct replica *r, int64_t now,
 		    struct origin origin); /* an answer to a fetch is complete */
 int replica_gone(struct replica *r, int64_t now, struct node from, struct origin origin);
-void replica_snapshot_ended(struct replica *r,
-			    int64_t now); /* adopted or given up; asks again when still needed */
+int replica_snapshot_ended(struct replica *r,
+			   int64_t now); /* adopted or given up; asks again when still needed */
 
 struct vector_message {
 	struct node node;
 	struct origin origin;
-	uint64_t serial, digest, retired;
+	uint64_t serial, digest;
+	uint64_t all; /* digest of the sender's whole V, … */
 	bool serving;
-	const struct position *at;
+	const struct position *at; /* … of which these changed lately */
 	size_t count;
 };
 int replica_vector(struct replica *r, int64_t now, const struct vector_message *m);
-/* This server's; at points into V. Counts the serial up. */
+/* This server's; at is valid until the next call. Counts the serial up. */
 struct vector_message replica_vector_message(struct replica *r);
+/* What changed lately in V, 64 positions and two for each peer at most. Valid until the next call. */
+const struct position *replica_recent(struct replica *r, size_t *count);
+/* The positions of V above an origin, as many as there is room for; returns how many. */
+size_t replica_reach(const struct replica *r, struct origin after, struct position *at, size_t room,
+		     bool *last);
+/* A peer's answer to ACTION_REACH: origin is its run's. */
+int replica_reached_by(struct replica *r, int64_t now, struct node from, struct origin origin,
+		       struct origin after, const struct position *at, size_t count, bool last);
 
-/* From a peer, or a leader (from is 0 then): membership and retired origins, merged by union. */
-int replica_members(struct replica *r, int64_t now, struct node from, const struct member *rows, size_t count,
-		    const struct position *retired, size_t retired_count);
+/* From a peer, or a leader (from is 0 then): membership, merged by union. */
+int replica_members(struct replica *r, int64_t now, struct node from, const struct member *rows,
+		    size_t count);
 /* An operator's word, by node. 0, KUDOS_UNKNOWN_NODE, -ENOMEM. */
 int replica_forget(struct replica *r, int64_t now, struct node node);
 bool replica_is_forgotten(const struct replica *r); /* this server itself was */
@@ -242,7 +256,7 @@ int replica_tick(struct replica *r, int64_t now);
 int64_t replica_deadline(const struct replica *r); /* when replica_tick() wants to be called next */
 void replica_drain(struct replica *r);
 
-/* What every member has applied and the checkpoint with this vector (retired origins included) covers (I6):
+/* What every member has applied and the checkpoint with this vector covers (I6):
  * the journal may drop it. Empty while not every member has agreed. */
 int replica_floor(struct replica *r, const struct vector *checkpoint, struct vector *floor);
 
@@ -253,23 +267,30 @@ const char *replica_waits_for(const struct replica *r, int64_t now);
 uint64_t replica_lag(const struct replica *r);
 
 /* Within the core only. */
-struct log *replica_log(struct replica *r,
-			struct origin origin); /* finds or makes; NULL: no memory or over the limit */
+/* Finds or makes. NULL: no memory, or replica_logs_full(). */
+struct log *replica_log(struct replica *r, struct origin origin);
+bool replica_logs_full(const struct replica *r);
+void replica_close_logs(struct replica *r); /* those with which nothing is going on any more */
+int replica_learn(struct replica *r, int64_t now, const struct position *at, size_t count);
+int replica_learn_all(struct replica *r, int64_t now); /* from all vectors of peers */
+bool replica_crowded(const struct replica *r);	       /* this run may take no likes: there are too many */
+int replica_ask_reach(struct replica *r, int64_t now);
+void replica_note_known(struct log *log, uint64_t lsn, int64_t now);
 struct peer *replica_peer(struct replica *r, struct node node); /* NULL when not a living other member */
 int replica_push(struct replica *r, struct action action);
 int replica_apply(struct replica *r, const struct record *record, int64_t now);
+int replica_applied(struct replica *r, struct position at); /* raises V, and remembers that it changed */
 bool replica_has(const struct replica *r, struct origin origin, uint64_t lsn);
 bool replica_covers(const struct replica *r, const struct vector *v);
 bool replica_reachable(const struct peer *p, int64_t now);
 int replica_keep_waiting(struct replica *r, struct log *log, struct record *record);
 void replica_drop_waiting(struct replica *r, struct log *log, size_t count);
-void replica_drop_all_waiting(struct replica *r);
+int replica_drop_all_waiting(struct replica *r, int64_t now);
 void replica_expect_confirmations(struct replica *r);
 int replica_acknowledge(struct replica *r);
 int replica_agree(struct replica *r, int64_t now);
-uint64_t replica_retired_digest(const struct position *retired, size_t count);
 int replica_assert_self(struct replica *r);
-int replica_membership_committed(struct replica *r);
+int replica_membership_committed(struct replica *r, int64_t now);
 int replica_judge_phase(struct replica *r, int64_t now);
 int replica_tell_vector(struct replica *r, int64_t now); /* when it is time */
 int replica_repair(struct replica *r, int64_t now);

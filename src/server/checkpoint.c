@@ -5,14 +5,14 @@
  *
  *   'a'                 how many keys there are, 8 bytes
  *   'b' block number    [count 8, size of the key 1, key] …               counts
- *   'v' chunk number    [origin, lsn] …                                   V
- *   'r' chunk number    [origin, lsn] …                                   retired origins
+ *   'r' chunk number    [origin, lsn] …                                   V as it was some time ago
+ *   'v' chunk number    [origin, lsn] …                                   what differs from that in V now
  *   's' chunk number    [issuer, number, closed origin, closed lsn, n, (lo, hi) × n] …   seen
  *   'f' chunk number    [issuer, lo, hi] …                                forgotten sessions
  *   'l' chunk number    [issuer, number, origin, lsn] …                   lapses that not all have agreed on
  *
  * all numbers 64-bit little-endian, chunk and block numbers 32-bit big-endian. Blocks are written when
- * they changed; the five tables are small and are written whole. */
+ * they changed, and so is 'r', which is V's lower layer; the other tables are written whole. */
 #include "server/host.h"
 
 #include <endian.h>
@@ -30,7 +30,7 @@
 #define FRESH (2 * SECOND)
 #define CHECKPOINT_RETRY (5 * SECOND) /* after one that failed */
 
-static const char tables[CHECKPOINT_TABLES] = {'v', 'r', 's', 'f', 'l'};
+static const char tables[CHECKPOINT_TABLES] = {'r', 'v', 's', 'f', 'l'};
 
 /* ---- writing ---- */
 
@@ -73,11 +73,11 @@ static void table_row_done(struct table *t)
 		table_flush(t);
 }
 
-static void write_vector(struct table *t, const struct vector *v)
+static void write_positions(struct table *t, const struct position *at, size_t count)
 {
-	for (size_t i = 0; i < v->count; i++) {
-		put_number(&t->bytes, v->at[i].origin.id);
-		put_number(&t->bytes, v->at[i].lsn);
+	for (size_t i = 0; i < count; i++) {
+		put_number(&t->bytes, at[i].origin.id);
+		put_number(&t->bytes, at[i].lsn);
 		table_row_done(t);
 	}
 }
@@ -136,12 +136,17 @@ static int write_tables(struct host *h)
 	const struct replica *r = &h->replica;
 	for (size_t i = 0; i < CHECKPOINT_TABLES; i++) {
 		struct table t = {.h = h, .letter = tables[i]};
+		if (tables[i] == 'r' && h->checkpoint.base_known && h->checkpoint.vector.base == r->v.base) {
+			h->checkpoint.next_chunks[i] = h->checkpoint.chunks[i];
+			continue;
+		}
 		switch (tables[i]) {
-		case 'v':
-			write_vector(&t, &r->v);
-			break;
 		case 'r':
-			write_vector(&t, &r->retired);
+			if (r->v.base)
+				write_positions(&t, r->v.base->at, r->v.base->count);
+			break;
+		case 'v':
+			write_positions(&t, r->v.at, r->v.count);
 			break;
 		case 's':
 			write_seen(&t, &r->sessions);
@@ -179,7 +184,7 @@ static int checkpoint_begin(struct host *h, int64_t now)
 	int e = h->store->ops->checkpoint_begin(h->store, false);
 	if (e < 0)
 		return e;
-	if (vector_copy(&c->next, &h->replica.v) < 0 || vector_merge(&c->next, &h->replica.retired) < 0)
+	if (vector_copy(&c->next, &h->replica.v) < 0)
 		return -ENOMEM;
 	arena_cut(&h->replica.counts.arena, put_block, h);
 	c->phase = CHECKPOINT_CUTTING;
@@ -208,7 +213,7 @@ int host_truncate(struct host *h)
 		return 0; /* the snapshot may rest on what this journal still has */
 	struct vector floor = {0};
 	int r = replica_floor(&h->replica, &h->checkpoint.vector, &floor);
-	if (r == 0 && floor.count > 0)
+	if (r == 0 && vector_size(&floor) > 0)
 		r = h->store->ops->journal_truncate(h->store, &floor);
 	vector_deinit(&floor);
 	return r;
@@ -219,8 +224,7 @@ int host_truncate(struct host *h)
 bool host_checkpoint_fresh(const struct host *h, int64_t now)
 {
 	const struct checkpointing *c = &h->checkpoint;
-	return c->exists && (now - c->made < FRESH || (vector_covers(&c->vector, &h->replica.v) &&
-						       vector_covers(&c->vector, &h->replica.retired)));
+	return c->exists && (now - c->made < FRESH || vector_covers(&c->vector, &h->replica.v));
 }
 
 /* Bytes of journal between two checkpoints: the more there is to write, the rarer, so that a like over many
@@ -279,7 +283,7 @@ int host_checkpoint_step(struct host *h, int64_t now)
 		return 0;
 	arena_cut_done(&h->replica.counts.arena);
 	c->phase = CHECKPOINT_NONE;
-	c->exists = true;
+	c->exists = c->base_known = true;
 	c->made = c->began;
 	memcpy(c->chunks, c->next_chunks, sizeof c->chunks);
 	struct vector old = c->vector;
@@ -355,11 +359,7 @@ static int load_row(struct replica *r, char letter, struct numbers *n, int64_t n
 		return -EBADMSG;
 	if (!r)
 		return 0;
-	if (letter == 'v')
-		return replica_load_vector(r, &at, 1);
-	if (letter == 'r')
-		return replica_load_retired(r, &at, 1);
-	return replica_load_forgotten(r, a, b, hi);
+	return letter == 'f' ? replica_load_forgotten(r, a, b, hi) : replica_load_vector(r, &at, 1);
 }
 
 static const char *table_of(const uint8_t *key, size_t size)
@@ -436,7 +436,7 @@ static int load_checkpoint(struct host *h, int64_t now)
 	if (e < 0)
 		return e;
 	memset(h->checkpoint.chunks, 0, sizeof h->checkpoint.chunks);
-	h->checkpoint.exists = false;
+	h->checkpoint.exists = h->checkpoint.base_known = false;
 	while ((e = h->store->ops->cursor_next(cursor, &key, &key_size, &value, &value_size)) == 1) {
 		h->checkpoint.exists = true;
 		e = load_entry(h, now, key, key_size, value, value_size);
@@ -446,8 +446,7 @@ static int load_checkpoint(struct host *h, int64_t now)
 	h->store->ops->cursor_close(cursor);
 	if (e < 0)
 		return e;
-	if (vector_copy(&h->checkpoint.vector, &h->replica.v) < 0 ||
-	    vector_merge(&h->checkpoint.vector, &h->replica.retired) < 0)
+	if (vector_copy(&h->checkpoint.vector, &h->replica.v) < 0)
 		return -ENOMEM;
 	return replica_loaded(&h->replica);
 }

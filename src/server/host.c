@@ -70,6 +70,9 @@ static int open_replica(struct host *h, const struct bytes *meta, int64_t now)
 	    .session_limit = h->config.session_limit,
 	    .grace = h->config.grace,
 	    .block = h->config.checkpoint_block,
+	    .told = h->config.told,
+	    .gaps = h->config.gaps,
+	    .runs = h->config.runs,
 	    .alone = h->config.leaders == 0,
 	};
 	struct message m = {.type = MESSAGE_MEMBERS};
@@ -208,12 +211,9 @@ void host_send_leader(struct host *h, size_t leader, const struct message *m)
 void host_members_message(const struct host *h, struct message *m)
 {
 	const struct replica *r = &h->replica;
-	*m = (struct message){.type = MESSAGE_MEMBERS,
-			      .members = {.from = h->config.self.node,
-					  .rows = r->members.list,
-					  .row_count = r->members.count,
-					  .retired = r->retired.at,
-					  .retired_count = r->retired.count}};
+	*m = (struct message){
+	    .type = MESSAGE_MEMBERS,
+	    .members = {.from = h->config.self.node, .rows = r->members.list, .row_count = r->members.count}};
 }
 
 void host_malformed(struct host *h, int64_t now, const char *from, int error)
@@ -243,12 +243,14 @@ static void send_acks(struct host *h, struct acks *a)
 	if (a->count == 0)
 		return;
 	struct position own = {h->config.self.origin, a->lsn};
+	size_t recent;
+	const struct position *at = replica_recent(&h->replica, &recent);
 	struct message m = {.type = MESSAGE_ACK,
 			    .ack = {.session = a->session,
 				    .ranges = a->ranges,
 				    .range_count = a->count,
-				    .positions = a->mixed ? h->replica.v.at : &own,
-				    .position_count = a->mixed ? h->replica.v.count : 1}};
+				    .positions = a->mixed ? at : &own,
+				    .position_count = a->mixed ? recent : 1}};
 	host_answer(h, a->client, &m);
 	a->count = 0;
 	a->lsn = 0;
@@ -313,7 +315,7 @@ static void publish_vector(struct host *h)
 				       .serial = v.serial,
 				       .digest = v.digest,
 				       .established = v.serving,
-				       .retired = v.retired,
+				       .all = v.all,
 				       .positions = v.at,
 				       .position_count = v.count}};
 	if (encode(h, &m))
@@ -331,6 +333,12 @@ static void fetch(struct host *h, const struct action *a)
 {
 	struct message m = {.type = MESSAGE_FETCH,
 			    .fetch = {.origin = a->origin, .from = a->from, .to = a->to}};
+	host_send_peer(h, a->node, &m);
+}
+
+static void ask_reach(struct host *h, const struct action *a)
+{
+	struct message m = {.type = MESSAGE_REACH, .reach = {a->origin}};
 	host_send_peer(h, a->node, &m);
 }
 
@@ -389,6 +397,9 @@ static int act(struct host *h, int64_t now, const struct action *a, struct acks 
 		return 0;
 	case ACTION_SNAPSHOT:
 		return host_snapshot_start(h, now, a->node);
+	case ACTION_REACH:
+		ask_reach(h, a);
+		return 0;
 	case ACTION_TELL_MEMBERS:
 		tell_members(h, a->node);
 		return 0;

@@ -53,6 +53,7 @@ struct host_config {
 	int64_t checkpoint_interval; /* at most so long between two, while anything changes; 0: 60 s */
 	size_t checkpoint_block;     /* bytes in a block of counts; 0: the default */
 	unsigned checkpoint_slice;   /* blocks handed to the store between two commits; 0: 64 */
+	size_t told, gaps, runs;     /* as in replica_config */
 	bool quiet;		     /* no log lines */
 };
 
@@ -98,7 +99,7 @@ struct snapshot_in {
 	unsigned tries;
 	bool begun, committing;
 	uint32_t blocks;      /* of counts that came so far */
-	struct vector vector; /* its own, retired origins included */
+	struct vector vector; /* its own */
 };
 
 #define CHECKPOINT_TABLES 5
@@ -107,10 +108,11 @@ enum checkpoint_phase { CHECKPOINT_NONE, CHECKPOINT_CUTTING, CHECKPOINT_WRITING 
 
 struct checkpointing {
 	enum checkpoint_phase phase;
-	struct vector vector; /* of the newest durable one, retired origins included */
+	struct vector vector; /* of the newest durable one */
 	struct vector next;   /* of the one being made */
 	bool wanted;	      /* by someone who waits for a snapshot */
 	bool exists;
+	bool base_known;	/* vector's base is what stands in its table 'r' */
 	bool failed;		/* the last one: it is to be tried again */
 	uint64_t appended_then; /* bytes appended to the journal when the last one began */
 	uint64_t events_then;	/* events applied by then */

@@ -22,7 +22,7 @@ static int on_vector(struct host *h, int64_t now, const struct message *m)
 				   .origin = m->vector.origin,
 				   .serial = m->vector.serial,
 				   .digest = m->vector.digest,
-				   .retired = m->vector.retired,
+				   .all = m->vector.all,
 				   .serving = m->vector.established,
 				   .at = m->vector.positions,
 				   .count = m->vector.position_count};
@@ -149,6 +149,10 @@ int host_receive_peer(struct host *h, int64_t now, struct node peer, const void 
 	case MESSAGE_GONE:
 		e = replica_gone(&h->replica, now, peer, m.gone.origin);
 		break;
+	case MESSAGE_REACHED:
+		e = replica_reached_by(&h->replica, now, peer, m.reached.origin, m.reached.after,
+				       m.reached.positions, m.reached.position_count, m.reached.last);
+		break;
 	case MESSAGE_PART:
 		e = host_snapshot_part(h, now, peer, &m);
 		break;
@@ -175,7 +179,6 @@ static void register_with(struct host *h, int64_t now, size_t leader)
 	struct message m;
 	h->leaders[leader].registered = now;
 	host_members_message(h, &m);
-	m.members.retired_count = 0; /* nothing to a leader */
 	host_send_leader(h, leader, &m);
 }
 
@@ -209,8 +212,7 @@ void host_heartbeat(struct host *h, int64_t now)
 
 static int on_leader_members(struct host *h, int64_t now, const struct message *m)
 {
-	return replica_members(&h->replica, now, (struct node){0}, m->members.rows, m->members.row_count,
-			       NULL, 0);
+	return replica_members(&h->replica, now, (struct node){0}, m->members.rows, m->members.row_count);
 }
 
 static bool hears_everyone(const struct host *h, int64_t now)

@@ -17,6 +17,7 @@
 #define READ_WAIT (2 * SECOND)		    /* how long a read waits for a position */
 #define FETCH_BYTES (LIMIT_MESSAGE - 65536) /* of records in one answer */
 #define FETCH_RECORDS 4096
+#define REACH_POSITIONS 4096 /* in one answer: 64 KiB of stack, less than that on the wire */
 
 struct request {
 	struct host *h;
@@ -484,7 +485,21 @@ static int on_members(const struct request *rq)
 {
 	const struct message *m = rq->m;
 	return replica_members(&rq->h->replica, rq->now, rq->from->node, m->members.rows,
-			       m->members.row_count, m->members.retired, m->members.retired_count);
+			       m->members.row_count);
+}
+
+static int on_reach(const struct request *rq)
+{
+	const struct replica *r = &rq->h->replica;
+	struct position at[REACH_POSITIONS];
+	size_t told = rq->h->config.told;
+	struct message m = {
+	    .type = MESSAGE_REACHED,
+	    .reached = {.origin = r->config.self.origin, .after = rq->m->reach.after, .positions = at}};
+	m.reached.position_count = replica_reach(
+	    r, m.reached.after, at, told && told < REACH_POSITIONS ? told : REACH_POSITIONS, &m.reached.last);
+	host_answer(rq->h, rq->from->handle, &m);
+	return 0;
 }
 
 static const struct {
@@ -495,7 +510,7 @@ static const struct {
     [MESSAGE_PING] = {on_ping, ROLE_CLIENT},	   [MESSAGE_STATUS] = {on_status, ROLE_CLIENT},
     [MESSAGE_FORGET] = {on_forget, ROLE_OPERATOR}, [MESSAGE_DRAIN] = {on_drain, ROLE_OPERATOR},
     [MESSAGE_FETCH] = {on_fetch, ROLE_SERVER},	   [MESSAGE_SNAPSHOT] = {on_snapshot, ROLE_SERVER},
-    [MESSAGE_MEMBERS] = {on_members, ROLE_SERVER},
+    [MESSAGE_MEMBERS] = {on_members, ROLE_SERVER}, [MESSAGE_REACH] = {on_reach, ROLE_SERVER},
 };
 
 static int dispatch(struct host *h, int64_t now, enum role role, struct connection *from,

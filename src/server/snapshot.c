@@ -147,20 +147,20 @@ int host_snapshot_start(struct host *h, int64_t now, struct node from)
 	struct snapshot_in *s = &h->snapshot;
 	uint64_t id = s->id + 1;
 	struct vector vector = s->vector;
-	vector.count = 0;
+	vector_clear(&vector);
 	*s = (struct snapshot_in){.from = from, .id = id, .vector = vector};
 	host_log(h, 'i', "fetching a snapshot from node %016llx", (unsigned long long)from.id);
 	ask(h, now);
 	return 0;
 }
 
-static void give_up(struct host *h, int64_t now, const char *why)
+static int give_up(struct host *h, int64_t now, const char *why)
 {
 	host_log(h, 'w', "the snapshot was given up: %s; trying again", why);
 	if (h->snapshot.begun)
 		h->store->ops->checkpoint_abandon(h->store);
 	h->snapshot.from = (struct node){0};
-	replica_snapshot_ended(&h->replica, now);
+	return replica_snapshot_ended(&h->replica, now);
 }
 
 /* This server's own half-made checkpoint makes room. */
@@ -195,12 +195,12 @@ static int note_vector(struct vector *v, const struct blob *key, const struct bl
  * without a gap above it. */
 static bool loses_nothing(const struct host *h)
 {
-	const struct vector *v = &h->replica.v;
-	for (size_t i = 0; i < v->count; i++) {
-		uint64_t there = vector_get(&h->snapshot.vector, v->at[i].origin);
-		if (there >= v->at[i].lsn)
+	struct position at;
+	for (struct vector_walk walk = {0}; vector_next(&h->replica.v, &walk, &at);) {
+		uint64_t there = vector_get(&h->snapshot.vector, at.origin);
+		if (there >= at.lsn)
 			continue;
-		uint64_t lowest = h->store->ops->journal_lowest(h->store, v->at[i].origin);
+		uint64_t lowest = h->store->ops->journal_lowest(h->store, at.origin);
 		if (lowest == 0 || lowest > there + 1)
 			return false;
 	}
@@ -226,25 +226,20 @@ int host_snapshot_part(struct host *h, int64_t now, struct node from, const stru
 	}
 	if (e == -ENOMEM)
 		return e;
-	if (e < 0) {
-		give_up(h, now, strerror(-e));
-		return 0;
-	}
+	if (e < 0)
+		return give_up(h, now, strerror(-e));
 	s->tries = 0;
 	s->index++;
 	if (!m->part.last) {
 		ask(h, now);
 		return 0;
 	}
-	if (!loses_nothing(h)) {
-		give_up(h, now, "it lacks what is applied here and no longer in the journal");
-		return 0;
-	}
+	if (!loses_nothing(h))
+		return give_up(h, now, "it lacks what is applied here and no longer in the journal");
 	e = h->store->ops->checkpoint_commit(h->store);
 	if (e < 0)
-		give_up(h, now, strerror(-e));
-	else
-		s->committing = true;
+		return give_up(h, now, strerror(-e));
+	s->committing = true;
 	return 0;
 }
 
@@ -257,8 +252,7 @@ static int adopt(struct host *h, int64_t now)
 	host_log(h, 'i', "snapshot adopted: %llu keys, %lld likes",
 		 (unsigned long long)h->replica.counts.keys, (long long)h->replica.counts.total);
 	h->snapshot.from = (struct node){0};
-	replica_snapshot_ended(&h->replica, now);
-	return 0;
+	return replica_snapshot_ended(&h->replica, now);
 }
 
 /* Asks again for what did not come, and adopts what is durable. Nothing may be gathered for a commit. */
@@ -273,15 +267,12 @@ int host_snapshot_step(struct host *h, int64_t now)
 		int e = h->store->ops->checkpoint_poll(h->store);
 		if (e == 0)
 			return adopt(h, now);
-		if (e < 0)
-			give_up(h, now, strerror(-e));
-		return 0;
+		return e < 0 ? give_up(h, now, strerror(-e)) : 0;
 	}
 	if (now - s->asked < SNAPSHOT_RETRY)
 		return 0;
 	if (++s->tries > SNAPSHOT_TRIES)
-		give_up(h, now, "no answer");
-	else
-		ask(h, now);
+		return give_up(h, now, "no answer");
+	ask(h, now);
 	return 0;
 }

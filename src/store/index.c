@@ -228,12 +228,13 @@ static int log_drop(struct log *log, uint64_t upto, uint64_t from, uint64_t to)
 
 int index_drop(struct index *x, const struct vector *upto, uint64_t from, uint64_t to)
 {
-	for (size_t i = 0; i < upto->count; i++) {
-		struct origin o = upto->at[i].origin;
+	struct position last;
+	for (struct vector_walk walk = {0}; vector_next(upto, &walk, &last);) {
+		struct origin o = last.origin;
 		struct log *log = map_get(&x->logs, o.id, 0);
 		if (!log)
 			continue;
-		int r = log_drop(log, upto->at[i].lsn, from, to);
+		int r = log_drop(log, last.lsn, from, to);
 		if (r < 0)
 			return r;
 		if (log->count == 0) {

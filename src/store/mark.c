@@ -17,10 +17,11 @@
 static int encode(struct bytes *out, uint64_t number, const struct vector *told, size_t fill)
 {
 	struct bytes data = {0};
-	uint64_t start[2] = {0, htole64(told->count)};
+	uint64_t start[2] = {0, htole64(vector_size(told))};
 	bytes_append(&data, start, sizeof start);
-	for (size_t i = 0; i < told->count; i++)
-		echo_put(&data, told->at[i]);
+	struct position at;
+	for (struct vector_walk walk = {0}; vector_next(told, &walk, &at);)
+		echo_put(&data, at);
 	size_t more = fill > data.size ? fill - data.size : 0;
 	uint8_t *zeros = more ? bytes_extend(&data, more) : NULL;
 	if (zeros)
@@ -64,8 +65,8 @@ int mark_end(int fd, uint64_t number, uint64_t end, const struct vector *told)
 {
 	struct bytes marks = {0};
 	uint64_t next = (end + BLOCK - 1) / BLOCK * BLOCK, data = end + SEGMENT_HEADER;
-	int r = encode(&marks, number, told, told->count && next > data ? (size_t)(next - data) : 0);
-	if (r == 0 && told->count)
+	int r = encode(&marks, number, told, vector_size(told) && next > data ? (size_t)(next - data) : 0);
+	if (r == 0 && vector_size(told))
 		r = encode(&marks, number, told, 0);
 	if (r == 0) {
 		segment_seal(&marks, number, end, end);

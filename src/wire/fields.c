@@ -113,7 +113,7 @@ int read_code(struct reader *r)
 
 const struct position *read_positions(struct reader *r, struct message *m, size_t *count)
 {
-	*count = read_pairs(r, LIMIT_ORIGINS);
+	*count = read_pairs(r, LIMIT_MESSAGE_POSITIONS);
 	struct position *list = take_memory(r, m, *count, sizeof *list);
 	for (size_t i = 0; list && i < *count && !r->error; i++) {
 		list[i].origin.id = read_id(r);

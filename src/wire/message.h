@@ -55,6 +55,8 @@
 	X(PART, "part")		  /* answers snapshot */                                                     \
 	X(RECORD, "record")	  /* published, topic "r"; logged */                                         \
 	X(VECTOR, "vector")	  /* published, topic "v" */                                                 \
+	X(REACH, "reach")	  /* server → server: positions of your vector, please */                  \
+	X(REACHED, "reached")	  /* answers reach */                                                        \
 	X(CHANGED, "changed")	  /* published, topic "k" key NUL */
 
 enum message_type {
@@ -192,13 +194,10 @@ struct message {
 			struct text target;
 		} forget, drain;
 		struct { /* u from (a node; 0: a leader), [[u node, u origin, i since, b forgotten, b
-			    ephemeral, s name, s client_endpoint, s notify_endpoint, x secret], …],
-			    [u origin, u lsn, …] retired */
+			    ephemeral, s name, s client_endpoint, s notify_endpoint, x secret], …] */
 			struct node from;
 			const struct member *rows;
 			size_t row_count;
-			const struct position *retired;
-			size_t retired_count;
 		} members;
 		struct { /* u node, u origin, u digest, b serving, u clients, u keys, i likes_total,
 			    u events_per_s, u lag_records, u journal_bytes, u malformed */
@@ -237,17 +236,26 @@ struct message {
 		/* record: u origin, u lsn, [batch, …] each as in the batch message; use
 		 * message_decode_record() */
 		struct { /* u node, u origin, u serial, u digest (of the membership it holds), b established
-			    (holds every count there is), u retired (digest of its retired origins),
-			    [u origin, u lsn, …] */
+			    (holds every count there is), u all (digest of its whole vector),
+			    [u origin, u lsn, …] what changed lately in it */
 			struct node node;
 			struct origin origin;
 			uint64_t serial; /* counts up within the origin */
 			uint64_t digest;
 			bool established;
-			uint64_t retired;
+			uint64_t all;
 			const struct position *positions; /* sorted by origin id */
 			size_t position_count;
 		} vector;
+		struct { /* u after (an origin, or 0) */
+			struct origin after;
+		} reach;
+		struct { /* u origin (the sender's run), u after (as asked), b last, [u origin, u lsn, …] */
+			struct origin origin, after;
+			bool last;
+			const struct position *positions; /* sorted by origin id, all above after */
+			size_t position_count;
+		} reached;
 		struct { /* s key, i count */
 			struct text key;
 			int64_t count;

@@ -256,7 +256,6 @@ static void decode_members(struct reader *r, struct message *m)
 	for (size_t i = 0; rows && i < m->members.row_count && !r->error; i++)
 		read_member(r, &rows[i]);
 	m->members.rows = rows;
-	m->members.retired = read_positions(r, m, &m->members.retired_count);
 }
 
 static void decode_heartbeat(struct reader *r, struct message *m)
@@ -321,6 +320,18 @@ static void decode_part(struct reader *r, struct message *m)
 	m->part.pairs = read_blobs(r, m, 2 * m->part.pair_count);
 }
 
+/* Each above the one before, and none without an lsn. */
+static const struct position *read_sorted_positions(struct reader *r, struct message *m, struct origin after,
+						    size_t *count)
+{
+	const struct position *at = read_positions(r, m, count);
+	for (size_t i = 0; !r->error && i < *count; i++) {
+		if (at[i].origin.id <= (i ? at[i - 1].origin : after).id || at[i].lsn == 0)
+			reader_fail(r, KUDOS_PROTOCOL);
+	}
+	return at;
+}
+
 static void decode_vector(struct reader *r, struct message *m)
 {
 	m->vector.node.id = read_id(r);
@@ -328,12 +339,21 @@ static void decode_vector(struct reader *r, struct message *m)
 	m->vector.serial = read_uint(r);
 	m->vector.digest = read_uint(r);
 	m->vector.established = read_bool(r);
-	m->vector.retired = read_uint(r);
-	m->vector.positions = read_positions(r, m, &m->vector.position_count);
-	for (size_t i = 1; !r->error && i < m->vector.position_count; i++) {
-		if (m->vector.positions[i - 1].origin.id >= m->vector.positions[i].origin.id)
-			reader_fail(r, KUDOS_PROTOCOL);
-	}
+	m->vector.all = read_uint(r);
+	m->vector.positions = read_sorted_positions(r, m, (struct origin){0}, &m->vector.position_count);
+}
+
+static void decode_reach(struct reader *r, struct message *m)
+{
+	m->reach.after.id = read_uint(r);
+}
+
+static void decode_reached(struct reader *r, struct message *m)
+{
+	m->reached.origin.id = read_id(r);
+	m->reached.after.id = read_uint(r);
+	m->reached.last = read_bool(r);
+	m->reached.positions = read_sorted_positions(r, m, m->reached.after, &m->reached.position_count);
 }
 
 static void decode_changed(struct reader *r, struct message *m)
@@ -358,7 +378,8 @@ static void (*const decoders[MESSAGE_TYPE_COUNT])(struct reader *r, struct messa
     [MESSAGE_HEARD] = decode_heard,	  [MESSAGE_FETCH] = decode_fetch,
     [MESSAGE_RECORDS] = decode_records,	  [MESSAGE_GONE] = decode_gone,
     [MESSAGE_SNAPSHOT] = decode_snapshot, [MESSAGE_PART] = decode_part,
-    [MESSAGE_VECTOR] = decode_vector,	  [MESSAGE_CHANGED] = decode_changed,
+    [MESSAGE_VECTOR] = decode_vector,	  [MESSAGE_REACH] = decode_reach,
+    [MESSAGE_REACHED] = decode_reached,	  [MESSAGE_CHANGED] = decode_changed,
 };
 
 static bool greets(enum message_type type)
@@ -379,8 +400,12 @@ int message_decode(const void *data, size_t size, struct message *message)
 	if (!decoders[m.type] || count < 2)
 		return KUDOS_PROTOCOL;
 	decoders[m.type](&r, &m);
+	/* Data folders from before version 2 hold positions behind the members. */
+	bool longer = m.type == MESSAGE_MEMBERS && count == message_elements(m.type) + 1;
+	if (longer)
+		read_positions(&r, &m, &(size_t){0});
 	bool other = greets(m.type) && m.hello.version != PROTOCOL_VERSION;
-	if (count != message_elements(m.type) && !other)
+	if (count != message_elements(m.type) && !other && !longer)
 		reader_fail(&r, KUDOS_PROTOCOL);
 	if (reader_finish(&r) != 0) {
 		message_deinit(&m);

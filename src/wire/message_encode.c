@@ -255,7 +255,6 @@ static void encode_members(struct writer *w, const struct message *m)
 		write_word(w, row->notify_endpoint);
 		write_bin(w, row->secret.bytes, secret_is_none(&row->secret) ? 0 : sizeof row->secret.bytes);
 	}
-	write_positions(w, m->members.retired, m->members.retired_count);
 }
 
 static void encode_heartbeat(struct writer *w, const struct message *m)
@@ -315,8 +314,21 @@ static void encode_vector(struct writer *w, const struct message *m)
 	write_uint(w, m->vector.serial);
 	write_uint(w, m->vector.digest);
 	write_bool(w, m->vector.established);
-	write_uint(w, m->vector.retired);
+	write_uint(w, m->vector.all);
 	write_positions(w, m->vector.positions, m->vector.position_count);
+}
+
+static void encode_reach(struct writer *w, const struct message *m)
+{
+	write_uint(w, m->reach.after.id);
+}
+
+static void encode_reached(struct writer *w, const struct message *m)
+{
+	write_uint(w, m->reached.origin.id);
+	write_uint(w, m->reached.after.id);
+	write_bool(w, m->reached.last);
+	write_positions(w, m->reached.positions, m->reached.position_count);
 }
 
 static void encode_changed(struct writer *w, const struct message *m)
@@ -341,7 +353,8 @@ static void (*const encoders[MESSAGE_TYPE_COUNT])(struct writer *w, const struct
     [MESSAGE_HEARD] = encode_heard,	  [MESSAGE_FETCH] = encode_fetch,
     [MESSAGE_RECORDS] = encode_records,	  [MESSAGE_GONE] = encode_gone,
     [MESSAGE_SNAPSHOT] = encode_snapshot, [MESSAGE_PART] = encode_part,
-    [MESSAGE_VECTOR] = encode_vector,	  [MESSAGE_CHANGED] = encode_changed,
+    [MESSAGE_VECTOR] = encode_vector,	  [MESSAGE_REACH] = encode_reach,
+    [MESSAGE_REACHED] = encode_reached,	  [MESSAGE_CHANGED] = encode_changed,
 };
 
 void message_encode(const struct message *message, struct bytes *out)

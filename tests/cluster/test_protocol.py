@@ -135,7 +135,7 @@ class Protocol(ClusterTest):
             for message in (["ping", 1], ["status", 9]):
                 there.send(message)
                 self.assertEqual(there.receive(10)[2], "no-hello", name)
-            for version in (0, 1, 2 ** 64 - 1):
+            for version in (0, 1, 3, 2 ** 64 - 1):
                 there.send(["hello", version, "something", {"quite": 1.5}, None])
                 error = there.receive(10)
                 self.assertEqual((error[0], error[2]), ("error", "version"), name)

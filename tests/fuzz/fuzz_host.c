@@ -148,7 +148,7 @@ static void tell_heard(struct world *w, uint8_t flags)
 	from_leader(w, data, size);
 }
 
-/* Membership, from a peer or (leaders tell no retired origins) a leader. */
+/* Membership, from a peer, which tells positions of its vector too, or a leader. */
 static void tell_members(struct world *w, struct input *in)
 {
 	uint8_t from = input_byte(in);
@@ -157,19 +157,25 @@ static void tell_members(struct world *w, struct input *in)
 		return;
 	}
 	struct member rows[2] = {some_row(in), some_row(in)};
-	struct vector retired = {0};
+	struct vector v = {0};
 	struct message m = {.type = MESSAGE_MEMBERS, .members = {.rows = rows, .row_count = 2}};
 	if (from & 1) {
-		m.members.from.id = from & 2 ? OTHER : PEER;
-		m.members.retired_count = some_positions(w, in, &retired);
-		m.members.retired = retired.at;
+		struct node peer = {from & 2 ? OTHER : PEER};
+		m.members.from = peer;
 		to_client_port(w, from & 2 ? 5 : 4, &m);
+		m = (struct message){.type = MESSAGE_REACHED, .reached = {.last = from & 4}};
+		m.reached.origin.id = (from & 2 ? OTHER_ORIGIN : PEER_ORIGIN) + (from >> 3 & 1u);
+		m.reached.position_count = some_positions(w, in, &v);
+		m.reached.positions = v.at;
+		size_t size;
+		const uint8_t *data = encoded(w, &m, &size);
+		judge(w, host_receive_peer(w->h, w->now, peer, data, size));
 	} else {
 		size_t size;
 		const uint8_t *data = encoded(w, &m, &size);
 		from_leader(w, data, size);
 	}
-	vector_deinit(&retired);
+	vector_deinit(&v);
 }
 
 static void tell_vector(struct world *w, struct input *in)
@@ -182,9 +188,9 @@ static void tell_vector(struct world *w, struct input *in)
 		       .origin = {(flags & 1 ? OTHER_ORIGIN : PEER_ORIGIN) + (flags >> 1 & 1u)},
 		       .serial = flags & 4 ? 1 : ++w->serial,
 		       .digest = flags & 8 ? 1 : w->h->replica.digest,
-		       .retired = flags & 16 ? 1 : w->h->replica.retired_digest,
 		       .established = !(flags & 32)}};
 	m.vector.position_count = some_positions(w, in, &v);
+	m.vector.all = flags & 16 ? 1 : v.digest;
 	m.vector.positions = v.at;
 	size_t size;
 	const uint8_t *data = encoded(w, &m, &size);

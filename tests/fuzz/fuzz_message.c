@@ -16,10 +16,12 @@ static bool may_lose(const uint8_t *data, size_t size)
 	if (type == MESSAGE_BATCH || type == MESSAGE_RECORD)
 		return false;
 	must(message_decode(data, size, &m) == 0);
-	bool lose = (m.type == MESSAGE_HELLO && m.hello.version != PROTOCOL_VERSION) ||
-		    (m.type == MESSAGE_WELCOME && m.welcome.version != PROTOCOL_VERSION) ||
-		    (m.type == MESSAGE_ERROR && m.error.code == KUDOS_PROTOCOL) ||
-		    (m.type == MESSAGE_REFUSED && m.refused.code == KUDOS_PROTOCOL);
+	bool lose =
+	    (m.type == MESSAGE_HELLO && m.hello.version != PROTOCOL_VERSION) ||
+	    (m.type == MESSAGE_WELCOME && m.welcome.version != PROTOCOL_VERSION) ||
+	    (m.type == MESSAGE_ERROR && m.error.code == KUDOS_PROTOCOL) ||
+	    (m.type == MESSAGE_REFUSED && m.refused.code == KUDOS_PROTOCOL) ||
+	    (m.type == MESSAGE_MEMBERS && data[0] != 0x93); /* of before: there may be positions, too */
 	for (size_t i = 0; m.type == MESSAGE_MEMBERS && i < m.members.row_count; i++)
 		lose = lose ||
 		       secret_is_none(&m.members.rows[i].secret); /* a row of before gains an empty one */

@@ -69,12 +69,8 @@ static void check(const struct world *w)
 	check_replica(r);
 	for (size_t k = 0; k < KEYS; k++)
 		must(counts_get(&r->counts, batch_keys[k], strlen(batch_keys[k])) == w->model.counts[k]);
-	for (size_t i = 0; i < r->v.count; i++)
-		must(vector_get(&w->model.last, r->v.at[i].origin) == r->v.at[i].lsn);
-	for (size_t i = 0; i < w->model.last.count; i++) {
-		struct position at = w->model.last.at[i];
-		must(vector_get(&r->v, at.origin) == at.lsn || vector_get(&r->retired, at.origin) == at.lsn);
-	}
+	must(vector_covers(&w->model.last, &r->v) && vector_covers(&r->v, &w->model.last));
+	must(w->model.last.digest == r->v.digest);
 }
 
 /* ---- actions ---- */
@@ -215,7 +211,7 @@ static void crash(struct world *w, bool durable)
 	if (durable && w->committing)
 		make_durable(w);
 	stop(w);
-	w->model.last.count = 0;
+	vector_clear(&w->model.last);
 	memset(w->model.seen, 0, sizeof w->model.seen);
 	memset(w->model.counts, 0, sizeof w->model.counts);
 	for (size_t i = 0; i < end; i++)
@@ -265,13 +261,13 @@ static void tell_vector(struct world *w, struct input *in)
 	bool other = flags & 1;
 	for (unsigned i = input_below(in, 6); i > 0; i--) {
 		struct origin o = some_origin(w, in);
-		must(vector_set(&v, o, input_byte(in) % 64u) == 0);
+		must(vector_set(&v, o, 1 + input_byte(in) % 63u) == 0);
 	}
 	struct vector_message m = {.node = {other ? OTHER : PEER},
 				   .origin = {(other ? OTHER_ORIGIN : PEER_ORIGIN) + (flags >> 1 & 1u)},
 				   .serial = flags & 4 ? 1 : ++w->serial,
 				   .digest = flags & 8 ? 1 : w->r.digest,
-				   .retired = flags & 16 ? 1 : w->r.retired_digest,
+				   .all = flags & 16 ? 1 : v.digest,
 				   .serving = flags & 32,
 				   .at = v.at,
 				   .count = v.count};
@@ -289,10 +285,17 @@ static void tell_members(struct world *w, struct input *in)
 	rows[1].since += flags >> 1 & 1;
 	rows[2].since = input_byte(in);
 	rows[1].forgotten = (flags & 0xe0) == 0xe0;
-	struct position retired[2] = {{some_origin(w, in), input_byte(in) % 64u},
-				      {some_origin(w, in), input_byte(in) % 64u}};
 	struct node from = {flags & 4 ? 0 : flags & 8 ? PEER : OTHER};
-	must(replica_members(&w->r, w->now, from, rows, flags & 16 ? 3 : 2, retired, flags >> 5 & 1) == 0);
+	struct vector v = {0};
+	for (int i = 0; i < 2; i++) {
+		struct origin o = some_origin(w, in);
+		must(vector_set(&v, o, 1 + input_byte(in) % 63u) == 0);
+	}
+	struct origin run = {(flags & 8 ? PEER_ORIGIN : OTHER_ORIGIN) + (flags >> 6 & 1u)};
+	must(replica_reached_by(&w->r, w->now, from, run, (struct origin){0}, v.at, v.count, flags & 32) ==
+	     0);
+	vector_deinit(&v);
+	must(replica_members(&w->r, w->now, from, rows, flags & 16 ? 3 : 2) == 0);
 }
 
 static void tell_rest(struct world *w, struct input *in)
@@ -308,7 +311,7 @@ static void tell_rest(struct world *w, struct input *in)
 		must(replica_fetched(&w->r, w->now, some_origin(w, in)) == 0);
 		break;
 	case 2:
-		replica_snapshot_ended(&w->r, w->now);
+		must(replica_snapshot_ended(&w->r, w->now) == 0);
 		break;
 	case 3:
 		must(replica_forget(&w->r, w->now, (struct node){which & 8 ? PEER : OTHER}) >= 0);

@@ -147,7 +147,7 @@ static void adopt(struct input *in, bool one_by_one)
 	must(open_host(&h, store) == 0);
 	run(h, SECOND);
 	like(h);
-	must(replica_members(&h->replica, SECOND, (struct node){0}, rows, 1, NULL, 0) == 0);
+	must(replica_members(&h->replica, SECOND, (struct node){0}, rows, 1) == 0);
 	run(h, 2 * SECOND);
 	uint64_t before = state_digest(&h->replica);
 	h->replica.snapshot_from.id = PEER;

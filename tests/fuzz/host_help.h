@@ -63,8 +63,14 @@ static const struct host_io ignore_all = {NULL,		 ignore_send,	 ignore_peer,
 
 static inline void check_vector(const struct vector *v)
 {
-	for (size_t i = 1; i < v->count; i++)
-		must(v->at[i - 1].origin.id < v->at[i].origin.id);
+	struct position at, last = {{0}, 0};
+	size_t count = 0;
+	uint64_t digest = 0;
+	for (struct vector_walk walk = {0}; vector_next(v, &walk, &at); last = at, count++) {
+		must(last.origin.id < at.origin.id);
+		digest += hash_pair(at.origin.id, at.lsn, 0);
+	}
+	must(count == vector_size(v) && digest == v->digest);
 }
 
 static inline void check_intervals(const struct intervals *s)
@@ -110,7 +116,6 @@ static inline void check_replica(const struct replica *r)
 	struct map_slot *slot;
 	check_counts(&r->counts);
 	check_vector(&r->v);
-	check_vector(&r->retired);
 	for (size_t i = 0; i < r->peer_count; i++) {
 		check_vector(&r->peers[i].vector);
 		check_vector(&r->peers[i].sample);
@@ -138,12 +143,8 @@ static inline uint64_t intervals_digest(const struct intervals *s, uint64_t seed
 
 static inline uint64_t state_digest(const struct replica *r)
 {
-	uint64_t digest = counts_digest(&r->counts) + r->counts.keys;
+	uint64_t digest = counts_digest(&r->counts) + r->counts.keys + r->v.digest;
 	struct map_slot *slot;
-	for (size_t i = 0; i < r->v.count; i++)
-		digest += hash_pair(r->v.at[i].origin.id, r->v.at[i].lsn, 1);
-	for (size_t i = 0; i < r->retired.count; i++)
-		digest += hash_pair(r->retired.at[i].origin.id, r->retired.at[i].lsn, 2);
 	for (size_t at = 0; (slot = map_next(&r->sessions.seen, &at));) {
 		const struct seen *seen = slot->value;
 		uint64_t session = hash_pair(seen->session.issuer, seen->session.number, 3);

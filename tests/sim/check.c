@@ -11,22 +11,20 @@
 static void dump_vector(const char *name, const struct vector *v)
 {
 	printf("    %s", name);
-	for (size_t i = 0; i < v->count; i++)
-		printf(" %04llx:%llu", (unsigned long long)v->at[i].origin.id >> 48,
-		       (unsigned long long)v->at[i].lsn);
+	struct position at;
+	for (struct vector_walk walk = {0}; vector_next(v, &walk, &at);)
+		printf(" %04llx:%llu", (unsigned long long)at.origin.id >> 48, (unsigned long long)at.lsn);
 	printf("\n");
 }
 
 static void dump_server(const struct sim *s, const struct sim_server *v)
 {
 	const struct replica *r = &v->host->replica;
-	printf("  phase %d established %d met_leader %d digest %llx retired %llx lacks_retired %d snapshot "
+	printf("  phase %d established %d met_leader %d digest %llx lacks_many %d snapshot "
 	       "from %llx\n",
-	       (int)r->phase, r->established, r->met_leader, (unsigned long long)r->digest,
-	       (unsigned long long)r->retired_digest, r->lacks_retired,
+	       (int)r->phase, r->established, r->met_leader, (unsigned long long)r->digest, r->lacks_many,
 	       (unsigned long long)r->snapshot_from.id);
 	dump_vector("V", &r->v);
-	dump_vector("retired", &r->retired);
 	for (size_t i = 0; i < r->members.count; i++)
 		printf("    member %016llx %s at %s run %04llx%s\n",
 		       (unsigned long long)r->members.list[i].node.id, r->members.list[i].name,
@@ -35,11 +33,10 @@ static void dump_server(const struct sim *s, const struct sim_server *v)
 		       r->members.list[i].forgotten ? " forgotten" : "");
 	for (size_t i = 0; i < r->peer_count; i++) {
 		const struct peer *p = &r->peers[i];
-		printf("    peer %016llx heard %.3f ms ago serving %d confirmed %d digest %llx retired %llx "
+		printf("    peer %016llx heard %.3f ms ago serving %d confirmed %d digest %llx exact %d "
 		       "sample %d covered %d\n",
 		       (unsigned long long)p->node.id, (double)(s->now - p->heard) / 1000, p->serving,
-		       p->confirmed, (unsigned long long)p->digest, (unsigned long long)p->retired,
-		       p->has_sample, p->has_covered);
+		       p->confirmed, (unsigned long long)p->digest, p->exact, p->has_sample, p->has_covered);
 		dump_vector("  vector", &p->vector);
 		dump_vector("  target", &p->target);
 	}
@@ -56,19 +53,11 @@ static void dump_server(const struct sim *s, const struct sim_server *v)
 
 /* ---- after every call ---- */
 
-static uint64_t hash_positions(const struct vector *v)
-{
-	uint64_t hash = 0;
-	for (size_t i = 0; i < v->count; i++)
-		hash += hash_pair(v->at[i].origin.id, v->at[i].lsn, 1);
-	return hash;
-}
-
 /* Equal vectors have equal counts (the digest at each vector is remembered through the whole history). */
 static void check_digest(struct sim *s, int i)
 {
 	const struct replica *r = &s->servers[i].host->replica;
-	uint64_t at = hash_positions(&r->v) + hash_positions(&r->retired);
+	uint64_t at = r->v.digest;
 	uint64_t digest = counts_digest(&r->counts) | 1;
 	void *known = map_get(&s->digests, at, 0);
 	if (!known)
@@ -108,13 +97,12 @@ void check_second(struct sim *s)
 		struct vector oldest = v->past[SIM_PAST - 1];
 		memmove(&v->past[1], &v->past[0], (SIM_PAST - 1) * sizeof *v->past);
 		v->past[0] = oldest;
-		v->past[0].count = 0;
+		vector_clear(&v->past[0]);
 		if (v->host && !v->disk->dead && v->host->replica.phase == PHASE_SERVING) {
 			vector_copy(&v->past[0], &v->host->replica.v);
-			vector_merge(&v->past[0], &v->host->replica.retired);
 		} else {
 			for (int k = 0; k < SIM_PAST; k++)
-				v->past[k].count = 0;
+				vector_clear(&v->past[k]);
 		}
 	}
 }
@@ -140,7 +128,7 @@ static void check_repaired(struct sim *s, struct sim_server *v)
 {
 	if (!replica_covers(&v->host->replica, &v->had))
 		sim_fail(s, "s%d serves without what was damaged on its disk", v->index + 1);
-	v->had.count = 0;
+	vector_clear(&v->had);
 }
 
 /* An old copy of a disk has what a member that serves told in this run before it serves itself. */
@@ -175,8 +163,8 @@ void check_server(struct sim *s, int i)
 		}
 		v->hasty = v->hasty && v->old;
 	}
-	if (v->lost.count && replica_covers(&v->host->replica, &v->lost))
-		v->lost.count = 0;
+	if (vector_size(&v->lost) > 0 && replica_covers(&v->host->replica, &v->lost))
+		vector_clear(&v->lost);
 	check_agreed(s, i);
 	hostile_check_lapses(s, i);
 	if (sim_chance(s, 30)) { /* whole walks: now and then */
@@ -289,8 +277,8 @@ void check_truncate(struct sim *s, int i, struct position at)
 	for (int k = 0; k < s->server_count; k++) {
 		const struct sim_server *v = &s->servers[k];
 		const struct member *m = members_find(&s->servers[i].host->replica.staged, v->node);
-		if (v->forgotten || !m || m->forgotten || v->may_regress || v->lost.count || v->damaged ||
-		    !v->established)
+		if (v->forgotten || !m || m->forgotten || v->may_regress || vector_size(&v->lost) > 0 ||
+		    v->damaged || !v->established)
 			continue;
 		bool has;
 		if (v->host)
@@ -311,7 +299,6 @@ bool check_covered_by_others(struct sim *s, int i)
 	struct sim_server *v = &s->servers[i];
 	if (v->host) {
 		vector_copy(&all, &v->host->replica.v);
-		vector_merge(&all, &v->host->replica.retired);
 	} else {
 		vector_copy(&all, &v->promised);
 	}
@@ -383,10 +370,6 @@ static bool server_converged(struct sim *s, int i, const struct replica *first, 
 	}
 	if (!knows_the_living(s, r)) {
 		*why = "a node that is gone is still a member";
-		return false;
-	}
-	if (r->lacks_retired || (first && r->retired_digest != first->retired_digest)) {
-		*why = "retired origins differ";
 		return false;
 	}
 	if (first &&
@@ -474,6 +457,8 @@ void check_quiet(struct sim *s)
 		hostile_check(s, i, true);
 		if (open > 0)
 			sim_fail(s, "s%d still remembers %zu sessions", i + 1, open);
+		if (r->logs.count > r->peer_count + 1)
+			sim_fail(s, "s%d still has %zu logs", i + 1, r->logs.count);
 		if (r->waiter_count || r->pending_count || v->host->read_count)
 			sim_fail(s, "s%d still has waiters", i + 1);
 		if (v->disk->count > 100)

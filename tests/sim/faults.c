@@ -32,9 +32,14 @@ void faults_draw(struct sim *s)
 	f->duplicate = sim_chance(s, p) ? (unsigned)sim_below(s, 250) : 0;
 	f->delay = 100 + (int64_t)sim_below(s, sim_chance(s, 300) ? 50 * MS : 3 * MS);
 	f->interval = 100 * MS + (int64_t)sim_below(s, 3 * SECOND);
+	f->told = sim_chance(s, 700) ? 1 + sim_below(s, 4) : 0;
+	f->gaps = sim_chance(s, 500) ? 1 + sim_below(s, 8) : 0;
+	f->storm = s->server_count > 1 && sim_chance(s, p / 4);
+	f->asleep = -1;
 	f->memory_only = sim_chance(s, 100);
 	if (f->memory_only) /* a memory-only server that dies is destroyed */
-		f->crash = f->fuse = f->wipe = f->old_copy = f->damage = f->io_error = f->forget = false;
+		f->crash = f->fuse = f->wipe = f->old_copy = f->damage = f->io_error = f->forget = f->storm =
+		    false;
 	f->late = sim_chance(s, p);
 	f->rests = sim_chance(s, p);
 	f->move = sim_chance(s, p / 2) && !f->memory_only;
@@ -173,6 +178,8 @@ static bool leaders_know(const struct sim *s, struct node node)
  * a new node that it is the first. */
 bool faults_may_join(struct sim *s, int i)
 {
+	if (i == s->faults.asleep && !s->healing)
+		return false;
 	if ((s->servers[i].established && !s->servers[i].patient) || s->servers[i].forgotten)
 		return true;
 	for (int k = 0; k < s->server_count; k++) {
@@ -270,7 +277,9 @@ static void replace_disk(struct sim *s, int i)
 	v->disks++;
 	v->may_regress = true;
 	v->established = false;
-	v->promised.count = v->had.count = v->lost.count = 0;
+	vector_clear(&v->promised);
+	vector_clear(&v->had);
+	vector_clear(&v->lost);
 	v->old = false;
 	v->node = (struct node){0};
 	v->condemned = false;
@@ -300,7 +309,7 @@ static void destroy_server(struct sim *s, int i)
 	for (int k = 0; k < s->server_count; k++) {
 		const struct sim_server *o = &s->servers[k];
 		/* It may be the last that has what damage took there: such a one could only be wiped. */
-		damaged = damaged || o->had.count;
+		damaged = damaged || vector_size(&o->had) > 0;
 		others = others || (k != i && o->established && !o->condemned && o->host && !o->disk->dead &&
 				    o->host->replica.phase == PHASE_SERVING);
 	}
@@ -335,7 +344,7 @@ static void put_back(struct sim *s, int i, bool hasty)
 	disk_free(v->disk);
 	v->disk = v->backup;
 	v->backup = NULL;
-	v->had.count = 0;
+	vector_clear(&v->had);
 	vector_merge(&v->lost, &v->promised);
 	v->may_regress = true;
 	v->old = true;
@@ -506,6 +515,26 @@ static void fail_disk(struct sim *s)
 	v->disk->fail_error = sim_chance(s, 500) ? -EIO : -ENOSPC;
 }
 
+/* One server is down until all heals, and another ends and comes up again at once, and again, and again: each
+ * time a new run that takes likes, and that the one which is down lacks. */
+static void storm(struct sim *s)
+{
+	struct faults *f = &s->faults;
+	int i = some_server(s);
+	if (!s->servers[i].host || !s->servers[i].established)
+		return;
+	if (f->asleep < 0) {
+		f->asleep = i;
+		f->interval = 100 * MS;
+		s->like_limit += 300;
+	}
+	disturb(s, s->now);
+	s->stats.runs++;
+	sim_stop_server(s, i);
+	sim_at(s, s->now + (int64_t)sim_below(s, 20 * MS),
+	       (struct sim_event){.type = EVENT_RESTART, .to = i});
+}
+
 void faults_next(struct sim *s)
 {
 	const struct faults *f = &s->faults;
@@ -522,7 +551,9 @@ void faults_next(struct sim *s)
 	if (s->healing)
 		return;
 	size_t kind = sim_below(s, sizeof kinds / sizeof *kinds);
-	if (kinds[kind].on)
+	if (f->storm && sim_chance(s, 700))
+		storm(s);
+	else if (kinds[kind].on)
 		kinds[kind].strike(s);
 	sim_at(s, s->now + (int64_t)sim_below(s, (uint64_t)f->interval),
 	       (struct sim_event){.type = EVENT_FAULT});

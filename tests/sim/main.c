@@ -36,9 +36,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 struct totals {
-	uint64_t splits, overflowed, flaps, destroyed, at_risk, moves, events, likes, crashes, pauses, cuts,
-	    lost, duplicated, leader_crashes, wipes, forgets, old_copies, damages, io_errors, clients_died,
-	    reads, in_doubt, truncated, snapshots, checkpoints;
+	uint64_t splits, overflowed, flaps, destroyed, at_risk, moves, runs, events, likes, crashes, pauses,
+	    cuts, lost, duplicated, leader_crashes, wipes, forgets, old_copies, damages, io_errors,
+	    clients_died, reads, in_doubt, truncated, snapshots, checkpoints;
 	double hours;
 };
 
@@ -53,6 +53,7 @@ static void add(struct totals *t, const struct sim *s)
 	t->destroyed += s->stats.destroyed;
 	t->at_risk += s->stats.at_risk;
 	t->moves += s->stats.moves;
+	t->runs += s->stats.runs;
 	t->crashes += s->stats.crashes;
 	t->pauses += s->stats.pauses;
 	t->cuts += s->stats.cuts;
@@ -79,11 +80,12 @@ static void print(const struct totals *t, unsigned long seeds)
 	       "%llu "
 	       "snapshots\n",
 	       seeds, t->hours, N(events), N(likes), N(reads), N(checkpoints), N(snapshots));
-	printf("crashes %llu, pauses %llu, partitions %llu, connections broken %llu, messages lost %llu, by "
+	printf("crashes %llu, restarts in a storm %llu, pauses %llu, partitions %llu, connections broken "
+	       "%llu, messages lost %llu, by "
 	       "full queues %llu, doubled %llu, leader crashes "
 	       "%llu, clients "
 	       "died %llu\n",
-	       N(crashes), N(pauses), N(cuts), N(flaps), N(lost), N(overflowed), N(duplicated),
+	       N(crashes), N(runs), N(pauses), N(cuts), N(flaps), N(lost), N(overflowed), N(duplicated),
 	       N(leader_crashes), N(clients_died));
 	printf("split off %llu, places changed %llu, disks destroyed %llu with %llu acknowledged likes, "
 	       "wiped %llu, old "

@@ -156,9 +156,13 @@ static void fill_config(struct sim *s, struct sim_server *v, struct host_config 
 	    .session_limit = s->faults.hostile ? 60 : 0,
 	    .checkpoint_slice = 1 + (unsigned)sim_below(s, 4),
 	    .checkpoint_block = 256,
-	    .grace = v->patient ? 3600 * SECOND : 0,
+	    .grace = v->patient	       ? 3600 * SECOND
+		     : s->faults.storm ? 20 * MS
+				       : 0,
 	    .checkpoint_bytes = 500 + sim_below(s, 4000),
 	    .checkpoint_interval = (int64_t)(1 + sim_below(s, 10)) * SECOND,
+	    .told = s->faults.told,
+	    .gaps = s->faults.gaps,
 	    .quiet = true,
 	};
 	c->self.node.id = random_next(&s->random) | 1;
@@ -207,7 +211,8 @@ void sim_start_server(struct sim *s, int i)
 	v->phase = PHASE_CATCHING_UP;
 	for (int k = 0; v->may_regress && k < SIM_PAST; k++)
 		v->past[k].count = 0;
-	v->sampled_count = v->closing_count = v->reached.count = 0;
+	v->sampled_count = v->closing_count = 0;
+	vector_clear(&v->reached);
 	check_recovered(s, i);
 	v->paused_until = 0;
 	v->tick_at = 0;
@@ -220,7 +225,6 @@ void sim_stop_server(struct sim *s, int i)
 	if (!v->host)
 		return;
 	vector_copy(&v->promised, &v->host->replica.v);
-	vector_merge(&v->promised, &v->host->replica.retired);
 	sim_log(s, "s%d stops", i + 1);
 	host_close(&v->host);
 	disk_crash(v->disk);

@@ -148,7 +148,7 @@ struct sim_server {
 	enum phase phase;	     /* as last logged */
 	uint64_t sampled[SIM_PEERS]; /* nodes of which it had a sample after its last call */
 	size_t sampled_count;
-	struct vector reached;	 /* what it had applied, retired origins included: looked at now and then */
+	struct vector reached;	 /* what it had applied: looked at now and then */
 	struct session *closing; /* … and which sessions it had not forgotten yet */
 	size_t closing_count, closing_capacity;
 	struct vector past[SIM_PAST]; /* what it had applied each second, newest first, while it served */
@@ -201,13 +201,16 @@ struct owner {
 
 struct faults {
 	bool crash, fuse, pause, partition, lossy, leaders, wipe, forget, old_copy, damage, io_error,
-	    clients_die, slow, memory_only, watch, clock, late, rests, move, destroy, flap, split, hostile;
+	    clients_die, slow, memory_only, watch, clock, late, rests, move, destroy, flap, split, hostile,
+	    storm;
 	unsigned loss, duplicate; /* in 1000 */
 	unsigned queue;		  /* messages for one who reads nothing, of each sender */
 	int64_t pace;		  /* between two likes of a client at most, µs */
 	int64_t subscribe;	  /* how long a subscription is on its way at most, µs */
 	int64_t delay;		  /* at most, µs */
 	int64_t interval;	  /* between faults, µs */
+	int asleep;		  /* a server that stays down until all heals; -1: none */
+	size_t told, gaps;	  /* as in host_config: small, so that few runs are many */
 };
 
 #define SIM_ENTITIES (SIM_SERVERS + SIM_LEADERS + SIM_CLIENTS)
@@ -264,9 +267,9 @@ struct sim {
 	} hostile;
 
 	struct { /* what was injected */
-		uint64_t splits, overflowed, flaps, destroyed, at_risk, moves, crashes, pauses, cuts, lost,
-		    duplicated, leader_crashes, wipes, forgets, old_copies, damages, io_errors, clients_died,
-		    reads, in_doubt, truncated, snapshots, checkpoints;
+		uint64_t splits, overflowed, flaps, destroyed, at_risk, moves, runs, crashes, pauses, cuts,
+		    lost, duplicated, leader_crashes, wipes, forgets, old_copies, damages, io_errors,
+		    clients_died, reads, in_doubt, truncated, snapshots, checkpoints;
 	} stats;
 	char failure[512]; /* "": none so far */
 };

@@ -139,11 +139,12 @@ static int live(struct replica *r, struct batch_box *const *boxes, struct record
 	if (e == 0)
 		e = carry_out(r);
 	if (e == 0)
-		e = replica_members(r, 0, (struct node){0}, &peer, 1, NULL, 0);
+		e = replica_members(r, 0, (struct node){0}, &peer, 1);
 	if (e == 0)
 		e = carry_out(r);
 	struct vector_message m = {.node = {20}, .origin = {2}, .serial = 1, .at = &at, .count = 1};
 	m.digest = r->digest;
+	m.all = vector_digest_with(&(struct vector){0}, &at, 1);
 	m.serving = true;
 	if (e == 0)
 		e = replica_vector(r, 1, &m);

@@ -328,7 +328,7 @@ Test(host, a_drain_that_is_passed_on_is_done_when_the_other_says_so)
 	struct fixture f;
 	setup(&f);
 	const struct member row = {.node = {PEER}, .origin = {21}, .since = 1, .name = "s2"};
-	cr_assert(replica_members(&f.host->replica, f.now, (struct node){0}, &row, 1, NULL, 0) == 0);
+	cr_assert(replica_members(&f.host->replica, f.now, (struct node){0}, &row, 1) == 0);
 	cr_assert(host_flush(f.host, f.now) == 0);
 	replica_peer(&f.host->replica, row.node)->heard = f.now;
 	hello(&f, 5, 0);

@@ -95,7 +95,7 @@ static void start(struct fixture *f)
 static void add_peer(struct fixture *f)
 {
 	struct member row = {.node = {PEER}, .origin = {2}, .since = 1, .name = "s2"};
-	cr_assert(replica_members(&f->r, f->now, (struct node){0}, &row, 1, NULL, 0) == 0);
+	cr_assert(replica_members(&f->r, f->now, (struct node){0}, &row, 1) == 0);
 	run(f);
 }
 
@@ -137,7 +137,7 @@ static void peer_says(struct fixture *f, uint64_t own, uint64_t its)
 				   .origin = {2},
 				   .serial = ++f->serial,
 				   .digest = f->r.digest,
-				   .retired = f->r.retired_digest,
+				   .all = vector_digest_with(&(struct vector){0}, at, 2),
 				   .serving = true,
 				   .at = at,
 				   .count = 2};

@@ -98,6 +98,9 @@ Test(message, of_servers)
 	CHECK("[\"part\", 1, 2, true, [h'0102', h'']]", .type = MESSAGE_PART, .part = {1, 2, true, blobs, 1});
 	CHECK("[\"vector\", 1, 2, 3, 4, true, 5, [9, 12, 10, 1]]", .type = MESSAGE_VECTOR,
 	      .vector = {{1}, {2}, 3, 4, true, 5, at, 2});
+	CHECK("[\"reach\", 8]", .type = MESSAGE_REACH, .reach = {{8}});
+	CHECK("[\"reached\", 2, 8, true, [9, 12, 10, 1]]", .type = MESSAGE_REACHED,
+	      .reached = {{2}, {8}, true, at, 2});
 	struct status_row rows[] = {
 	    {{{1}, TEXT("a"), TEXT("b"), TEXT("c")}, SERVER_CATCHING_UP, load},
 	    {{{2}, TEXT("d"), TEXT("e"), TEXT("f")}, SERVER_DOWN, {0}},
@@ -111,8 +114,8 @@ Test(message, of_servers)
 	};
 	CHECK("[\"members\", 1, [[1, 2, -3, false, true, \"a\", \"b\", \"c\", "
 	      "h'ab0000000000000000000000000000cd'], "
-	      "[4, 0, 0, true, false, \"\", \"\", \"\", h'']], [9, 12]]",
-	      .type = MESSAGE_MEMBERS, .members = {{1}, members, 2, at, 1});
+	      "[4, 0, 0, true, false, \"\", \"\", \"\", h'']]]",
+	      .type = MESSAGE_MEMBERS, .members = {{1}, members, 2});
 	assert_no_leak();
 }
 
@@ -127,8 +130,7 @@ Test(message, decodes_into_the_fields_it_came_from)
 	struct message back;
 	cr_assert(message_decode(out.data, out.size, &back) == 0);
 	const struct member *got = &back.members.rows[0];
-	cr_assert(back.members.from.id == 7 && back.members.row_count == 1 &&
-		  back.members.retired_count == 0);
+	cr_assert(back.members.from.id == 7 && back.members.row_count == 1);
 	cr_assert(got->node.id == 1 && got->origin.id == 2 && got->since == 3 && got->forgotten &&
 		  got->ephemeral);
 	cr_assert(strcmp(got->name, row.name) == 0);
@@ -301,12 +303,13 @@ Test(message, limits)
 	cr_assert(RECODE(.type = MESSAGE_COUNT, .count = {1, keys, 6, NULL, 0}) == KUDOS_BAD_KEY);
 	free(keys);
 
-	struct position *at = calloc(LIMIT_ORIGINS + 1, sizeof *at);
-	for (size_t i = 0; i <= LIMIT_ORIGINS; i++)
-		at[i] = (struct position){{i + 1}, i};
+	struct position *at = calloc(LIMIT_MESSAGE_POSITIONS + 1, sizeof *at);
+	for (size_t i = 0; i <= LIMIT_MESSAGE_POSITIONS; i++)
+		at[i] = (struct position){{i + 1}, i + 1};
 	struct message vector = {
 	    .type = MESSAGE_VECTOR,
-	    .vector = {.node = {1}, .origin = {1}, .positions = at, .position_count = LIMIT_ORIGINS}};
+	    .vector = {
+		.node = {1}, .origin = {1}, .positions = at, .position_count = LIMIT_MESSAGE_POSITIONS}};
 	cr_assert(recode_message(&vector) == 0);
 	vector.vector.position_count++;
 	cr_assert(recode_message(&vector) == KUDOS_LIMIT);

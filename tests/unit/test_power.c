@@ -370,7 +370,8 @@ static void work(struct store *s, struct random *random)
 			cr_assert(checkpoint_wait(s) == 0);
 			mark(STEP_SAVED, saving);
 			struct position floor = at(1, kept[n / 2]);
-			cr_assert(s->ops->journal_truncate(s, &(struct vector){&floor, 1, 1}) == 0);
+			cr_assert(s->ops->journal_truncate(s, &(struct vector){.at = &floor, .count = 1}) ==
+				  0);
 		}
 	}
 }

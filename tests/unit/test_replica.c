@@ -71,6 +71,9 @@ static void note_action(struct fixture *f, const struct action *a)
 		note(f, "fetch %llu %llu:%llu-%llu", node, (unsigned long long)a->origin.id,
 		     (unsigned long long)a->from, (unsigned long long)a->to);
 		break;
+	case ACTION_REACH:
+		note(f, "reach %llu %llu", node, (unsigned long long)a->origin.id);
+		break;
 	case ACTION_APPEND_META:
 		note(f, "meta");
 		break;
@@ -207,7 +210,7 @@ static void peer_vector(struct fixture *f, uint64_t serial, uint64_t lsn)
 				   .origin = {2},
 				   .serial = serial,
 				   .digest = f->r.digest,
-				   .retired = f->r.retired_digest,
+				   .all = vector_digest_with(&(struct vector){0}, &at, 1),
 				   .serving = true,
 				   .at = &at,
 				   .count = lsn ? 1 : 0};
@@ -217,7 +220,7 @@ static void peer_vector(struct fixture *f, uint64_t serial, uint64_t lsn)
 static void add_peer(struct fixture *f)
 {
 	struct member row = {.node = {PEER}, .origin = {2}, .since = 1, .name = "s2"};
-	cr_assert(replica_members(&f->r, f->now, (struct node){0}, &row, 1, NULL, 0) == 0);
+	cr_assert(replica_members(&f->r, f->now, (struct node){0}, &row, 1) == 0);
 	run(f);
 	peer_vector(f, 1, 0);
 	forget_trace(f);
@@ -362,7 +365,7 @@ Test(replica, keeps_a_closed_session_until_every_member_has_applied_the_close)
 					   .origin = {2},
 					   .serial = serial,
 					   .digest = f.r.digest,
-					   .retired = f.r.retired_digest,
+					   .all = vector_digest_with(&(struct vector){0}, both, 1),
 					   .serving = true,
 					   .at = both,
 					   .count = 1};

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/* What each peer holds: its V, as its vector messages tell it. V names every run that ever took a like, so it
+ * is long where servers restarted often, and a message says only what changed lately, with the digest of the
+ * whole. Whoever knew the vector before, or has the same (nearly always: its own), knows the whole by that.
+ * Who does not asks for its positions in pages. Until they have come, what is known of a peer is less than it
+ * has: safe for whatever needs that a peer *has* something. What needs that a peer has *no more* waits for
+ * `exact`. */
+#include "core/replica.h"
+
+#include <errno.h>
+
+#include "base/time.h"
+
+#define TELL_INTERVAL (200 * MS) /* how often one peer is told the membership at most */
+#define RECENT 64		 /* positions that changed lately, and two for each peer */
+#define ASK_GRACE (100 * MS)	 /* the next vector may explain it */
+#define ASK_TIMEOUT (500 * MS)
+
+/* ---- this server's ---- */
+
+int replica_applied(struct replica *r, struct position at)
+{
+	if (vector_set(&r->v, at.origin, at.lsn) < 0)
+		return -ENOMEM;
+	return recent_touch(&r->recent, at.origin, RECENT + 2 * r->peer_count);
+}
+
+const struct position *replica_recent(struct replica *r, size_t *count)
+{
+	return recent_positions(&r->recent, &r->v, SIZE_MAX, count);
+}
+
+struct vector_message replica_vector_message(struct replica *r)
+{
+	size_t count, told = r->config.told ? r->config.told : SIZE_MAX;
+	const struct position *at = recent_positions(&r->recent, &r->v, told, &count);
+	return (struct vector_message){
+	    .node = r->config.self.node,
+	    .origin = r->config.self.origin,
+	    .serial = r->serial++,
+	    .digest = r->digest,
+	    .all = r->v.digest,
+	    .serving = r->phase != PHASE_CATCHING_UP,
+	    .at = at,
+	    .count = count,
+	};
+}
+
+size_t replica_reach(const struct replica *r, struct origin after, struct position *at, size_t room,
+		     bool *last)
+{
+	struct vector_walk walk = vector_walk_after(&r->v, after);
+	struct position more;
+	size_t n = 0;
+	while (n < room && vector_next(&r->v, &walk, &at[n]))
+		n++;
+	*last = n < room || !vector_next(&r->v, &walk, &more);
+	return n;
+}
+
+/* ---- peers' ---- */
+
+/* What a peer holds and this server does not know of yet. */
+int replica_learn(struct replica *r, int64_t now, const struct position *at, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (replica_has(r, at[i].origin, at[i].lsn))
+			continue;
+		struct log *log = replica_log(r, at[i].origin);
+		if (log) {
+			replica_note_known(log, at[i].lsn, now);
+			continue;
+		}
+		if (!replica_logs_full(r))
+			return -ENOMEM;
+		r->lacks_many = true;
+		break;
+	}
+	return 0;
+}
+
+int replica_learn_all(struct replica *r, int64_t now)
+{
+	for (size_t i = 0; i < r->peer_count; i++) {
+		const struct vector *v = &r->peers[i].vector;
+		if (vector_covers(&r->v, v))
+			continue;
+		struct position at;
+		for (struct vector_walk walk = {0}; !r->lacks_many && vector_next(v, &walk, &at);) {
+			if (replica_learn(r, now, &at, 1) < 0)
+				return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+/* Which vector, with what the message says, is the sender's V: the one that is known of it, this server's
+ * own, or another peer's. NULL: none. */
+static const struct vector *find_whole(const struct replica *r, const struct peer *p,
+				       const struct vector_message *m)
+{
+	if (vector_digest_with(&p->vector, m->at, m->count) == m->all)
+		return &p->vector;
+	if (vector_digest_with(&r->v, m->at, m->count) == m->all)
+		return &r->v;
+	for (size_t i = 0; i < r->peer_count; i++) {
+		if (vector_digest_with(&r->peers[i].vector, m->at, m->count) == m->all)
+			return &r->peers[i].vector;
+	}
+	return NULL;
+}
+
+static int keep_positions(struct replica *r, struct peer *p, int64_t now, const struct vector_message *m)
+{
+	const struct vector *whole = find_whole(r, p, m);
+	bool another = whole && whole != &p->vector;
+	if (another && vector_copy(&p->vector, whole) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < m->count; i++) {
+		if (vector_set(&p->vector, m->at[i].origin, m->at[i].lsn) < 0)
+			return -ENOMEM;
+	}
+	if (!whole && p->exact)
+		p->ask_at = now + ASK_GRACE;
+	p->exact = whole;
+	/* Equal vectors share what is long in them. */
+	if (p->vector.digest == r->v.digest && p->vector.base != r->v.base &&
+	    vector_copy(&p->vector, &r->v) < 0)
+		return -ENOMEM;
+	return another ? replica_learn_all(r, now) : replica_learn(r, now, m->at, m->count);
+}
+
+/* A sample or a target must not lack anything that the peer has. */
+static int keep_vector(struct replica *r, struct peer *p, const struct vector_message *m)
+{
+	if (m->digest != r->digest || !p->exact)
+		return 0;
+	if (m->serving && !p->has_sample) {
+		if (vector_copy(&p->sample, &p->vector) < 0)
+			return -ENOMEM;
+		p->has_sample = true;
+	}
+	if (!p->confirmed && r->phase == PHASE_CATCHING_UP) {
+		if (vector_copy(&p->target, &p->vector) < 0)
+			return -ENOMEM;
+		p->confirmed = true;
+	}
+	return 0;
+}
+
+/* Asks the peers of whom not everything is known for the next page. */
+int replica_ask_reach(struct replica *r, int64_t now)
+{
+	for (size_t i = 0; i < r->peer_count; i++) {
+		struct peer *p = &r->peers[i];
+		if (p->exact || !replica_reachable(p, now) || now < p->ask_at)
+			continue;
+		p->ask_at = now + ASK_TIMEOUT;
+		if (replica_push(
+			r, (struct action){.type = ACTION_REACH, .node = p->node, .origin = p->after}) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* A page may be older than the newest message, so it only raises. */
+int replica_reached_by(struct replica *r, int64_t now, struct node from, struct origin origin,
+		       struct origin after, const struct position *at, size_t count, bool last)
+{
+	struct peer *p = replica_peer(r, from);
+	if (!p || p->exact || !origin_equal(p->origin, origin) || !origin_equal(p->after, after))
+		return 0;
+	for (size_t i = 0; i < count; i++) {
+		if (vector_get(&p->vector, at[i].origin) < at[i].lsn &&
+		    vector_set(&p->vector, at[i].origin, at[i].lsn) < 0)
+			return -ENOMEM;
+	}
+	bool end = last || count == 0;
+	p->after = end ? (struct origin){0} : at[count - 1].origin;
+	p->ask_at = end ? now + ASK_GRACE : now;
+	if (replica_learn(r, now, at, count) < 0)
+		return -ENOMEM;
+	return replica_repair(r, now);
+}
+
+/* Messages may be late: one of an earlier run must not make the peer look as if that were its present one.
+ * Which run is the newest, the membership says; of a run that is not known there yet, or no more, nothing is
+ * taken. */
+static bool is_newest_run(const struct replica *r, const struct vector_message *m)
+{
+	const struct member *row = members_find(&r->members, m->node);
+	return row && origin_equal(row->origin, m->origin);
+}
+
+static int tell_members(struct replica *r, struct peer *p, int64_t now)
+{
+	if (p->told != 0 && now - p->told < TELL_INTERVAL)
+		return 0;
+	p->told = now;
+	return replica_push(r, (struct action){.type = ACTION_TELL_MEMBERS, .node = p->node});
+}
+
+/* What a peer holds only grows while it runs. A new run may have come up with less: an old copy of its disk.
+ */
+static void begin_run(struct peer *p, struct origin origin, int64_t now)
+{
+	p->origin = origin;
+	vector_clear(&p->vector);
+	p->exact = false;
+	p->after = (struct origin){0};
+	p->ask_at = now + ASK_GRACE;
+}
+
+int replica_vector(struct replica *r, int64_t now, const struct vector_message *m)
+{
+	struct peer *p = replica_peer(r, m->node);
+	if (!p)
+		return 0;
+	if (!is_newest_run(r, m)) /* it will tell its newest run, when it sees that it is not known here */
+		return tell_members(r, p, now);
+	if (origin_equal(p->origin, m->origin) && m->serial <= p->serial)
+		return 0;
+	if (!origin_equal(p->origin, m->origin))
+		begin_run(p, m->origin, now);
+	p->serial = m->serial;
+	p->heard = now;
+	p->digest = m->digest;
+	p->all = m->all;
+	p->serving = m->serving;
+	struct log *log = replica_log(r, m->origin);
+	if (log)
+		log->owner = m->node;
+	if (keep_positions(r, p, now, m) < 0 || keep_vector(r, p, m) < 0)
+		return -ENOMEM;
+	if (m->digest != r->digest && tell_members(r, p, now) < 0)
+		return -ENOMEM;
+	if (replica_repair(r, now) < 0 || (r->config.ack_peers && replica_acknowledge(r) < 0))
+		return -ENOMEM;
+	return r->phase == PHASE_CATCHING_UP ? replica_judge_phase(r, now) : 0;
+}
