@@ -11,7 +11,7 @@
 #include "base/descriptors.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "base/notify.h"
+#include "daemon/notify.h"
 #include "base/random.h"
 #include "leader/desk.h"
 #include "leader/options.h"

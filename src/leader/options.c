@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "leader/options.h"
 
-#include "base/flags.h"
+#include "daemon/flags.h"
 #include "kudos.h"
 
 enum flag { FLAG_PORT = 'p', FLAG_DEBUG = 'd', FLAG_BIND = 256, FLAG_INSECURE, FLAG_KEY, FLAG_TRUST };

@@ -5,7 +5,7 @@
 
 #include "base/descriptors.h"
 #include "base/log.h"
-#include "base/notify.h"
+#include "daemon/notify.h"
 #include "server/options.h"
 #include "server/server.h"
 

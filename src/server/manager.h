@@ -3,7 +3,7 @@
 #ifndef SERVER_MANAGER_H
 #define SERVER_MANAGER_H
 
-#include "base/notify.h"
+#include "daemon/notify.h"
 #include "server/host.h"
 
 /* In every pass: that the loop turns, that it serves as soon as it does, and what it does or waits for. */

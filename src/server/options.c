@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/flags.h"
+#include "daemon/flags.h"
 #include "kudos.h"
 #include "net/socket.h"
 

@@ -4,7 +4,7 @@
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
-#include "base/notify.h"
+#include "daemon/notify.h"
 #include "server/host.h"
 #include "server/options.h"
 

@@ -8,7 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/notify.h"
+#include "daemon/notify.h"
 
 /* The manager's end, at a path or (with @) an abstract name. */
 static int manager(const char *name)

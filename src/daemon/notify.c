@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/notify.h"
+#include "daemon/notify.h"
 
 #include <errno.h>
 #include <stdarg.h>

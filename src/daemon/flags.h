@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What the daemons' command lines have in common: flag over environment over default; wrong values end the
  * process with status 2 and a text that names the flag or variable. */
-#ifndef BASE_FLAGS_H
-#define BASE_FLAGS_H
+#ifndef DAEMON_FLAGS_H
+#define DAEMON_FLAGS_H
 
 #include <argp.h>
 #include <stdbool.h>

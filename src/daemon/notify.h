@@ -3,8 +3,8 @@
  * ready, what it waits for, that it stops, and that its loop still turns. Nobody is told, and nothing costs
  * anything, where NOTIFY_SOCKET is not set. Nothing here waits or fails: while the manager has no room for a
  * message (ten of them in all, by default), it is said again at the next call. */
-#ifndef BASE_NOTIFY_H
-#define BASE_NOTIFY_H
+#ifndef DAEMON_NOTIFY_H
+#define DAEMON_NOTIFY_H
 
 #include <stdbool.h>
 #include <stdint.h>

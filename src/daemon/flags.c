@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/flags.h"
+#include "daemon/flags.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
