@@ -6,8 +6,18 @@
 #include "base/descriptors.h"
 #include "base/log.h"
 #include "daemon/notify.h"
+#include "kudos.h"
 #include "server/options.h"
 #include "server/server.h"
+
+/* A status of its own, so that no service manager starts it again: only an operator can help
+ * (kudos-server.1). */
+enum { EXIT_FORGOTTEN = 3 };
+
+static int exit_status(int e)
+{
+	return e == 0 ? EXIT_SUCCESS : e == KUDOS_FORGOTTEN ? EXIT_FORGOTTEN : EXIT_FAILURE;
+}
 
 int main(int argc, char **argv)
 {
@@ -30,5 +40,5 @@ int main(int argc, char **argv)
 		log_info("stopped");
 	server_free(server);
 	notify_deinit(&notify);
-	return e < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return exit_status(e);
 }

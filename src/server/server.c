@@ -566,7 +566,7 @@ static int step(struct server *s)
 	if (e == 0 && s->host->forgotten) {
 		log_error("stopping: %s (%s)", kudos_error_text(KUDOS_FORGOTTEN),
 			  s->data[0] ? s->data : "in memory");
-		e = -EPERM;
+		e = KUDOS_FORGOTTEN;
 	}
 	return e;
 }

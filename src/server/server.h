@@ -15,7 +15,8 @@ struct server;
 struct server *server_new(const struct options *o, struct notify *notify);
 void server_free(struct server *s); /* takes NULL */
 const struct member *server_self(const struct server *s);
-/* Until SIGTERM or SIGINT (0), or a failure that has been logged (negative). */
+/* Until SIGTERM or SIGINT (0), or for a reason that has been logged: this node was forgotten
+ * (KUDOS_FORGOTTEN), or a failure (negative). */
 int server_run(struct server *s);
 
 #endif

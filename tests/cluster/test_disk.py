@@ -120,7 +120,7 @@ class Disks(ClusterTest):
             if not leader:
                 c.kill("leader")
             c.spawn("s3")
-            self.assertEqual(c.ended("s3"), 1)
+            self.assertEqual(c.ended("s3"), 3)
             self.assertIn("forgotten", c.log("s3").splitlines()[-1])
             self.assertIn("wipe", c.log("s3").splitlines()[-1])
         c.start("leader")
@@ -128,7 +128,7 @@ class Disks(ClusterTest):
         c.start("s3")
         self.assertEqual(set(self.totals(c).values()), {20000})
         c.ok("forget", "s3")  # and one that is alive: it ends by itself
-        self.assertEqual(c.ended("s3"), 1)
+        self.assertEqual(c.ended("s3"), 3)
         self.likes(c)
 
     def test_damage_in_the_middle_is_repaired_by_peers(self):
