@@ -11,7 +11,7 @@ RUN_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config libzmq3-dev libmsgpack-
 	libsodium-dev libedit-dev libxxhash-dev libjansson-dev libmicrohttpd-dev)
 # … and those that the tests need besides.
 TEST_PACKAGES=(libcriterion-dev clang clang-format clang-tidy cppcheck python3 python3-zmq python3-msgpack shellcheck
-	libsqlite3-dev iproute2 systemd debootstrap git)
+	libsqlite3-dev iproute2 curl systemd debootstrap git)
 # … and the packages.
 PACKAGE_PACKAGES=(build-essential debhelper lintian)
 

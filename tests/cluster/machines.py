@@ -3,7 +3,6 @@
 its prompt as it is. What a machine under test cannot have is stood in for: apt lays down what the package would and
 restarts what runs, systemctl reads the unit's file and does as it says, journalctl shows what the daemon said, scp copies
 from machine to machine."""
-import glob
 import os
 import re
 import shlex
@@ -70,16 +69,18 @@ class Machine:
             known = re.findall(r"^Package: (.*)$", file.read(), re.M)
         names = [os.path.basename(package).split("_")[0] for package in packages]
         assert set(names) <= set(known), f"{names}, but debian/control has {known}"
+        for name in sorted({"kudos-server", "kudos-gateway"} & set(names)):
+            self.lay_down(name)
         if "kudos-server" in names:
-            self.lay_down()
             self.systemctl("restart", *(unit for unit, process in self.processes.items() if process.poll() is None))
 
-    def lay_down(self):
+    def lay_down(self, package):
+        keys, *confs = {"kudos-server": ("keys", "leader", "server"), "kudos-gateway": ("gateway-keys", "gateway")}[package]
         os.makedirs(self.path("/etc/kudos/trust"), 0o755, exist_ok=True)
-        os.makedirs(self.path("/etc/kudos/keys"), 0o700, exist_ok=True)
-        for conf in glob.glob(os.path.join(cluster.BINDIR, "tools", "systemd", "*.conf")):
-            if not os.path.exists(self.path("/etc/kudos/" + os.path.basename(conf))):  # it is the operator's
-                shutil.copy(conf, self.path("/etc/kudos"))
+        os.makedirs(self.path("/etc/kudos/" + keys), 0o700, exist_ok=True)
+        for conf in confs:
+            if not os.path.exists(self.path(f"/etc/kudos/{conf}.conf")):  # it is the operator's
+                shutil.copy(os.path.join(cluster.BINDIR, "tools", "systemd", conf + ".conf"), self.path("/etc/kudos"))
 
     def scp(self, *words):
         *sources, target = [word for word in words if not word.startswith("-")]

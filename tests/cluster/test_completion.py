@@ -50,6 +50,7 @@ class Completion(ClusterTest):
             "kudos keygen --role o": ["operator"],
             "kudos-load --dur": ["--duration"],
             "kudos-load --distribution ": ["uniform", "zipf"],
+            "kudos-gateway --watch": ["--watch-rate"],
             "kudos-leader --po": ["--port"],
             "kudos-server --ack": ["--ack-peers"],
             "kudos-server --key kudos.b": ["kudos.bash"],

@@ -7,9 +7,11 @@ import socket
 import sys
 import time
 
-from cluster import SLOW, Cluster, ClusterTest, environment, main, wait_until
+import cluster
+from cluster import SLOW, Cluster, ClusterTest, environment, main, program, wait_until
 
 PORT = 24600
+HTTP = PORT + 90
 WATCHDOG = 1.0 * SLOW  # seconds
 
 
@@ -27,6 +29,11 @@ class Managed(Cluster):
             self.sockets[name].bind(where.replace("@", "\0", 1))
         self.heard[name] = []
         return environment(NOTIFY_SOCKET=where, WATCHDOG_USEC=str(int(WATCHDOG * 1e6)))
+
+    def command(self, name):
+        if name == "gateway":
+            return [program("kudos-gateway"), "--port", str(HTTP), "--leader", self.leader_endpoints()]
+        return super().command(name)
 
     def told(self, name):
         """All that was said by now."""
@@ -104,6 +111,31 @@ class Notify(ClusterTest):
             return []
         finally:
             c.sockets[name].setblocking(False)
+
+    def test_the_gateway(self):
+        """It is ready without a cluster: what it answers then is for a proxy or a person to see."""
+        if not os.path.isfile(os.path.join(cluster.BINDIR, "kudos-gateway")):
+            self.skipTest("kudos-gateway is not built")
+        c = self.managed(servers=0)
+        c.spawn("gateway")
+        c.await_told("gateway", "READY=1")
+        socket.create_connection(("127.0.0.1", HTTP)).close()  # what was told was true
+        c.await_told("gateway", "STATUS=0 requests so far; 0 streams")
+        c.forget_told("gateway")
+        began = time.monotonic()
+        c.await_told("gateway", "WATCHDOG=1")
+        c.forget_told("gateway")
+        c.await_told("gateway", "WATCHDOG=1")
+        self.assertLess(time.monotonic() - began, WATCHDOG, "half of it, and a little")
+        c.signal(signal.SIGSTOP, "gateway")
+        wait_until(lambda: self.state(c, "gateway") == "T", "it is stopped")
+        c.forget_told("gateway")
+        self.assertEqual(self.listen(c, "gateway", WATCHDOG), [], "nobody says that it goes on")
+        c.signal(signal.SIGCONT, "gateway")
+        self.assertNotIn("STOPPING=1", c.told("gateway"))
+        c.terminate("gateway")
+        self.assertIn("STOPPING=1", c.told("gateway"))
+        self.assertNotIn("READY=1", c.told("gateway"), "once")
 
     def test_an_operator_drains(self):
         c = self.managed(servers=2, memory_only=True)

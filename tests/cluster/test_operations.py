@@ -18,7 +18,7 @@ from machines import Site
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROMPT = re.compile(r"^    ([a-z,]*)[#$] (.*)$")
-LOOKS = re.compile(r"kudos (count|status)\b|journalctl\b")
+LOOKS = re.compile(r"(kudos (count|status)|curl|journalctl)\b")
 
 
 class Step:
@@ -31,7 +31,7 @@ class Step:
             return True
         lines = ["(.*\n)*" if line == "…" else squeeze(re.escape(line).replace("\\ ", " ")).replace("…", ".*") + "\n"
                  for line in self.shown]
-        return re.fullmatch("".join(lines), squeeze(printed)) is not None
+        return re.fullmatch("".join(lines), squeeze(printed.rstrip("\n") + "\n")) is not None
 
 
 def squeeze(text):

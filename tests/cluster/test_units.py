@@ -5,6 +5,7 @@ limits, as an ordinary user, and under its filters of system calls and address f
 refused what it takes for granted)."""
 import ctypes
 import ctypes.util
+import json
 import os
 import re
 import resource
@@ -12,12 +13,14 @@ import shutil
 import socket
 import subprocess
 import sys
+import urllib.request
 
 import cluster
 from cluster import SANITIZED, ClusterTest, die_with_parent, main, run
 from test_notify import Managed
 
 PORT = 24700
+HTTP = PORT + 90
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000  # SCMP_ACT_ALLOW, SCMP_ACT_ERRNO
 NOBODY = 65534
 
@@ -100,31 +103,40 @@ class Confined(Managed):
         self.user = NOBODY if os.geteuid() == 0 and reachable(os.path.abspath(cluster.BINDIR)) else None
         for name in ("trust", "credentials", "state"):
             os.mkdir(self.path(name))
-        for role in ("server", "operator"):
+        for role in ("server", "operator", "client"):
             code, _, err = run("kudos", "keygen", "--role", role, self.path("keys") + "/")
             assert code == 0, err
             shutil.copy(self.path("keys", role + ".cert"), self.path("trust"))
-        secret = self.path("credentials", "keys_server.cert_secret")
-        shutil.copy(self.path("keys", "server.cert_secret"), secret)
         if self.user:
             os.chmod(self.folder, 0o777)  # DynamicUser's folders are systemd's to make
             os.chown(self.path("state"), self.user, self.user)
-            os.chown(secret, 0, self.user)
-        os.chmod(secret, 0o440 if self.user else 0o400)
+        for role in ("server", "client"):
+            secret = self.secret(role)
+            shutil.copy(self.path("keys", role + ".cert_secret"), secret)
+            if self.user:
+                os.chown(secret, 0, self.user)
+            os.chmod(secret, 0o440 if self.user else 0o400)
         self.variables = {"KUDOS_KEY": self.path("keys", "operator.cert"), "KUDOS_TRUST": self.path("trust")}
         names = {"l": "host", "S": self.path("state"), "d": self.path("credentials")}
         self.units = {"leader": Unit("kudos-leader.service", **names), "s1": Unit("kudos-server.service", **names)}
+        if os.path.isfile(os.path.join(cluster.BINDIR, "kudos-gateway")):
+            self.units["gateway"] = Unit("kudos-gateway.service", **names)
         self.filters = {name: Filter(library, unit) for name, unit in self.units.items()}
 
     def path(self, *names):
         return os.path.join(self.folder, *names)
 
+    def secret(self, role):
+        return self.path("credentials", f"keys_{role}.cert_secret")
+
     def environment(self, name):
         """The unit's, then what an operator would write into the configuration."""
         client, notify = self.ports("s1")
-        conf = {"KUDOS_KEY": self.path("credentials", "keys_server.cert_secret"), "KUDOS_TRUST": self.path("trust")}
+        conf = {"KUDOS_KEY": self.secret("client" if name == "gateway" else "server"), "KUDOS_TRUST": self.path("trust")}
         if name == "leader":
             conf["KUDOS_LEADER_PORT"] = str(self.ports("leader")[0])
+        elif name == "gateway":
+            conf |= {"KUDOS_LEADER": self.leader_endpoints(), "KUDOS_GATEWAY_PORT": str(HTTP)}
         else:
             conf |= {"KUDOS_LEADER": self.leader_endpoints(), "KUDOS_CLIENT_PORT": str(client),
                      "KUDOS_NOTIFY_PORT": str(notify)}
@@ -172,8 +184,15 @@ class Units(ClusterTest):
         c.await_told("leader", "READY=1")
         c.await_told("s1", "READY=1")
         self.assertEqual(c.ok("like", "k", "5"), "k 5\n")
-        self.assertEqual(c.status()["servers"][0]["name"], "host")
+        self.assertEqual(cluster.wait_until(c.status, "the leader answers")["servers"][0]["name"], "host")
         self.assertTrue(os.listdir(c.path("state", "kudos", "server")))
+        if "gateway" in c.units:
+            c.spawn("gateway")
+            c.await_told("gateway", "READY=1")
+            with urllib.request.urlopen(f"http://127.0.0.1:{HTTP}/v1/counts/k") as answer:
+                self.assertEqual(json.load(answer)["count"], 5)
+            c.terminate("gateway")
+            self.assertEqual(c.processes["gateway"].returncode, 0)
 
         # A key is taken back and given again while they run.
         trusted = c.path("trust", "operator.cert")
@@ -194,6 +213,15 @@ class Units(ClusterTest):
             self.assertEqual(variables["KUDOS_DATA"], "/S/" + unit["StateDirectory"][0])
         self.assertNotEqual(one["KUDOS_DATA"], other["KUDOS_DATA"])
         self.assertTrue(units[1]["EnvironmentFile"][1].endswith("/kudos/server-a.conf"))
+
+    def test_who_is_handed_what(self):
+        """The gateway faces the web, and must not hold the key that makes a server."""
+        for name, keys in ("leader", "keys"), ("server", "keys"), ("gateway", "gateway-keys"):
+            if name == "gateway" and not os.path.isfile(os.path.join(cluster.BINDIR, "kudos-gateway")):
+                continue
+            for suffix in "", "@":
+                unit = Unit(f"kudos-{name}{suffix}.service", l="host", S="/S", d="/d", i="a")
+                self.assertTrue(unit["LoadCredential"][0].endswith("/kudos/" + keys), unit["LoadCredential"])
 
 
 if __name__ == "__main__":

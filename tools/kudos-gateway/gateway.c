@@ -87,6 +87,7 @@ bool gateway_open(struct gateway *g, const struct options *options)
 	    .why_size = sizeof why,
 	};
 	*g = (struct gateway){.options = *options};
+	notify_init(&g->notify);
 	int error = kudos_open(&g->handle, &how);
 	if (error) {
 		gateway_log("%s%s%s", kudos_error_text(error), *why ? ": " : "", why);
@@ -106,6 +107,16 @@ void gateway_close(struct gateway *g)
 	questions_deinit(&g->questions);
 	likes_deinit(&g->likes);
 	kudos_close(&g->handle);
+	notify_deinit(&g->notify);
+}
+
+/* The service manager. */
+static void tell(struct gateway *g)
+{
+	notify_ready(&g->notify); /* it listens; whether the cluster can be reached, /readyz says */
+	if (notify_tick(&g->notify, gateway_now() * MS))
+		notify_status(&g->notify, "%llu requests so far; %zu streams",
+			      (unsigned long long)g->http.requests, g->http.streams.count);
 }
 
 static bool process(struct gateway *g)
@@ -123,10 +134,12 @@ static bool process(struct gateway *g)
 static int wait_ms(const struct gateway *g)
 {
 	int64_t now = gateway_now(), at = http_deadline(&g->http, now);
-	int64_t hub = hub_deadline(&g->hub);
+	int64_t hub = hub_deadline(&g->hub), notify = notify_deadline(&g->notify);
 	int cluster = kudos_wait_ms(g->handle);
 	if (hub < at)
 		at = hub;
+	if (notify != NEVER && notify / MS + 1 < at)
+		at = notify / MS + 1;
 	if (cluster >= 0 && now + cluster < at)
 		at = now + cluster;
 	if (at == NEVER)
@@ -150,6 +163,7 @@ static bool pass(struct gateway *g, int signals, bool *told)
 	*told = fds[0].revents != 0;
 	http_run(&g->http);
 	http_expire(&g->http, gateway_now());
+	tell(g);
 	return process(g);
 }
 
@@ -166,10 +180,12 @@ bool gateway_run(struct gateway *g)
 		return false;
 	}
 	bool told = false, going = true;
+	tell(g);
 	while (going && !told)
 		going = pass(g, signals, &told);
 	int64_t end = gateway_now() + STOP_PATIENCE;
 	http_refuse_new(&g->http);
+	notify_stopping(&g->notify);
 	while (going && g->http.waiting.count && gateway_now() < end)
 		going = pass(g, signals, &told);
 	close(signals);

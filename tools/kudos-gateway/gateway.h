@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/notify.h"
 #include "http.h"
 #include "hub.h"
 #include "kudos.h"
@@ -15,8 +16,6 @@
 #include "options.h"
 #include "questions.h"
 #include "sessions.h"
-
-#define NEVER INT64_MAX
 
 struct gateway {
 	struct options options;
@@ -26,6 +25,7 @@ struct gateway {
 	struct questions questions;
 	struct sessions sessions;
 	struct hub hub;
+	struct notify notify;
 };
 
 /* False, after a message, when it cannot begin. gateway_close() in any case. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "options.h"
 
-#include <argp.h>
 #include <arpa/inet.h>
 #include <errno.h>
 #include <math.h>
@@ -9,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/flags.h"
 #include "kudos.h"
 
-#define EXIT_USAGE 2
 #define DEFAULT_PORT "8080"
 #define DEFAULT_TIMEOUT "5"
 #define DEFAULT_CONNECTIONS "12000"
@@ -165,12 +164,6 @@ static error_t parse_flag(int flag, char *value, struct argp_state *state)
 	return 0;
 }
 
-static void print_version(FILE *out, struct argp_state *state)
-{
-	(void)state;
-	fputs("kudos-gateway " KUDOS_VERSION "\n", out);
-}
-
 void options_parse(struct options *options, int argc, char **argv)
 {
 	static const struct argp argp = {
@@ -183,7 +176,5 @@ void options_parse(struct options *options, int argc, char **argv)
 	};
 	struct given given = {.options = options};
 	*options = (struct options){0};
-	argp_err_exit_status = EXIT_USAGE;
-	argp_program_version_hook = print_version;
-	argp_parse(&argp, argc, argv, 0, NULL, &given);
+	flags_parse(&argp, "kudos-gateway " KUDOS_VERSION, argc, argv, &given);
 }
