@@ -23,7 +23,7 @@
 #define DRAIN_MIN (200 * MS)
 #define DRAIN_MAX (3500 * MS)
 #define RENEW_INTERVAL (5 * MS)
-#define UNREAD_EACH (LIMIT_UNREAD_BYTES / 2) /* of answers, and of what is published */
+#define UNREAD_EACH ((size_t)LIMIT_UNREAD_BYTES / 2) /* of answers, and of what is published */
 
 /* Connections to another member. */
 struct link {
