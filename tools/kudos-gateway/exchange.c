@@ -26,6 +26,7 @@ void exchange_resume(struct exchange *x)
 		return;
 	x->suspended = false;
 	x->gateway->http.resumed = true;
+	visits_due(&x->gateway->http.visits, visits_of(x->connection), gateway_now());
 	MHD_resume_connection(x->connection);
 }
 

@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "address.h"
+#include "tokens.h"
+
 #define EXCHANGE_BODY_MAX 65536 /* bytes in a request's body */
 
 struct exchange;
@@ -18,7 +21,8 @@ struct gateway;
 struct route {
 	const char *method;
 	const char *path;
-	bool has_rest; /* path is the beginning; exchange->rest is what follows it */
+	bool has_rest;	    /* path is the beginning; exchange->rest is what follows it */
+	enum access access; /* that it needs, when there are tokens */
 	/* Answers, or leaves word somewhere that answers later. */
 	void (*run)(struct exchange *x);
 	/* The exchange ends, answered or not: nobody may answer it from now on. NULL: nothing to do. */
@@ -28,18 +32,24 @@ struct route {
 struct exchange {
 	struct gateway *gateway;
 	struct MHD_Connection *connection;
-	const struct route *route;
+	const char *method;
+	const struct route *route; /* NULL: none */
 	const char *rest;
 	char *body; /* body_size bytes, NUL-terminated; owned */
 	size_t body_size;
-	void *work; /* the route's own; its end() frees it */
+	struct address address; /* of who asks */
+	const char *who;	/* the name of the token; NULL: none was asked for */
+	void *work;		/* the route's own; its end() frees it */
 
+	bool preflight; /* a browser asks what it may ask */
 	bool started;	/* the route has run */
 	bool suspended; /* nothing happens on the connection until it is resumed */
 	bool streams;	/* in the list of streams */
 	bool reads;	/* work is counts.c's: its likes were acknowledged */
 	unsigned status;
 	struct MHD_Response *response; /* owned until it is queued; NULL: not answered yet */
+	int64_t began;		       /* microseconds */
+	int64_t answered;	       /* … 0: not yet */
 	int64_t until;		       /* answered by then, or it is a time-out */
 	struct exchange *next, *previous;
 };

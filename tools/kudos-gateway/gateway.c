@@ -13,11 +13,16 @@
 
 #define STOP_PATIENCE 3000 /* ms for what is under way */
 
-int64_t gateway_now(void)
+int64_t gateway_now_us(void)
 {
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+int64_t gateway_now(void)
+{
+	return gateway_now_us() / 1000;
 }
 
 void gateway_log(const char *format, ...)
@@ -88,6 +93,8 @@ bool gateway_open(struct gateway *g, const struct options *options)
 	};
 	*g = (struct gateway){.options = *options};
 	notify_init(&g->notify);
+	if (!door_open(&g->door, options))
+		return false;
 	int error = kudos_open(&g->handle, &how);
 	if (error) {
 		gateway_log("%s%s%s", kudos_error_text(error), *why ? ": " : "", why);
@@ -107,6 +114,7 @@ void gateway_close(struct gateway *g)
 	questions_deinit(&g->questions);
 	likes_deinit(&g->likes);
 	kudos_close(&g->handle);
+	door_close(&g->door);
 	notify_deinit(&g->notify);
 }
 
@@ -161,8 +169,11 @@ static bool pass(struct gateway *g, int signals, bool *told)
 		return false;
 	}
 	*told = fds[0].revents != 0;
+	if (door_look(&g->door, gateway_now()))
+		http_end_streams(&g->http);
 	http_run(&g->http);
 	http_expire(&g->http, gateway_now());
+	fflush(stdout); /* the access log */
 	tell(g);
 	return process(g);
 }

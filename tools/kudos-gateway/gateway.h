@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "daemon/notify.h"
+#include "door.h"
 #include "http.h"
 #include "hub.h"
 #include "kudos.h"
@@ -20,6 +21,7 @@
 struct gateway {
 	struct options options;
 	kudos *handle;
+	struct door door;
 	struct http http;
 	struct likes likes;
 	struct questions questions;
@@ -35,7 +37,8 @@ void gateway_close(struct gateway *g);
  * message, when the system refuses to go on. */
 bool gateway_run(struct gateway *g);
 
-int64_t gateway_now(void); /* monotonic, in milliseconds */
+int64_t gateway_now(void);    /* monotonic, in milliseconds */
+int64_t gateway_now_us(void); /* … in microseconds */
 /* A line on stderr. */
 void gateway_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

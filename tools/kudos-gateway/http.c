@@ -8,11 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "gateway.h"
 #include "routes.h"
 
 #define CONNECTION_MEMORY \
 	8192		/* bytes libmicrohttpd keeps for one: request line and headers fit or are 431 */
+#define METHODS_SIZE 64 /* "GET, PUT, …" */
 #define BEAT_LOOK 1000	/* ms between two looks for streams that have long been told nothing */
 #define IDLE_SECONDS 60 /* a connection on which nothing moves that long is closed */
 
@@ -46,8 +48,11 @@ static struct exchange *exchange_new(struct http *http, struct MHD_Connection *c
 	struct exchange *x = calloc(1, sizeof *x);
 	if (!x)
 		return NULL;
+	const struct visit *visit = visits_of(connection);
 	x->gateway = http->gateway;
 	x->connection = connection;
+	x->address = visit ? visit->address : (struct address){0};
+	x->began = gateway_now_us();
 	x->until = gateway_now() + http->gateway->options.timeout_ms;
 	list_add(&http->waiting, x);
 	http->requests++;
@@ -72,14 +77,17 @@ void http_stream(struct http *http, struct exchange *x)
 	x->streams = true;
 }
 
-static void find_route(struct exchange *x, const char *method, const char *url)
+/* methods: those that the path has, with commas. */
+static void find_route(struct exchange *x, const char *method, const char *url, char *methods, size_t room)
 {
-	bool path_is_known = false;
+	size_t used = 0;
 	for (const struct route *r = routes(); r->method; r++) {
 		size_t size = strlen(r->path);
 		if (r->has_rest ? strncmp(url, r->path, size) != 0 || !url[size] : strcmp(url, r->path) != 0)
 			continue;
-		path_is_known = true;
+		if (used < room)
+			used += (size_t)snprintf(methods + used, room - used, "%s%s", used ? ", " : "",
+						 r->method);
 		if (strcmp(method, r->method) != 0 &&
 		    !(strcmp(method, "HEAD") == 0 && strcmp(r->method, "GET") == 0))
 			continue;
@@ -87,10 +95,27 @@ static void find_route(struct exchange *x, const char *method, const char *url)
 		x->rest = url + size;
 		return;
 	}
-	if (path_is_known)
-		exchange_problem(x, MHD_HTTP_METHOD_NOT_ALLOWED, "method", "%s is not for this path", method);
-	else
+}
+
+static void begin(struct exchange *x, const char *method, const char *url)
+{
+	struct door *door = &x->gateway->door;
+	char methods[METHODS_SIZE] = "";
+	x->method = method;
+	x->preflight = strcmp(method, "OPTIONS") == 0 &&
+		       exchange_header(x, MHD_HTTP_HEADER_ACCESS_CONTROL_REQUEST_METHOD);
+	find_route(x, method, url, methods, sizeof methods);
+	door_check(door, x, gateway_now());
+	if (x->response || x->route)
+		return;
+	if (!*methods) {
 		exchange_problem(x, MHD_HTTP_NOT_FOUND, "no-path", "there is nothing at this path");
+	} else if (x->preflight) {
+		door_preflight(door, x, methods);
+	} else {
+		exchange_problem(x, MHD_HTTP_METHOD_NOT_ALLOWED, "method", "%s is not for this path", method);
+		MHD_add_response_header(x->response, MHD_HTTP_HEADER_ALLOW, methods);
+	}
 }
 
 static bool take_body(struct exchange *x, const char *data, size_t size)
@@ -115,6 +140,9 @@ static bool take_body(struct exchange *x, const char *data, size_t size)
 static enum MHD_Result give(struct exchange *x)
 {
 	struct MHD_Response *response = x->response;
+	x->answered = gateway_now_us();
+	door_mark(&x->gateway->door, x);
+	visits_due(&x->gateway->http.visits, visits_of(x->connection), gateway_now());
 	enum MHD_Result result = MHD_queue_response(x->connection, x->status, response);
 	x->response = NULL;
 	MHD_destroy_response(response);
@@ -134,7 +162,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 		x = *state = exchange_new(http, connection);
 		if (!x)
 			return MHD_NO;
-		find_route(x, method, url);
+		begin(x, method, url);
 		return MHD_YES;
 	}
 	if (*size) {
@@ -149,6 +177,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 	if (x->response)
 		return give(x);
 	x->suspended = true;
+	visits_rest(&http->visits, visits_of(connection));
 	MHD_suspend_connection(connection);
 	return MHD_YES;
 }
@@ -156,11 +185,43 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 static void on_completed(void *arg, struct MHD_Connection *connection, void **state,
 			 enum MHD_RequestTerminationCode code)
 {
-	(void)connection;
+	struct http *http = arg;
 	(void)code;
-	if (*state)
-		exchange_free(arg, *state);
+	if (*state) {
+		if (http->gateway->options.access_log)
+			access_log(*state);
+		exchange_free(http, *state);
+		visits_due(&http->visits, visits_of(connection), gateway_now());
+	}
 	*state = NULL;
+}
+
+static void on_connection(void *arg, struct MHD_Connection *connection, void **context,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	struct http *http = arg;
+	struct door *door = &http->gateway->door;
+	struct visit *visit = *context;
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		visit = visits_add(&http->visits, connection, gateway_now());
+		if (visit && !door_is_proxy(door, &visit->address)) {
+			quota_connected(&door->quota, &visit->address, gateway_now());
+			visit->counted = true;
+		}
+		*context = visit;
+		return;
+	}
+	if (visit && visit->counted)
+		quota_disconnected(&door->quota, &visit->address);
+	visits_remove(&http->visits, visit);
+	*context = NULL;
+}
+
+static enum MHD_Result on_accept(void *arg, const struct sockaddr *peer, socklen_t size)
+{
+	struct http *http = arg;
+	(void)size;
+	return door_admits(&http->gateway->door, peer, gateway_now()) ? MHD_YES : MHD_NO;
 }
 
 static void on_log(void *arg, const char *format, va_list arguments)
@@ -176,14 +237,15 @@ bool http_open(struct http *http, struct gateway *gateway, const struct options 
 {
 	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)o->port)};
 	inet_pton(AF_INET, o->address, &at.sin_addr);
-	*http = (struct http){.gateway = gateway};
+	*http = (struct http){.gateway = gateway, .visits.patience = o->patience_ms};
 	errno = 0;
 	http->daemon = MHD_start_daemon(
-	    MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, (uint16_t)o->port, NULL, NULL,
+	    MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, (uint16_t)o->port, on_accept, http,
 	    on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_SOCK_ADDR,
 	    (struct sockaddr *)&at, MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->connections,
 	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-	    (size_t)CONNECTION_MEMORY, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_END);
+	    (size_t)CONNECTION_MEMORY, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
+	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_END);
 	if (!http->daemon)
 		gateway_log("%s:%d: cannot listen: %s; is another program there? give --port", o->address,
 			    o->port, strerror(errno ? errno : EADDRINUSE));
@@ -210,6 +272,7 @@ int http_fd(const struct http *http)
 void http_run(struct http *http)
 {
 	http->resumed = false;
+	visits_expire(&http->visits, gateway_now());
 	MHD_run(http->daemon);
 }
 
@@ -218,6 +281,16 @@ void http_refuse_new(struct http *http)
 	MHD_socket listening = MHD_quiesce_daemon(http->daemon);
 	if (listening != MHD_INVALID_SOCKET)
 		close(listening);
+}
+
+void http_end_streams(struct http *http)
+{
+	for (struct exchange *x = http->streams.first; x; x = x->next) {
+		const struct visit *visit = visits_of(x->connection);
+		if (visit)
+			shutdown(visit->fd, SHUT_RDWR);
+		exchange_resume(x);
+	}
 }
 
 /* They are in the order in which they came, and all may wait equally long; a stream that has been told
@@ -249,6 +322,8 @@ int64_t http_deadline(const struct http *http, int64_t now)
 	int64_t at = MHD_get_timeout(http->daemon, &ms) == MHD_YES ? now + (int64_t)ms : NEVER;
 	if (http->streams.count && http->beat_at < at)
 		at = http->beat_at;
+	if (visits_deadline(&http->visits) < at)
+		at = visits_deadline(&http->visits);
 	for (const struct exchange *x = http->waiting.first; x; x = x->next) {
 		if (x->suspended)
 			return x->until < at ? x->until : at;

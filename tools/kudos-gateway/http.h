@@ -10,6 +10,7 @@
 
 #include "exchange.h"
 #include "options.h"
+#include "visits.h"
 
 struct exchange_list {
 	struct exchange *first, *last;
@@ -21,6 +22,7 @@ struct http {
 	struct gateway *gateway;
 	struct exchange_list waiting; /* those that came first are first */
 	struct exchange_list streams; /* answered, by what has no end of its own */
+	struct visits visits;
 	bool resumed; /* connections that libmicrohttpd does not look at before its next run */
 	int64_t beat_at;
 	uint64_t requests; /* since the start */
@@ -34,6 +36,8 @@ int http_fd(const struct http *http);
 void http_run(struct http *http);
 /* x is answered by a stream: it stays until its reader goes. */
 void http_stream(struct http *http, struct exchange *x);
+/* Whoever may still read them comes back. */
+void http_end_streams(struct http *http);
 /* Answers those whose time is over. */
 void http_expire(struct http *http, int64_t now);
 /* Nobody new comes in. */

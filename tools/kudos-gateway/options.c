@@ -15,6 +15,7 @@
 #define DEFAULT_TIMEOUT "5"
 #define DEFAULT_CONNECTIONS "12000"
 #define DEFAULT_WATCH_RATE "20"
+#define DEFAULT_PATIENCE "30"
 
 enum flag {
 	FLAG_PORT = 'p',
@@ -26,6 +27,13 @@ enum flag {
 	FLAG_WATCH_RATE,
 	FLAG_KEY,
 	FLAG_TRUST,
+	FLAG_TOKENS,
+	FLAG_ORIGIN,
+	FLAG_PROXY,
+	FLAG_RATE,
+	FLAG_ADDRESS_CONNECTIONS,
+	FLAG_PATIENCE,
+	FLAG_ACCESS_LOG,
 	FLAG_INSECURE
 };
 
@@ -33,6 +41,7 @@ enum flag {
 struct given {
 	struct options *options;
 	const char *port, *timeout, *connections, *watch_rate;
+	const char *origin, *proxy, *rate, *address_connections, *patience;
 };
 
 static const struct argp_option flags[] = {
@@ -49,8 +58,22 @@ static const struct argp_option flags[] = {
      0},
     {"key", FLAG_KEY, "FILE", 0, "The gateway's secret key, for a cluster that has keys (KUDOS_KEY)", 0},
     {"trust", FLAG_TRUST, "DIR", 0, "Folder with the cluster's certificate (KUDOS_TRUST)", 0},
+    {"tokens", FLAG_TOKENS, "FILE", 0,
+     "Bearer tokens, a line ROLE TOKEN [NAME] each, and nothing without one (KUDOS_GATEWAY_TOKENS)", 0},
+    {"origin", FLAG_ORIGIN, "URL[,URL...]", 0, "Pages from there may ask (KUDOS_GATEWAY_ORIGIN)", 0},
+    {"proxy", FLAG_PROXY, "ADDR[,ADDR...]", 0,
+     "Believe the X-Forwarded-For of these addresses (KUDOS_GATEWAY_PROXY)", 0},
+    {"rate", FLAG_RATE, "N", 0, "Requests a second from one address (KUDOS_GATEWAY_RATE; 0: no limit)", 0},
+    {"address-connections", FLAG_ADDRESS_CONNECTIONS, "N", 0,
+     "Connections at once from one address (KUDOS_GATEWAY_ADDRESS_CONNECTIONS; 0: no limit)", 0},
+    {"patience", FLAG_PATIENCE, "SECONDS", 0,
+     "Within it a whole request must come, and an answer be taken (KUDOS_GATEWAY_PATIENCE; " DEFAULT_PATIENCE
+     ")",
+     0},
+    {"access-log", FLAG_ACCESS_LOG, NULL, 0,
+     "A line of JSON on stdout for each request (KUDOS_GATEWAY_ACCESS_LOG)", 0},
     {"insecure", FLAG_INSECURE, NULL, 0,
-     "Allow an address outside 127.0.0.0/8: whoever reaches it may like (KUDOS_INSECURE)", 0},
+     "Allow an address outside 127.0.0.0/8 without tokens: whoever reaches it may like (KUDOS_INSECURE)", 0},
     {0},
 };
 
@@ -76,12 +99,12 @@ static int number(struct argp_state *state, const char *name, const char *text, 
 	return (int)value;
 }
 
-static int milliseconds(struct argp_state *state, const char *text)
+static int milliseconds(struct argp_state *state, const char *name, const char *text)
 {
 	char *end;
 	double seconds = strtod(text, &end);
 	if (*end || end == text || !(seconds > 0 && seconds <= 3600))
-		argp_error(state, "--timeout \"%s\": seconds, more than 0 and at most 3600", text);
+		argp_error(state, "%s \"%s\": seconds, more than 0 and at most 3600", name, text);
 	return (int)ceil(seconds * 1000);
 }
 
@@ -90,12 +113,39 @@ static void check_address(struct argp_state *state, const struct options *o)
 	struct in_addr address;
 	if (inet_pton(AF_INET, o->address, &address) != 1)
 		argp_error(state, "--bind \"%s\": an IPv4 address such as 127.0.0.1", o->address);
-	if (ntohl(address.s_addr) >> 24 != 127 && !o->insecure)
+	if (ntohl(address.s_addr) >> 24 != 127 && !o->tokens && !o->insecure)
 		argp_error(
 		    state,
-		    "--bind %s: whoever reaches that address may like; put a proxy before 127.0.0.1, or say "
-		    "--insecure",
+		    "--bind %s: whoever reaches that address may like; give --tokens, put a proxy before "
+		    "127.0.0.1, or say --insecure",
 		    o->address);
+}
+
+static void parse_proxies(struct argp_state *state, struct options *o, const char *list)
+{
+	while (list && *list) {
+		size_t size = strcspn(list, ",");
+		if (o->proxy_count == OPTIONS_PROXIES ||
+		    !address_parse(&o->proxies[o->proxy_count++], list, size))
+			argp_error(state, "--proxy \"%.*s\": at most %d addresses such as 127.0.0.1",
+				   (int)size, list, OPTIONS_PROXIES);
+		list += size + (list[size] == ',');
+	}
+}
+
+static void complete_door(struct argp_state *state, const struct given *given)
+{
+	struct options *o = given->options;
+	o->tokens = setting(o->tokens, "KUDOS_GATEWAY_TOKENS", NULL);
+	o->origins = setting(given->origin, "KUDOS_GATEWAY_ORIGIN", NULL);
+	parse_proxies(state, o, setting(given->proxy, "KUDOS_GATEWAY_PROXY", NULL));
+	o->rate = number(state, "--rate", setting(given->rate, "KUDOS_GATEWAY_RATE", "0"), 0, 1000000);
+	o->address_connections =
+	    number(state, "--address-connections",
+		   setting(given->address_connections, "KUDOS_GATEWAY_ADDRESS_CONNECTIONS", "0"), 0, 1000000);
+	o->patience_ms = milliseconds(state, "--patience",
+				      setting(given->patience, "KUDOS_GATEWAY_PATIENCE", DEFAULT_PATIENCE));
+	o->access_log |= is_set("KUDOS_GATEWAY_ACCESS_LOG");
 }
 
 /* After the flags, which win; before the defaults. */
@@ -111,13 +161,15 @@ static void complete(struct argp_state *state, const struct given *given)
 	o->insecure |= is_set("KUDOS_INSECURE");
 	o->address = setting(o->address, "KUDOS_GATEWAY_BIND", "127.0.0.1");
 	o->port = number(state, "--port", setting(given->port, "KUDOS_GATEWAY_PORT", DEFAULT_PORT), 1, 65535);
-	o->timeout_ms = milliseconds(state, setting(given->timeout, "KUDOS_TIMEOUT", DEFAULT_TIMEOUT));
+	o->timeout_ms =
+	    milliseconds(state, "--timeout", setting(given->timeout, "KUDOS_TIMEOUT", DEFAULT_TIMEOUT));
 	o->connections =
 	    number(state, "--connections",
 		   setting(given->connections, "KUDOS_GATEWAY_CONNECTIONS", DEFAULT_CONNECTIONS), 1, 1000000);
 	o->watch_rate =
 	    number(state, "--watch-rate",
 		   setting(given->watch_rate, "KUDOS_GATEWAY_WATCH_RATE", DEFAULT_WATCH_RATE), 1, 1000);
+	complete_door(state, given);
 	check_address(state, o);
 }
 
@@ -143,6 +195,18 @@ static const char **place(struct given *given, int flag)
 		return &given->options->key;
 	case FLAG_TRUST:
 		return &given->options->trust;
+	case FLAG_TOKENS:
+		return &given->options->tokens;
+	case FLAG_ORIGIN:
+		return &given->origin;
+	case FLAG_PROXY:
+		return &given->proxy;
+	case FLAG_RATE:
+		return &given->rate;
+	case FLAG_ADDRESS_CONNECTIONS:
+		return &given->address_connections;
+	case FLAG_PATIENCE:
+		return &given->patience;
 	default:
 		return NULL;
 	}
@@ -157,6 +221,8 @@ static error_t parse_flag(int flag, char *value, struct argp_state *state)
 		*to = value;
 	else if (flag == FLAG_INSECURE)
 		given->options->insecure = true;
+	else if (flag == FLAG_ACCESS_LOG)
+		given->options->access_log = true;
 	else if (flag == ARGP_KEY_END)
 		complete(state, given);
 	else

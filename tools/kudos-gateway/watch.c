@@ -49,6 +49,9 @@ static ssize_t give_more(void *arg, uint64_t position, char *to, size_t room)
 	struct stream *s = arg;
 	size_t used = 0;
 	(void)position;
+	struct visits *visits = &s->exchange->gateway->http.visits;
+	struct visit *visit = visits_of(s->exchange->connection);
+	visits_due(visits, visit, gateway_now());
 	for (size_t i = 0; i < s->reader_count; i++)
 		used += print_event(&s->readers[i], to + used, room - used);
 	if (used)
@@ -58,6 +61,7 @@ static ssize_t give_more(void *arg, uint64_t position, char *to, size_t room)
 		memcpy(to, ":\n\n", 3);
 		return 3;
 	}
+	visits_rest(visits, visit);
 	s->exchange->suspended = true;
 	MHD_suspend_connection(s->exchange->connection);
 	return 0;
