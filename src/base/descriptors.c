@@ -12,7 +12,7 @@ void descriptors_allow_many(void)
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
 	limit.rlim_cur = limit.rlim_max;
-	if (limit.rlim_cur > 4 * DESCRIPTORS_KEPT)
+	if (limit.rlim_cur / 4 > DESCRIPTORS_KEPT)
 		limit.rlim_cur -= DESCRIPTORS_KEPT;
 	setrlimit(RLIMIT_NOFILE, &limit);
 }

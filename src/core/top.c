@@ -23,6 +23,8 @@ static void tidy(struct top_pool *p, const struct arena *arena)
 {
 	struct ranked ranked[TOP_POOL];
 	size_t kept = 0;
+	if (p->count == 0)
+		return;
 	for (size_t i = 0; i < p->count; i++)
 		ranked[i] = (struct ranked){entry_count(arena_at(arena, p->places[i])), p->places[i]};
 	qsort(ranked, p->count, sizeof *ranked, higher_first);
