@@ -35,7 +35,7 @@ need_packages() {
 		command -v sudo >/dev/null || die "packages are missing, and there is no sudo to install them with; $by_hand"
 		sudo true </dev/null || die "packages are missing, and sudo does not let you install them; $by_hand"
 	fi
-	say "installing ${missing[*]}"
+	say "installing ${missing[*]} (a minute or two)"
 	# A source that is out of reach does not matter when the others have what is needed.
 	apt_get update -o APT::Update::Error-Mode=any || patience=(-o Acquire::Retries=0)
 	apt_get install ${patience[@]+"${patience[@]}"} -y --no-install-recommends "${missing[@]}" && return
@@ -43,10 +43,13 @@ need_packages() {
 	die "the packages could not be installed, as said above; when that is mended, run this again, or $by_hand"
 }
 
-# Waits for whoever is installing something, such as a new machine's own first upgrade.
+# Waits for whoever is installing something, such as a new machine's own first upgrade. Of what it says, leaves out
+# the lines for each package, which are hundreds.
 apt_get() {
 	${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 \
-		-o Dpkg::Use-Pty=0 "$@" </dev/null >&2
+		-o Dpkg::Use-Pty=0 "$@" </dev/null 2>&1 |
+		grep --line-buffered -vE '^(Selecting previously|\(Reading database|Preparing to|Unpacking |Setting up |Processing triggers|debconf: delaying)' >&2
+	return "${PIPESTATUS[0]}"
 }
 
 # Sets $BUILD up, when that has to be done, with the further arguments. Where tools/run did so there are no tests yet.
