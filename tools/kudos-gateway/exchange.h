@@ -39,7 +39,9 @@ struct exchange {
 	size_t body_size;
 	struct address address; /* of who asks */
 	const char *who;	/* the name of the token; NULL: none was asked for */
-	void *work;		/* the route's own; its end() frees it */
+	/* Its time is over. NULL: it is answered that the cluster has not. */
+	void (*late)(struct exchange *x);
+	void *work; /* the route's own; its end() frees it */
 
 	bool preflight; /* a browser asks what it may ask */
 	bool started;	/* the route has run */

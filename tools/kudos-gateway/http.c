@@ -141,6 +141,7 @@ static enum MHD_Result give(struct exchange *x)
 {
 	struct MHD_Response *response = x->response;
 	x->answered = gateway_now_us();
+	tally_add(&x->gateway->http.tally, x);
 	door_mark(&x->gateway->door, x);
 	visits_due(&x->gateway->http.visits, visits_of(x->connection), gateway_now());
 	enum MHD_Result result = MHD_queue_response(x->connection, x->status, response);
@@ -307,6 +308,10 @@ void http_expire(struct http *http, int64_t now)
 	for (struct exchange *x = http->waiting.first; x && x->until <= now; x = x->next) {
 		if (!x->suspended || x->response)
 			continue;
+		if (x->late) {
+			x->late(x);
+			continue;
+		}
 		exchange_problem(
 		    x, MHD_HTTP_GATEWAY_TIMEOUT, "timeout",
 		    "the cluster has not answered in time; likes of this request may still be counted, "

@@ -10,6 +10,7 @@
 
 #include "exchange.h"
 #include "options.h"
+#include "tally.h"
 #include "visits.h"
 
 struct exchange_list {
@@ -23,6 +24,7 @@ struct http {
 	struct exchange_list waiting; /* those that came first are first */
 	struct exchange_list streams; /* answered, by what has no end of its own */
 	struct visits visits;
+	struct tally tally;
 	bool resumed; /* connections that libmicrohttpd does not look at before its next run */
 	int64_t beat_at;
 	uint64_t requests; /* since the start */

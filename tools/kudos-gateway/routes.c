@@ -13,6 +13,7 @@ const struct route *routes(void)
 	    {"GET", "/v1/top", false, ACCESS_READ, top_run, top_end},
 	    {"GET", "/v1/watch", false, ACCESS_READ, watch_run, watch_end},
 	    {"GET", "/v1/status", false, ACCESS_OPERATE, status_run, status_end},
+	    {"GET", "/metrics", false, ACCESS_OPERATE, metrics_run, metrics_end},
 	    {"GET", "/readyz", false, ACCESS_NONE, ready_run, status_end},
 	    {"GET", "/healthz", false, ACCESS_NONE, health_run, NULL},
 	    {"GET", "/", false, ACCESS_NONE, page_run, NULL},

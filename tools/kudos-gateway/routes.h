@@ -23,6 +23,8 @@ void watch_run(struct exchange *x);
 void watch_end(struct exchange *x);
 void status_run(struct exchange *x);
 void status_end(struct exchange *x);
+void metrics_run(struct exchange *x);
+void metrics_end(struct exchange *x);
 void health_run(struct exchange *x);
 void ready_run(struct exchange *x);
 void page_run(struct exchange *x);

@@ -71,6 +71,7 @@ void visits_expire(struct visits *v, int64_t now)
 {
 	while (v->first && v->first->since + v->patience <= now) {
 		shutdown(v->first->fd, SHUT_RDWR);
+		v->ended++;
 		visits_rest(v, v->first);
 	}
 }

@@ -25,6 +25,7 @@ struct visits {
 	int64_t patience;
 	struct visit *first, *last; /* those that are due, the longest first */
 	size_t count;		    /* all */
+	uint64_t ended;		    /* for having taken too long, since the start */
 };
 
 /* NULL: out of memory. */

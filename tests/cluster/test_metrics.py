@@ -1,0 +1,136 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""/metrics of kudos-gateway, and what is made for Prometheus and Grafana out of it (tools/monitoring)."""
+import http.client
+import json
+import os
+import re
+import shutil
+import subprocess
+import unittest
+
+import cluster
+from cluster import ClusterTest, wait_until
+from test_gateway import Gateway, Stream
+
+PORT = 26500
+HTTP = PORT + 90
+MONITORING = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools/monitoring")
+PROMTOOL = shutil.which("promtool")
+SAMPLE = re.compile(r'^([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\]|\\.)*",?)*)\})? (\S+)$')
+
+
+def samples(text):
+    """{(name, ((label, value), …)): value}"""
+    found = {}
+    for line in text.splitlines():
+        if line.startswith("#"):
+            continue
+        name, labels, value = SAMPLE.match(line).groups()
+        key = name, tuple(re.findall(r'([a-z]+)="((?:[^"\\]|\\.)*)"', labels or ""))
+        assert key not in found, line
+        found[key] = float(value)
+    return found
+
+
+def promtool(*arguments, stdin=None):
+    done = subprocess.run([PROMTOOL, *arguments], input=stdin, text=True, capture_output=True, cwd=MONITORING)
+    assert done.returncode == 0 and not done.stderr, done.stdout + done.stderr
+
+
+class MetricsTest(ClusterTest):
+    def gateway(self, of, *flags):
+        gateway = Gateway(of, HTTP, *flags)
+        self.addCleanup(gateway.log.close)
+        self.addCleanup(gateway.process.wait)
+        self.addCleanup(gateway.process.kill)
+        return gateway
+
+    def scrape(self, gateway):
+        status, text = self.scrape_text(gateway)
+        self.assertEqual(status, 200)
+        return samples(text)
+
+    @staticmethod
+    def scrape_text(gateway):
+        connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=60)
+        connection.request("GET", "/metrics")
+        response = connection.getresponse()
+        text = response.read().decode()
+        connection.close()
+        return response.status, text
+
+    def test_what_is_told(self):
+        c = self.cluster(PORT, servers=2)
+        g = self.gateway(c)
+        for _ in range(3):
+            self.assertEqual(g.ask("POST", "/v1/likes", {"events": [["m", 5], ["n", -2]]}).status, 200)
+        self.assertEqual(g.ask("POST", "/v1/likes", {"key": "a b"}).status, 422)
+        g.ask("GET", "/no-such-path")
+        stream = Stream(g, "key=m&key=n")
+        self.addCleanup(stream.close)
+        wait_until(lambda: len(stream.events) == 2, "it watches")
+        c.await_count("m", 15)
+        wait_until(lambda: self.scrape(g).get(("kudos_server_likes", self.labels(c, "s2"))) == 9, "s2 has told")
+        told = self.scrape(g)
+        requests = {labels: n for (name, labels), n in told.items() if name == "kudos_gateway_requests_total"}
+        self.assertEqual(requests[("method", "POST"), ("route", "/v1/likes"), ("code", "200")], 3)
+        self.assertEqual(requests[("method", "POST"), ("route", "/v1/likes"), ("code", "422")], 1)
+        self.assertEqual(requests[("method", ""), ("route", ""), ("code", "404")], 1)
+        likes = ("method", "POST"), ("route", "/v1/likes")
+        buckets = [n for (name, labels), n in told.items()
+                   if name == "kudos_gateway_request_duration_seconds_bucket" and labels[:2] == likes]
+        self.assertEqual((buckets, buckets[-1]), (sorted(buckets), 4))
+        self.assertEqual(told["kudos_gateway_request_duration_seconds_count", likes], 4)
+        self.assertGreater(told["kudos_gateway_request_duration_seconds_sum", likes], 0)
+        self.assertEqual(told["kudos_gateway_likes_total", (("result", "acknowledged"),)], 6)
+        for name, value in (("kudos_gateway_streams", 1), ("kudos_gateway_watched_keys", 2), ("kudos_cluster_members", 2),
+                            ("kudos_cluster_reachable", 1)):
+            self.assertEqual(told[name, ()], value, name)
+        self.assertGreater(told["process_resident_memory_bytes", ()], 1 << 20)
+        for name in ("s1", "s2"):
+            row, labels = c.row(name), self.labels(c, name)
+            self.assertEqual(told["kudos_server_state", labels + (("state", "up"),)], 1)
+            self.assertEqual(told["kudos_server_state", labels + (("state", "down"),)], 0)
+            self.assertEqual(told["kudos_server_likes", labels], 9)
+            self.assertEqual(told["kudos_server_keys", labels], row["keys"])
+        self.names_are_told({name for name, _ in told})
+
+    @staticmethod
+    def labels(c, name):
+        return ("server", name), ("node", c.row(name)["node"])
+
+    def names_are_told(self, told):
+        """What the dashboard and the rules ask for is there."""
+        with open(os.path.join(MONITORING, "kudos.dashboard.json"), encoding="utf-8") as file:
+            asked = [target["expr"] for panel in json.load(file)["panels"] for target in panel["targets"]]
+        with open(os.path.join(MONITORING, "kudos.rules.yml"), encoding="utf-8") as file:
+            asked += re.findall(r"expr: (.*)", file.read())
+        names = {name for expression in asked for name in re.findall(r"\b(?:kudos|process)_\w+", expression)}
+        self.assertGreater(len(names), 10)
+        self.assertLessEqual(names, told)
+
+    @unittest.skipUnless(PROMTOOL, "promtool (Debian's prometheus) is not installed")
+    def test_prometheus_has_nothing_to_say_against_it(self):
+        g = self.gateway(self.cluster(PORT + 30, servers=1))
+        g.ask("POST", "/v1/likes", {"key": "k"})
+        promtool("check", "metrics", stdin=self.scrape_text(g)[1])
+
+    @unittest.skipUnless(PROMTOOL, "promtool (Debian's prometheus) is not installed")
+    def test_rules(self):
+        promtool("check", "rules", "kudos.rules.yml")
+        promtool("test", "rules", "kudos.rules.test.yml")
+
+    def test_a_cluster_that_is_away(self):
+        c = self.cluster(PORT + 50, servers=1)
+        g = self.gateway(c, "--timeout", "1")
+        self.assertEqual(self.scrape(g)["kudos_cluster_reachable", ()], 1)
+        c.kill("leader", "s1")
+        told = self.scrape(g)
+        self.assertEqual(told["kudos_cluster_reachable", ()], 0)
+        self.assertFalse([name for name, _ in told if name.startswith("kudos_server_")])
+        self.assertIn(("kudos_gateway_connections", ()), told)
+
+
+if __name__ == "__main__":
+    cluster.main("__main__")
