@@ -12,6 +12,8 @@ RUN_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config libzmq3-dev libmsgpack-
 # … and those that the tests need besides.
 TEST_PACKAGES=(libcriterion-dev clang clang-format clang-tidy cppcheck python3 python3-zmq python3-msgpack shellcheck
 	libsqlite3-dev iproute2 curl systemd debootstrap git)
+# … those of the suite cluster a browser besides, which is large …
+BROWSER_PACKAGES=(chromium chromium-driver)
 # … and the packages.
 PACKAGE_PACKAGES=(build-essential debhelper lintian)
 

@@ -26,6 +26,8 @@ const RETRY_FIRST = 250, RETRY_MOST = 15e3; // ms
 const GONE = ["expired", "not-issued", "bad-session"];
 const REFUSED = ["conflict", "bad-request", "bad-key", "bad-amount", "bad-number", "too-large"];
 
+const STRANGE = "something else than the gateway answers"; // a hotel's network, say
+
 // The answer's JSON; throws an Error with {status, code, after: ms} when it is none or a problem.
 export async function ask(method, path, body) {
 	const response = await fetch(path, {
@@ -34,6 +36,8 @@ export async function ask(method, path, body) {
 		headers: body ? { "Content-Type": "application/json" } : {},
 		cache: "no-store",
 		signal: AbortSignal.timeout(PATIENCE),
+	}).catch(() => {
+		throw new Error("the gateway does not answer");
 	});
 	const json = await response.json().catch(() => null);
 	if (response.ok) return json;
@@ -113,14 +117,14 @@ class Outbox {
 
 	async #send(session, { number, events }) {
 		const answer = await ask("PUT", `v1/sessions/${session}/batches/${number}`, { events });
-		if (typeof answer?.token !== "string") throw new Error("that was not the gateway"); // but a hotel's network, say
+		if (typeof answer?.token !== "string") throw new Error(STRANGE);
 		this.trouble = null;
 		this.#write({ batch: null, used: Date.now() });
 	}
 
 	async #open() {
 		const { session } = (await ask("POST", "v1/sessions")) ?? {};
-		if (typeof session !== "string") throw new Error("that was not the gateway");
+		if (typeof session !== "string") throw new Error(STRANGE);
 		this.trouble = null;
 		this.#write({ session, used: Date.now(), over: false, next: 1 });
 	}

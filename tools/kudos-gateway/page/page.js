@@ -37,7 +37,7 @@ function showPending() {
 	const n = outboxes.pending(), trouble = outboxes.trouble();
 	$("like").disabled = !outboxes.ready();
 	put($("pending"), n ? `${likes(n)} on the way` : outboxes.ready() ? "" : "Waiting for the cluster");
-	if (trouble) say(`Trying again: ${trouble.status ? trouble.message : "the gateway does not answer"}.`);
+	if (trouble) say(`Trying again: ${trouble.message}.`);
 	else if (n === 0 && liked) say("Counted.");
 	else if (n === 0) say("");
 	if (n === 0) liked = false;
@@ -221,7 +221,7 @@ async function look() {
 		failures = 0;
 	} catch (error) {
 		failures++;
-		put($("cluster"), error.status ? `The cluster does not answer: ${error.message}` : "The gateway does not answer");
+		put($("cluster"), `Not to be seen now: ${error.message}`);
 	}
 	clearTimeout(next);
 	next = setTimeout(look, Math.min(POLL_MOST, POLL * 2 ** Math.max(0, failures - 1)) * (failures ? 0.5 + Math.random() / 2 : 1));
