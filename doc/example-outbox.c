@@ -58,7 +58,7 @@ static void add_likes(const char *key, sqlite3_int64 wanted)
 static int take_session(kudos *handle, char name[KUDOS_SESSION_SIZE])
 {
 	if (number("SELECT count(*) FROM session") == 0) {
-		int error = kudos_session(handle, name);
+		int error = kudos_session(handle, 86400, name);
 		if (error)
 			return error;
 		execute("INSERT INTO session SELECT ?1 WHERE ?2 = 0", name, 0);
@@ -72,7 +72,7 @@ static int take_session(kudos *handle, char name[KUDOS_SESSION_SIZE])
 	return KUDOS_OK;
 }
 
-/* EXPIRED, after ten minutes in which nothing was sent: whether the oldest that was sent and not marked was
+/* EXPIRED, after a day in which nothing was sent: whether the oldest that was sent and not marked was
  * counted is not known then. An application would ask a person; this one only says so. */
 static int send_likes(kudos *handle, const char *session, const char *key)
 {
@@ -100,7 +100,7 @@ int main(int argc, char **argv)
 	run("PRAGMA synchronous = FULL");
 	run("CREATE TABLE IF NOT EXISTS outbox (number INTEGER PRIMARY KEY, key TEXT, done INTEGER)");
 	run("CREATE TABLE IF NOT EXISTS session (name TEXT)");
-	add_likes(argv[2], atoll(argv[3]));
+	add_likes(argv[2], strtoll(argv[3], NULL, 10));
 	int error = kudos_open(&handle, &options);
 	if (!error)
 		error = take_session(handle, session);

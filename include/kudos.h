@@ -170,10 +170,11 @@ uint64_t kudos_resolved(const kudos *handle);
  * and send it again, as it was, until it is counted. Whoever does so, through whichever handle, process or
  * server, it is counted once.
  *
- * A name is to be kept as a password is. A session in which nothing is sent for ten minutes is closed:
+ * A name is to be kept as a password is. A session in which nothing is sent for its lifetime is closed:
  * EXPIRED then says that a batch is in doubt, unless it was acknowledged before. kudos_session() gives a new
- * one. */
-int kudos_session(kudos *handle, char session[KUDOS_SESSION_SIZE]);
+ * one that may rest for so many seconds or more, at most 604800, a week; 0: ten minutes. LIMIT: over that, or
+ * over ten minutes of a handle that is pointed straight at a server. */
+int kudos_session(kudos *handle, uint64_t lifetime, char session[KUDOS_SESSION_SIZE]);
 /* Counts n events (1..1024) as the session's batch of that number (1, 2, 3, … in any order, each with one
  * content). OK once acknowledged, also when it had been counted before. BAD_SESSION, BAD_NUMBER, BAD_KEY,
  * BAD_AMOUNT, TOO_LARGE; CONFLICT: that number was used for another content (told while servers remember the
@@ -201,7 +202,7 @@ void kudos_unwatch(kudos *handle, const char *key);
  * Errors: BAD_KEY, BAD_TOKEN, LIMIT, BUSY (1024 are unanswered), NO_MEMORY. */
 int kudos_ask_counts(kudos *handle, const char *const *keys, size_t n, const char *token, uint64_t *id);
 int kudos_ask_top(kudos *handle, size_t n, uint64_t *id);
-int kudos_ask_session(kudos *handle, uint64_t *id);
+int kudos_ask_session(kudos *handle, uint64_t lifetime, uint64_t *id);
 int kudos_ask_put(kudos *handle, const char *session, uint64_t number, const struct kudos_event *events,
 		  size_t n, uint64_t *id);
 int kudos_ask_session_close(kudos *handle, const char *session, uint64_t *id);

@@ -154,6 +154,7 @@ static void on_send_request(void *arg, const struct courier_request *base, size_
 			return;
 		}
 		m.assign.wants_session = true;
+		m.assign.lifetime = r->n;
 		break;
 	case MESSAGE_FORGET:
 	case MESSAGE_DRAIN: /* laid out like it */

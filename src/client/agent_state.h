@@ -14,7 +14,7 @@ struct request {
 	enum message_type type;	     /* COUNT, TOP, ASSIGN (a session), STATUS, FORGET or DRAIN */
 	bool internal;		     /* asked by the agent itself, for the watches */
 	int64_t asked_at;
-	size_t n;		/* of a TOP: how many keys */
+	size_t n;		/* of a TOP: how many keys; of an ASSIGN: the lifetime in seconds */
 	struct position *after; /* a COUNT waits for these, too */
 	size_t after_count;
 	size_t text_count; /* keys, or the one node to forget or drain */

@@ -185,11 +185,11 @@ int kudos_top(kudos *k, size_t n, struct kudos_ranked *top, size_t *found)
 }
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): the answer is written through it */
-int kudos_session(kudos *k, char session[KUDOS_SESSION_SIZE])
+int kudos_session(kudos *k, uint64_t lifetime, char session[KUDOS_SESSION_SIZE])
 {
 	struct answer answer = {0};
 	k->answer = (struct answer){.session = session};
-	int asked = agent_open_session(k->agent, clock_now(), &k->answer.id);
+	int asked = agent_open_session(k->agent, clock_now(), lifetime, &k->answer.id);
 	return wait_for_answer(k, asked, "session", &answer);
 }
 
@@ -256,9 +256,9 @@ int kudos_ask_top(kudos *k, size_t n, uint64_t *id)
 	return asked(k, agent_top(k->agent, clock_now(), n, id), "top");
 }
 
-int kudos_ask_session(kudos *k, uint64_t *id)
+int kudos_ask_session(kudos *k, uint64_t lifetime, uint64_t *id)
 {
-	return asked(k, agent_open_session(k->agent, clock_now(), id), "session");
+	return asked(k, agent_open_session(k->agent, clock_now(), lifetime, id), "session");
 }
 
 int kudos_ask_put(kudos *k, const char *session, uint64_t number, const struct kudos_event *events, size_t n,

@@ -8,6 +8,7 @@
 
 #include "client/agent_state.h"
 #include "client/session_name.h"
+#include "core/lifetime.h"
 #include "wire/batch_builder.h"
 
 struct kept {
@@ -40,20 +41,31 @@ void kept_free_all(struct agent *a)
 		free(relay_take_id(r, r->sent.first->id));
 }
 
-int agent_open_session(struct agent *a, int64_t now, uint64_t *id)
+int agent_open_session(struct agent *a, int64_t now, uint64_t lifetime, uint64_t *id)
 {
 	struct request *r;
-	int error = agent_ask(a, now, MESSAGE_ASSIGN, (struct subject){0}, &r);
+	uint64_t most =
+	    a->courier.direct ? LIFETIME_USUAL : LIFETIME_USUAL * lifetime_factor(LIFETIME_CLASSES - 1);
+	if (lifetime > most)
+		return KUDOS_LIMIT;
+	int error = agent_ask(a, now, MESSAGE_ASSIGN, (struct subject){.n = lifetime}, &r);
 	if (error == 0)
 		*id = r->base.id;
 	return error;
 }
 
-/* A session that came and that the courier did not take is for whoever asked first. */
+static bool suits(const struct courier_request *base, struct session session)
+{
+	const struct request *r = (const struct request *)base;
+	return r->type == MESSAGE_ASSIGN && lifetime_class(session.issuer) >= lifetime_class_for(r->n);
+}
+
+/* A session that came and that the courier did not take is for whoever asked first for one that lasts as
+ * long. */
 void kept_offer(struct agent *a, struct session session, struct proof proof)
 {
 	const struct courier_request *r = a->courier.requests;
-	while (r && ((const struct request *)r)->type != MESSAGE_ASSIGN)
+	while (r && !suits(r, session))
 		r = r->next;
 	if (!r || !session.number || !courier_first_use(&a->courier, session))
 		return;

@@ -13,6 +13,7 @@
 
 #include "base/hash.h"
 #include "base/time.h"
+#include "core/lifetime.h"
 #include "kudos.h"
 
 #define TICK (50 * MS)
@@ -358,7 +359,8 @@ static int close_idle_sessions(struct replica *r, int64_t now)
 	struct map_slot *slot;
 	for (size_t at = 0; (slot = map_next(&r->sessions.seen, &at));) {
 		const struct seen *seen = slot->value;
-		int64_t limit = r->config.session_idle + (seen->accepted_here ? 0 : IDLE_MARGIN);
+		int64_t limit = lifetime_of(seen->session.issuer, r->config.session_idle) +
+				(seen->accepted_here ? 0 : IDLE_MARGIN);
 		if (seen_closed(seen) || seen->pending.count > 0 || now - seen->active < limit)
 			continue;
 		if (replica_push(r, (struct action){.type = ACTION_CLOSE_IDLE, .session = seen->session}) < 0)
@@ -374,7 +376,8 @@ static int lapse_unused_sessions(struct replica *r, int64_t now)
 	struct map_slot *slot;
 	for (size_t at = 0; (slot = map_next(&r->sessions.issuers, &at));) {
 		struct issuer *issuer = slot->value;
-		uint64_t to = lapse_due(&issuer->lapse, &issuer->forgotten, now, 2 * r->config.session_idle);
+		uint64_t to = lapse_due(&issuer->lapse, &issuer->forgotten, now,
+					2 * lifetime_of(issuer->id, r->config.session_idle));
 		if (to &&
 		    replica_push(r, (struct action){.type = ACTION_LAPSE, .session = {issuer->id, to}}) < 0)
 			return -ENOMEM;

@@ -12,9 +12,11 @@
 
 #include "base/limits.h"
 #include "base/time.h"
+#include "core/lifetime.h"
 #include "kudos.h"
 
 #define VECTOR_DELAY (10 * MS)
+#define LASTING_SHARE 10 /* of the sessions, one in so many may have a lifetime of its own */
 
 static int refuse(struct replica *r, uint64_t client, const struct batch *b, int error)
 {
@@ -122,6 +124,14 @@ static int wait_again(struct replica *r, uint64_t client, const struct batch *b)
 	return wait_for(r, w);
 }
 
+/* Those that last are few, or they would keep out those that come and go. */
+static bool has_room_for(const struct replica *r, struct session session)
+{
+	size_t limit = r->config.session_limit;
+	return r->sessions.seen.count < limit && r->sessions.forgotten < limit &&
+	       (lifetime_class(session.issuer) == 0 || r->sessions.lasting < limit / LASTING_SHARE);
+}
+
 int replica_batch(struct replica *r, int64_t now, uint64_t client, struct batch_box *box)
 {
 	const struct batch *b = &box->batch;
@@ -140,9 +150,7 @@ int replica_batch(struct replica *r, int64_t now, uint64_t client, struct batch_
 		return refuse(r, client, b, KUDOS_EXPIRED);
 	if (seen && intervals_has(&seen->pending, b->seq))
 		return wait_again(r, client, b);
-	if (r->pending_bytes + b->raw_size > LIMIT_PENDING_BYTES ||
-	    (!seen && (r->sessions.seen.count >= r->config.session_limit ||
-		       r->sessions.forgotten >= r->config.session_limit)) ||
+	if (r->pending_bytes + b->raw_size > LIMIT_PENDING_BYTES || (!seen && !has_room_for(r, b->session)) ||
 	    (seen && seen->applied.count + seen->pending.count >= LIMIT_SEEN_INTERVALS))
 		return refuse(r, client, b, KUDOS_BUSY);
 	if (!seen)

@@ -214,11 +214,11 @@ static size_t find_candidates(const struct directory *d, int64_t now, struct nod
 	return count;
 }
 
-int directory_assign(struct directory *d, int64_t now, bool wants_session, struct node lost,
-		     struct session *session, struct proof *proof, const struct member **order, size_t *count)
+int directory_assign(struct directory *d, int64_t now, const struct wish *wish, struct session *session,
+		     struct proof *proof, const struct member **order, size_t *count)
 {
 	struct candidate candidates[LIMIT_MEMBERS];
-	size_t found = find_candidates(d, now, lost, candidates);
+	size_t found = find_candidates(d, now, wish->lost, candidates);
 	if (found == 0)
 		return KUDOS_NO_SERVER;
 
@@ -228,8 +228,9 @@ int directory_assign(struct directory *d, int64_t now, bool wants_session, struc
 		order[i] = members_find(&d->members, candidates[i].server->node);
 	*session = (struct session){0};
 	*proof = (struct proof){0};
-	if (wants_session) {
-		*session = (struct session){d->incarnation, ++d->sessions};
+	if (wish->session) {
+		unsigned class = lifetime_class_for(wish->lifetime);
+		*session = (struct session){lifetime_issuer(d->incarnation, class), ++d->sessions[class]};
 		*proof =
 		    proof_make(order[0], *session); /* where the client goes first can check it for sure */
 	}

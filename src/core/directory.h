@@ -13,6 +13,7 @@
 
 #include "base/ids.h"
 #include "base/time.h"
+#include "core/lifetime.h"
 #include "core/load.h"
 #include "core/members.h"
 
@@ -29,9 +30,15 @@ struct directory_server {
 	enum server_state told; /* by directory_next_change() */
 };
 
+struct wish {		   /* a client's, for a server */
+	bool session;	   /* and one of these … */
+	uint64_t lifetime; /* … that may rest so many seconds; the longest there is when that is less */
+	struct node lost;  /* the server that it just lost; 0: none */
+};
+
 struct directory {
-	uint64_t incarnation; /* random, fresh at every start: issues the sessions */
-	uint64_t sessions;    /* issued so far */
+	uint64_t incarnation;		     /* random, fresh at every start: issues the sessions */
+	uint64_t sessions[LIFETIME_CLASSES]; /* issued so far, of each class */
 	uint64_t turns;
 	struct members members;
 	struct directory_server *servers; /* sorted by node id, owned */
@@ -57,14 +64,13 @@ int directory_heartbeat(struct directory *d, int64_t now, struct node n, struct 
 /* A member's state; *load (may be NULL) is its last heartbeat's, all zeros when there was none. */
 enum server_state directory_state(const struct directory *d, int64_t now, struct node n, struct load *load);
 
-/* Chooses for a client that needs a server, and may have just lost one (node 0: has not). order has room for
+/* Chooses for a client that needs a server. order has room for
  * LIMIT_MEMBERS rows; *count of them are up, best first: least clients, those just sent there counted;
  * then whoever has waited longest for a client; the lost one last. They are valid until the next change.
  * *session is a new one when wanted, signed by the first in order, else zeros. KUDOS_NO_SERVER: none is up.
  */
-int directory_assign(struct directory *d, int64_t now, bool wants_session, struct node lost,
-		     struct session *session, struct proof *proof, const struct member **order,
-		     size_t *count);
+int directory_assign(struct directory *d, int64_t now, const struct wish *wish, struct session *session,
+		     struct proof *proof, const struct member **order, size_t *count);
 
 /* The members that are not forgotten, sorted by name, then node id; rows has room for LIMIT_MEMBERS. Returns
  * how many. Valid until the next change. */

@@ -5,12 +5,13 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "core/lifetime.h"
 
 void sessions_init(struct sessions *s, uint64_t seed)
 {
 	map_init(&s->seen, seed);
 	map_init(&s->issuers, seed);
-	s->forgotten = s->lapsing = 0;
+	s->forgotten = s->lapsing = s->lasting = 0;
 }
 
 static void seen_free(struct seen *seen)
@@ -32,7 +33,7 @@ void sessions_deinit(struct sessions *s)
 	}
 	map_deinit(&s->seen);
 	map_deinit(&s->issuers);
-	s->forgotten = s->lapsing = 0;
+	s->forgotten = s->lapsing = s->lasting = 0;
 }
 
 struct seen *sessions_find(const struct sessions *s, struct session session)
@@ -56,12 +57,14 @@ struct seen *sessions_get(struct sessions *s, struct session session, int64_t no
 		return NULL;
 	}
 	lapse_note(&issuer->lapse, session.number);
+	s->lasting += lifetime_class(session.issuer) != 0;
 	return seen;
 }
 
 void sessions_drop(struct sessions *s, struct seen *seen)
 {
 	map_remove(&s->seen, seen->session.issuer, seen->session.number);
+	s->lasting -= lifetime_class(seen->session.issuer) != 0;
 	seen_free(seen);
 }
 
@@ -124,9 +127,9 @@ int sessions_forget(struct sessions *s, struct session session)
 	int r = sessions_forget_range(s, session.issuer, session.number, session.number);
 	if (r < 0)
 		return r;
-	struct seen *seen = map_remove(&s->seen, session.issuer, session.number);
+	struct seen *seen = sessions_find(s, session);
 	if (seen)
-		seen_free(seen);
+		sessions_drop(s, seen);
 	return 0;
 }
 

@@ -40,6 +40,7 @@ struct issuer {
 struct sessions {
 	struct map seen;    /* (issuer, number) → struct seen, owned */
 	struct map issuers; /* (issuer, 0) → struct issuer, owned */
+	size_t lasting;	    /* of seen, with a lifetime of their own */
 	size_t forgotten;   /* intervals of all issuers */
 	size_t lapsing;	    /* issuers of which a lapse is not agreed on yet */
 };

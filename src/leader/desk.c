@@ -198,10 +198,10 @@ static int on_assign(const struct request *rq)
 	const struct message *m = rq->message;
 	const struct member *order[LIMIT_MEMBERS];
 	struct server_row rows[LIMIT_MEMBERS];
+	const struct wish wish = {m->assign.wants_session, m->assign.lifetime, m->assign.lost};
 	struct message assigned = {.type = MESSAGE_ASSIGNED, .assigned = {.servers = rows}};
-	if (directory_assign(directory, rq->now, m->assign.wants_session, m->assign.lost,
-			     &assigned.assigned.session, &assigned.assigned.proof, order,
-			     &assigned.assigned.server_count) != 0)
+	if (directory_assign(directory, rq->now, &wish, &assigned.assigned.session, &assigned.assigned.proof,
+			     order, &assigned.assigned.server_count) != 0)
 		return answer_error(
 		    rq, 0, KUDOS_NO_SERVER,
 		    "no server is up: the leader at %s knows %zu, all down or catching up; start "

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "core/lifetime.h"
 #include "core/proof.h"
 #include "kudos.h"
 
@@ -119,7 +120,7 @@ static int on_hello(struct host *h, int64_t now, enum role role, const uint8_t *
 		return -ENOMEM;
 	struct session session = {0};
 	if (m->hello.wants_session && h->replica.meta_durable)
-		session = (struct session){h->config.self.origin.id, ++h->sessions_given};
+		session = (struct session){lifetime_issuer(h->config.self.origin.id, 0), ++h->sessions_given};
 	return welcome(h, c, session);
 }
 

@@ -178,9 +178,10 @@ struct message {
 			const struct status_row *rows; /* load.serving is not carried: state says it */
 			size_t row_count;
 		} state;
-		struct { /* b wants_session, u lost (the node that fell silent, 0: none) */
+		struct { /* b wants_session, u lost (the node that fell silent, 0: none), u lifetime (s) */
 			bool wants_session;
 			struct node lost;
+			uint64_t lifetime;
 		} assign;
 		struct { /* u issuer, u number, u signer, u code (all 0: no session),
 			    [[u node, s name, s client_endpoint, s notify_endpoint], …] best first */

@@ -186,6 +186,7 @@ static void decode_assign(struct reader *r, struct message *m)
 {
 	m->assign.wants_session = read_bool(r);
 	m->assign.lost.id = read_uint(r);
+	m->assign.lifetime = read_uint(r);
 }
 
 static void decode_assigned(struct reader *r, struct message *m)

@@ -213,6 +213,7 @@ static void encode_assign(struct writer *w, const struct message *m)
 {
 	write_bool(w, m->assign.wants_session);
 	write_uint(w, m->assign.lost.id);
+	write_uint(w, m->assign.lifetime);
 }
 
 static void encode_assigned(struct writer *w, const struct message *m)

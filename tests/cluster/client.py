@@ -60,7 +60,7 @@ class Client:
         for endpoint in self.leaders * 5:
             try:
                 leader = Connection(self.context, endpoint)
-                answer = leader.ask(["assign", wants_session, self.lost], "assigned", "error")
+                answer = leader.ask(["assign", wants_session, self.lost, 0], "assigned", "error")
                 leader.socket.close()
                 if answer[0] == "assigned":
                     return tuple(answer[1:3]), tuple(answer[3:5]), answer[5]

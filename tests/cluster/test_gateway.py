@@ -144,6 +144,9 @@ class GatewayTest(ClusterTest):
                 ("POST", "/v1/likes", {"key": "a" * 129}, 422, "bad-key"),
                 ("POST", "/v1/likes", many, 413, "too-large"),
                 ("POST", "/v1/likes", "x" * 70000, 413, "too-large"),
+                ("POST", "/v1/sessions", "x", 400, "bad-request"),
+                ("POST", "/v1/sessions", {"lifetime": "1"}, 400, "bad-request"),
+                ("POST", "/v1/sessions", {"lifetime": 604801}, 413, "limit"),
                 ("GET", "/v1/counts", None, 400, "bad-request"),
                 ("GET", "/v1/counts?key=", None, 422, "bad-key"),
                 ("GET", "/v1/counts/a%20b", None, 422, "bad-key"),
@@ -180,7 +183,7 @@ class GatewayTest(ClusterTest):
 
     def test_sessions_that_the_caller_keeps(self):
         a, b = self.gateway(HTTP), self.gateway(HTTP + 1)
-        opened = a.ask("POST", "/v1/sessions")
+        opened = a.ask("POST", "/v1/sessions", {"lifetime": 86400})
         self.assertEqual(opened.status, 201)
         path = "/v1/sessions/" + opened.json["session"]
         body = {"events": [["kept", 2], ["kept:2", 1]]}

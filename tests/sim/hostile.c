@@ -2,6 +2,7 @@
 /* A client that makes up sessions, in many ways, and one that is given some and leaves holes between those it
  * uses. Nothing of the first kind may be counted or kept; of the second nothing is left long after it has
  * gone. Its likes are of key "x" where they must not count, and of "h" where they may. */
+#include "core/lifetime.h"
 #include "sim.h"
 
 #include <stdlib.h>
@@ -137,9 +138,10 @@ void hostile_overhears(struct sim *s, struct session session, struct proof proof
 
 /* ---- what must hold ---- */
 
-void hostile_note_issuer(struct sim *s, uint64_t issuer)
+void hostile_note_issuer(struct sim *s, uint64_t id)
 {
-	map_put(&s->hostile.issuers, issuer, 0, s);
+	for (unsigned class = 0; class < LIFETIME_CLASSES; class ++)
+		map_put(&s->hostile.issuers, lifetime_issuer(id, class), 0, s);
 }
 
 /* Nothing is kept of issuers that there never were, and long after all have left one interval of those that

@@ -322,7 +322,7 @@ void sim_on_answer(struct sim *s, struct sim_event *e);
 void hostile_act(struct sim *s);
 void hostile_hears(struct sim *s, const struct sim_event *e);
 void hostile_overhears(struct sim *s, struct session session, struct proof proof);
-void hostile_note_issuer(struct sim *s, uint64_t issuer);
+void hostile_note_issuer(struct sim *s, uint64_t id);
 void hostile_check(struct sim *s, int i, bool all_left);
 void hostile_check_answer(struct sim *s, int client, const void *data, size_t size);
 void hostile_check_lapses(struct sim *s, int i); /* after each call */

@@ -49,7 +49,7 @@ static const char *assign(struct directory *d, int64_t now, uint64_t lost, char 
 	struct session session;
 	struct proof proof;
 	size_t count = 0;
-	int r = directory_assign(d, now, false, (struct node){lost}, &session, &proof, order, &count);
+	int r = directory_assign(d, now, &(struct wish){.lost = {lost}}, &session, &proof, order, &count);
 	cr_assert(r == (count ? 0 : KUDOS_NO_SERVER));
 	for (size_t i = 0; i < count; i++)
 		text[i] = (char)('0' + order[i]->node.id);
@@ -113,16 +113,17 @@ Test(directory, sessions_count_up_and_are_only_made_when_wanted)
 	struct proof proof;
 	size_t count = 77;
 	directory_init(&d, 0xfeed);
-	cr_assert(directory_assign(&d, 0, true, (struct node){0}, &s, &proof, order, &count) ==
+	cr_assert(directory_assign(&d, 0, &(struct wish){.session = true}, &s, &proof, order, &count) ==
 		  KUDOS_NO_SERVER);
 	cr_assert(s.issuer == 7 && count == 77, "outputs are untouched on failure");
 	directory_deinit(&d);
 	start(&d, 1);
 	for (uint64_t i = 1; i < 4; i++) {
-		cr_assert(directory_assign(&d, 0, true, (struct node){0}, &s, &proof, order, &count) == 0);
+		cr_assert(
+		    directory_assign(&d, 0, &(struct wish){.session = true}, &s, &proof, order, &count) == 0);
 		cr_assert(s.issuer == 0xfeed && s.number == i);
 		cr_assert(node_equal(proof.signer, order[0]->node) && proof_check(&d.members, s, proof) == 0);
-		cr_assert(directory_assign(&d, 0, false, (struct node){0}, &s, &proof, order, &count) == 0);
+		cr_assert(directory_assign(&d, 0, &(struct wish){0}, &s, &proof, order, &count) == 0);
 		cr_assert(s.issuer == 0 && s.number == 0 && proof.signer.id == 0 && proof.code == 0);
 	}
 	directory_deinit(&d);

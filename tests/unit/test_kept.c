@@ -33,8 +33,8 @@ Test(kept, a_session_is_given_to_who_asked_and_once)
 	struct fixture f;
 	uint64_t id, other;
 	start(&f, NULL);
-	cr_assert(agent_open_session(f.agent, f.now, &id) == 0);
-	cr_assert(agent_open_session(f.agent, f.now, &other) == 0);
+	cr_assert(agent_open_session(f.agent, f.now, 0, &id) == 0);
+	cr_assert(agent_open_session(f.agent, f.now, 0, &other) == 0);
 	run(&f, 0);
 	expect(&f, "leader hello, leader assign, leader hello, leader assign");
 	receive_assigned(&f, 4);
@@ -48,12 +48,30 @@ Test(kept, a_session_is_given_to_who_asked_and_once)
 	finish(&f);
 }
 
+Test(kept, a_session_lasts_as_long_as_was_asked)
+{
+	struct fixture f;
+	uint64_t id;
+	start(&f, NULL);
+	cr_assert(agent_open_session(f.agent, f.now, 604801, &id) == KUDOS_LIMIT);
+	cr_assert(agent_open_session(f.agent, f.now, 604800, &id) == 0);
+	run(&f, 0);
+	expect(&f, "leader hello, leader assign");
+	receive_assigned(&f, 1); /* a usual one */
+	expect(&f, "");
+	receive(&f, LEADER,
+		&(struct message){.type = MESSAGE_ASSIGNED,
+				  .assigned = {.session = {UINT64_C(3) << 61 | 7, 1}, .proof = {{1}, 5}}});
+	expect(&f, "session 1 ok 6000000000000007.1.0000000000000001.0000000000000005");
+	finish(&f);
+}
+
 Test(kept, the_handles_own_session_goes_first)
 {
 	struct fixture f;
 	uint64_t id;
 	start(&f, NULL);
-	cr_assert(agent_open_session(f.agent, f.now, &id) == 0);
+	cr_assert(agent_open_session(f.agent, f.now, 0, &id) == 0);
 	like(&f, "x", 1);
 	run(&f, 0);
 	receive_assigned(&f, 1);

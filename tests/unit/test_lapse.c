@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 
 #include "base/time.h"
+#include "core/lifetime.h"
 #include "core/replica.h"
 #include "kudos.h"
 #include "unit/leak.h"
@@ -42,6 +43,7 @@ struct fixture {
 	int refused;	       /* the last refusal */
 	struct session lapses; /* the last one that was proposed */
 	unsigned proposed;
+	unsigned idle; /* sessions that are to be closed for having rested too long */
 };
 
 static void carry_out(struct fixture *f, const struct action *a)
@@ -57,6 +59,7 @@ static void carry_out(struct fixture *f, const struct action *a)
 		f->lapses = a->session;
 		f->proposed++;
 	}
+	f->idle += a->type == ACTION_CLOSE_IDLE;
 	f->acks += a->type == ACTION_ACK;
 	f->refused = a->type == ACTION_REFUSE ? a->error : f->refused;
 }
@@ -99,16 +102,16 @@ static void add_peer(struct fixture *f)
 	run(f);
 }
 
-static struct batch_box *make(uint64_t number, uint64_t seq)
+static struct batch_box *make(struct session session, uint64_t seq)
 {
 	struct event event = {"likes", 1, 5};
-	return message_make_batch((struct session){7, number}, seq, &event, seq != 0 && seq != SEQ_LAPSE);
+	return message_make_batch(session, seq, &event, seq != 0 && seq != SEQ_LAPSE);
 }
 
 /* 0: acknowledged; or why not. */
-static int like(struct fixture *f, uint64_t number, uint64_t seq)
+static int like_in(struct fixture *f, struct session session, uint64_t seq)
 {
-	struct batch_box *box = make(number, seq);
+	struct batch_box *box = make(session, seq);
 	uint64_t before = f->acks;
 	f->refused = 0;
 	cr_assert(replica_batch(&f->r, f->now, 1, box) == 0);
@@ -118,9 +121,14 @@ static int like(struct fixture *f, uint64_t number, uint64_t seq)
 	return f->refused;
 }
 
+static int like(struct fixture *f, uint64_t number, uint64_t seq)
+{
+	return like_in(f, (struct session){7, number}, seq);
+}
+
 static void by_peer(struct fixture *f, uint64_t lsn, uint64_t number, uint64_t seq)
 {
-	struct batch_box *box = make(number, seq);
+	struct batch_box *box = make((struct session){7, number}, seq);
 	struct record *record = record_new((struct position){{2}, lsn}, &box, 1);
 	cr_assert(record && message_encode_record(record) == 0);
 	cr_assert(replica_record(&f->r, f->now, record, false) == 0);
@@ -198,7 +206,8 @@ Test(lapse, takes_along_what_waits_for_the_next_commit)
 	struct fixture f;
 	start(&f);
 	add_peer(&f);
-	struct batch_box *lapse = make(10, SEQ_LAPSE), *box = make(4, 1);
+	struct batch_box *lapse = make((struct session){7, 10}, SEQ_LAPSE),
+			 *box = make((struct session){7, 4}, 1);
 	struct record *record = record_new((struct position){{2}, 1}, &lapse, 1);
 	struct action a;
 	cr_assert(record && message_encode_record(record) == 0);
@@ -216,4 +225,43 @@ Test(lapse, takes_along_what_waits_for_the_next_commit)
 	batch_box_unref(box);
 	replica_deinit(&f.r);
 	assert_no_leak();
+}
+
+/* The issuer's id says how long a session may rest, and so how long an unused number is kept. */
+Test(lapse, sessions_that_last_rest_longer)
+{
+	struct fixture f;
+	const struct session day = {lifetime_issuer(7, 2), 2};
+	start(&f);
+	f.r.config.session_limit = 20;
+	cr_assert(like_in(&f, day, 1) == 0 && f.r.sessions.lasting == 1);
+	pass(&f, 143 * 100 * SECOND);
+	cr_assert(f.idle == 0 && f.proposed == 0);
+	pass(&f, 2 * 100 * SECOND);
+	cr_assert(f.idle > 0, "144 times the usual");
+	cr_assert(f.proposed == 0);
+	pass(&f, 144 * 100 * SECOND);
+	cr_assert(f.proposed == 0, "twice that, since it was first heard of");
+	pass(&f, 144 * 100 * SECOND);
+	cr_assert(f.proposed == 1 && f.lapses.issuer == day.issuer && f.lapses.number == 2);
+	cr_assert(like_in(&f, (struct session){day.issuer, 3}, 1) == 0);
+	cr_assert(like_in(&f, (struct session){day.issuer, 4}, 1) == KUDOS_BUSY, "one in ten may last");
+	cr_assert(like(&f, 1, 1) == 0);
+	replica_deinit(&f.r);
+	assert_no_leak();
+}
+
+Test(lapse, classes_of_lifetimes)
+{
+	static const struct {
+		uint64_t seconds;
+		unsigned class;
+	} wanted[] = {{0, 0},	 {600, 0},   {601, 1},	  {3600, 1},
+		      {3601, 2}, {86400, 2}, {604800, 3}, {UINT64_MAX, 3}};
+	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+		cr_assert(lifetime_class_for(wanted[i].seconds) == wanted[i].class);
+	for (unsigned class = 0; class < LIFETIME_CLASSES; class ++)
+		cr_assert(lifetime_class(lifetime_issuer(UINT64_MAX, class)) == class);
+	cr_assert(lifetime_issuer(900, 0) == 900 && lifetime_issuer(UINT64_C(7) << LIFETIME_BITS, 0) == 1);
+	cr_assert(lifetime_class(UINT64_MAX) == 0, "an issuer from before there were classes");
 }

@@ -51,7 +51,7 @@ Test(message, of_conversation)
 	CHECK("[\"forget\", 1, \"s3\"]", .type = MESSAGE_FORGET, .forget = {1, TEXT("s3")});
 	CHECK("[\"drain\", 0, \"s3\"]", .type = MESSAGE_DRAIN, .drain = {0, TEXT("s3")});
 	CHECK("[\"done\", 2]", .type = MESSAGE_DONE, .done = {2});
-	CHECK("[\"assign\", true, 3]", .type = MESSAGE_ASSIGN, .assign = {true, {3}});
+	CHECK("[\"assign\", true, 3, 86400]", .type = MESSAGE_ASSIGN, .assign = {true, {3}, 86400});
 	struct server_row servers[] = {{{1}, TEXT("a"), TEXT("b"), TEXT("c")},
 				       {{2}, TEXT(""), TEXT("e"), TEXT("f")}};
 	CHECK("[\"assigned\", 1, 2, 3, 4, [[1, \"a\", \"b\", \"c\"], [2, \"\", \"e\", \"f\"]]]",

@@ -73,10 +73,30 @@ void sessions_end(struct exchange *x)
 	kudos_cancel(s->handle, id);
 }
 
+/* {"lifetime": SECONDS}, or nothing. */
+static bool take_lifetime(const struct exchange *x, uint64_t *lifetime)
+{
+	if (x->body_size == 0)
+		return true;
+	json_t *body = json_loadb(x->body, x->body_size, 0, NULL);
+	const json_t *seconds = json_object_get(body, "lifetime");
+	bool good = json_is_object(body) &&
+		    (!seconds || (json_is_integer(seconds) && json_integer_value(seconds) >= 0));
+	if (good && seconds)
+		*lifetime = (uint64_t)json_integer_value(seconds);
+	json_decref(body);
+	return good;
+}
+
 void sessions_run_open(struct exchange *x)
 {
-	uint64_t id = 0;
-	int error = kudos_ask_session(x->gateway->handle, &id);
+	uint64_t id = 0, lifetime = 0;
+	if (!take_lifetime(x, &lifetime)) {
+		exchange_problem(x, MHD_HTTP_BAD_REQUEST, "bad-request",
+				 "a body is empty or like {\"lifetime\":86400}: seconds, at most 604800");
+		return;
+	}
+	int error = kudos_ask_session(x->gateway->handle, lifetime, &id);
 	wait_for(x, error, id);
 }
 
