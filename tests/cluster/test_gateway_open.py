@@ -15,7 +15,7 @@ import cluster
 from cluster import ClusterTest, wait_until
 from test_gateway import Gateway, Stream
 
-PORT = 26300
+PORT = 27100
 HTTP = PORT + 90
 TLS = PORT + 95
 PATH = os.environ.get("PATH", "") + ":/usr/sbin"

@@ -13,7 +13,7 @@ import cluster
 from cluster import ClusterTest, wait_until
 from test_gateway import Gateway, Stream
 
-PORT = 26500
+PORT = 27300
 HTTP = PORT + 90
 MONITORING = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools/monitoring")
 PROMTOOL = shutil.which("promtool")
@@ -71,7 +71,8 @@ class MetricsTest(ClusterTest):
         self.addCleanup(stream.close)
         wait_until(lambda: len(stream.events) == 2, "it watches")
         c.await_count("m", 15)
-        wait_until(lambda: self.scrape(g).get(("kudos_server_likes", self.labels(c, "s2"))) == 9, "s2 has told")
+        for name in ("s1", "s2"):  # a heartbeat later
+            wait_until(lambda of=self.labels(c, name): self.scrape(g).get(("kudos_server_likes", of)) == 9, "it is told")
         told = self.scrape(g)
         requests = {labels: n for (name, labels), n in told.items() if name == "kudos_gateway_requests_total"}
         self.assertEqual(requests[("method", "POST"), ("route", "/v1/likes"), ("code", "200")], 3)

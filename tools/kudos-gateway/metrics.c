@@ -72,12 +72,12 @@ static void print_durations(FILE *out, const struct tally *t)
 
 static double resident_bytes(void)
 {
-	unsigned long long pages = 0;
+	char line[128] = "";
 	FILE *file = fopen("/proc/self/statm", "re");
-	if (file && fscanf(file, "%*s %llu", &pages) != 1)
-		pages = 0;
+	bool told = file && fgets(line, sizeof line, file);
 	if (file)
 		fclose(file);
+	unsigned long long pages = told ? strtoull(line + strcspn(line, " "), NULL, 10) : 0;
 	return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
