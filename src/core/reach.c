@@ -176,7 +176,8 @@ int replica_reached_by(struct replica *r, int64_t now, struct node from, struct 
 			return -ENOMEM;
 	}
 	bool end = last || count == 0;
-	p->after = end ? (struct origin){0} : at[count - 1].origin;
+	const struct origin first = {0};
+	p->after = end ? first : at[count - 1].origin;
 	p->ask_at = end ? now + ASK_GRACE : now;
 	if (replica_learn(r, now, at, count) < 0)
 		return -ENOMEM;
