@@ -246,7 +246,7 @@ class GatewayTest(ClusterTest):
             page = answer.read().decode()
         self.assertNotRegex(page, r"(?:src|href)=\"?(?:https?:)?//|style=|<script>", "all is its own, and nothing inline")
         for path, kind in (("", "text/html"), ("page.css", "text/css"), ("page.js", "text/javascript"),
-                           ("outbox.js", "text/javascript")):
+                           ("outbox.js", "text/javascript"), ("gateway.js", "text/javascript")):
             with urllib.request.urlopen(f"http://127.0.0.1:{g.port}/{path}") as answer:
                 headers, body = answer.headers, answer.read()
             self.assertEqual(headers["Content-Type"], kind + "; charset=utf-8")

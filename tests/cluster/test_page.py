@@ -35,8 +35,8 @@ class PageTest(ClusterTest):
     def servers(self):
         return self.common_cluster(PORT)
 
-    def start_gateway(self):
-        self.g = Gateway(self.c, HTTP, "--timeout", "2")
+    def start_gateway(self, *flags):
+        self.g = Gateway(self.c, HTTP, "--timeout", "2", *flags)
         self.addCleanup(self.g.log.close)
         self.addCleanup(self.g.process.wait)
         self.addCleanup(self.g.process.kill)
@@ -220,6 +220,27 @@ class Quiet(PageTest):
         late = self.g.ask("PUT", f"/v1/sessions/{old}/batches/9", {"key": "rest"})
         self.assertEqual((late.status, late.json["code"]), (410, "expired"))
         self.assertEqual(self.b.text("#told"), "")
+
+    def test_tokens(self):
+        self.g.ended()
+        path = os.path.join(self.c.folder, "tokens")
+        with open(path, "w", opener=lambda name, how: os.open(name, how, 0o600)) as file:
+            file.write("write may-write-0123456789\noperate may-see-all-0123456789\n")
+        self.start_gateway("--tokens", path)
+        self.open("token")
+        hidden = "return document.querySelector(arguments[0]).hidden"
+        for token, sees_servers in ("may-write-0123456789", False), ("may-see-all-0123456789", True):
+            wait_until(lambda: not self.b.run(hidden, "#enter"), "it asks for a token")
+            self.b.click("#token")
+            self.b.keys(token + ENTER)
+            wait_until(lambda: self.b.run(hidden, "#enter"), "it takes the token")
+            wait_until(lambda s=sees_servers: self.b.run(hidden, "#of-servers") != s, "the servers")
+            self.like(1)
+            self.all_counted("token", 1 + sees_servers)
+            self.b.run("localStorage['kudos.token'] = 'another-0123456789'")
+        self.like(1)
+        self.await_pending("1 like on the way")
+        wait_until(lambda: "Trying again" in self.b.text("#said"), self.said)
 
     def test_without_locks(self):
         """As over plain HTTP from another machine."""

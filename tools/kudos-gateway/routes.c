@@ -19,6 +19,7 @@ const struct route *routes(void)
 	    {"GET", "/", false, ACCESS_NONE, page_run, NULL},
 	    {"GET", "/page.css", false, ACCESS_NONE, page_run, NULL},
 	    {"GET", "/page.js", false, ACCESS_NONE, page_run, NULL},
+	    {"GET", "/gateway.js", false, ACCESS_NONE, page_run, NULL},
 	    {"GET", "/outbox.js", false, ACCESS_NONE, page_run, NULL},
 	    {NULL, NULL, false, ACCESS_NONE, NULL, NULL},
 	};

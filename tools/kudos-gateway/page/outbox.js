@@ -17,9 +17,10 @@
 // else finds waiting is sent in that session, closed or not; and who takes another session has closed the old one before.
 // Then such a like meets itself, or is refused and in doubt, and is never counted twice.
 
+import { ask } from "./gateway.js";
+
 const PREFIX = "kudos.outbox.";
 const SESSION_REST = 5 * 60e3; // ms without an answer after which another is asked for; they are closed after ten minutes
-const PATIENCE = 20e3; // ms for an answer
 const RETRY_FIRST = 250, RETRY_MOST = 15e3; // ms
 
 // Codes of what is final: the session is gone, and with it the knowledge of what was counted; or a refusal.
@@ -27,26 +28,6 @@ const GONE = ["expired", "not-issued", "bad-session"];
 const REFUSED = ["conflict", "bad-request", "bad-key", "bad-amount", "bad-number", "too-large"];
 
 const STRANGE = "something else than the gateway answers"; // a hotel's network, say
-
-// The answer's JSON; throws an Error with {status, code, after: ms} when it is none or a problem.
-export async function ask(method, path, body) {
-	const response = await fetch(path, {
-		method,
-		body: body && JSON.stringify(body),
-		headers: body ? { "Content-Type": "application/json" } : {},
-		cache: "no-store",
-		signal: AbortSignal.timeout(PATIENCE),
-	}).catch(() => {
-		throw new Error("the gateway does not answer");
-	});
-	const json = await response.json().catch(() => null);
-	if (response.ok) return json;
-	throw Object.assign(new Error(json?.detail ?? `HTTP ${response.status}`), {
-		status: response.status,
-		code: json?.code,
-		after: 1000 * Number(response.headers.get("Retry-After") ?? 0) || 0,
-	});
-}
 
 const sum = (events) => events.reduce((n, event) => n + event[1], 0);
 

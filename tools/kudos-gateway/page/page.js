@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What the page shows: a key's count live, the like button, the top keys and the servers. How likes are counted once is
 // outbox.js's.
-import { ask, Outboxes } from "./outbox.js";
+import { ask, follow, useToken } from "./gateway.js";
+import { Outboxes } from "./outbox.js";
 
 const POLL = 1000; // ms between two looks at the cluster
 const POLL_MOST = 10e3; // when it does not answer
@@ -66,20 +67,18 @@ $("like").addEventListener("click", () => {
 
 // ---- the key that is shown ---------------------------------------------------------------------------------------
 
-let stream = null, again = 0;
+let watching = new AbortController();
 
-function watch() {
-	stream?.close();
-	clearTimeout(again);
-	stream = null;
+async function watch() {
+	watching.abort();
+	watching = new AbortController();
+	const { signal } = watching;
 	// A browser has six connections to a host, for all tabs: those that nobody looks at need none.
-	if (document.hidden) return;
-	stream = new EventSource(`v1/watch?key=${encodeURIComponent(key)}`);
-	stream.addEventListener("count", (event) => put($("count"), number(JSON.parse(event.data).count)));
-	stream.addEventListener("error", () => {
-		// It comes back by itself where the connection broke, not where the gateway refused.
-		if (stream?.readyState === EventSource.CLOSED) again = setTimeout(watch, POLL * (1 + Math.random()));
-	});
+	while (!document.hidden && !signal.aborted) {
+		const show = (count) => put($("count"), number(count));
+		await follow(key, signal, show).catch(() => {}); // look() says what is wrong
+		await new Promise((resolve) => setTimeout(resolve, POLL * (0.5 + Math.random())));
+	}
 }
 
 function choose() {
@@ -210,18 +209,28 @@ function showStatus({ leader, servers }) {
 
 let failures = 0, next = 0;
 
+// Servers are for operators.
+function forbidden(error) {
+	if (error.status !== 403) throw error;
+	return null;
+}
+
 async function look() {
 	clearTimeout(next);
 	if (document.hidden) return;
 	try {
-		const [status, top] = await Promise.all([ask("GET", "v1/status"), ask("GET", `v1/top?n=${TOP}`)]);
-		showStatus(status);
+		const [top, status] = await Promise.all([ask("GET", `v1/top?n=${TOP}`), ask("GET", "v1/status").catch(forbidden)]);
 		showTop(top);
+		$("of-servers").hidden = !status;
+		if (status) showStatus(status);
+		else put($("cluster"), "");
+		$("enter").hidden = true;
 		if (failures) outboxes.retry();
 		failures = 0;
 	} catch (error) {
 		failures++;
 		put($("cluster"), `Not to be seen now: ${error.message}`);
+		if (error.status === 401 || error.status === 403) $("enter").hidden = false;
 	}
 	clearTimeout(next);
 	next = setTimeout(look, Math.min(POLL_MOST, POLL * 2 ** Math.max(0, failures - 1)) * (failures ? 0.5 + Math.random() / 2 : 1));
@@ -232,6 +241,14 @@ document.addEventListener("visibilitychange", () => {
 	look();
 });
 addEventListener("online", look);
+$("enter").addEventListener("submit", (event) => {
+	event.preventDefault();
+	useToken($("token").value);
+	$("token").value = "";
+	outboxes.retry();
+	watch();
+	look();
+});
 choose();
 showPending();
 look();
