@@ -217,7 +217,7 @@ class Security(ClusterTest):
         self.assertEqual(code, 1)
         self.assertEqual(set(self.c.states()), {"s1", "s2"})
         self.c.ok("forget", "s2", key="operator")
-        self.assertEqual(self.c.ended("s2"), 1)
+        self.assertEqual(self.c.ended("s2"), 3)
 
     def test_drain_is_for_operators(self):
         for where in [], ["--server", self.c.endpoint("s1")], ["--server", self.c.endpoint("s2")]:
