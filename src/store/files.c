@@ -42,6 +42,16 @@ int files_read_all(int fd, struct bytes *out, size_t most)
 	return room ? files_read_exactly(fd, room, size, 0) : -ENOMEM;
 }
 
+int files_read_named(int dir, const char *name, struct bytes *out, size_t most)
+{
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	int r = files_read_all(fd, out, most);
+	close(fd);
+	return r;
+}
+
 int files_write_all(int fd, const void *data, size_t size, uint64_t offset)
 {
 	const uint8_t *from = data;

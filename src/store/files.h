@@ -10,6 +10,8 @@
 
 /* Appends the whole file to out. -EFBIG when it is longer than `most`, -ENOMEM. */
 int files_read_all(int fd, struct bytes *out, size_t most);
+/* The same, by name. */
+int files_read_named(int dir, const char *name, struct bytes *out, size_t most);
 int files_read_exactly(int fd, void *data, size_t size, uint64_t offset); /* -EIO when the file ends before */
 int files_write_all(int fd, const void *data, size_t size, uint64_t offset);
 int files_sync(int fd); /* fsync, of a file or a folder */

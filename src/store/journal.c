@@ -75,6 +75,7 @@ static struct segment *newest(struct journal *j)
 struct loading {
 	struct journal *j;
 	struct segment *segment;
+	uint64_t birth; /* of its file, as its mark says, until that counts; 0: not known, or looked at */
 };
 
 static int add_segment(struct journal *j, uint64_t number)
@@ -123,19 +124,24 @@ static int note_entry(struct journal *j, struct segment *segment, const struct s
 	return r < 0 ? r : 0; /* 1: fetched again from a peer once; the first copy serves */
 }
 
+/* The mark's word on the birth counts once something of the segment's first commit is there: of one that was
+ * torn there may be the front alone, and the verdict that was in it is lost. */
 static int load_entry(void *arg, const struct segment_head *head, size_t offset, const uint8_t *data)
 {
 	struct loading *loading = arg;
 	struct journal *j = loading->j;
 	if (head->kind == SEGMENT_MARK) {
 		if (offset == 0)
-			mark_check_birth(j->dir, loading->segment->number, segment_birth(head, data),
-					 &j->report->copied);
+			loading->birth = segment_birth(head, data);
 		uint64_t format = head->at.origin.id;
 		return format == SEGMENT_FORMAT || format == SEGMENT_FORMAT_1 ? 0 : -EPROTONOSUPPORT;
 	}
 	if (head->kind == SEGMENT_ECHO)
 		return 0;
+	if (loading->birth && !mark_repeats(head, data, &j->meta)) {
+		mark_check_birth(j->dir, loading->segment->number, loading->birth, &j->report->copied);
+		loading->birth = 0;
+	}
 	j->report->entries++;
 	return note_entry(j, loading->segment, head, offset, data);
 }
@@ -156,13 +162,8 @@ static int read_segment(const struct journal *j, uint64_t number, struct bytes *
 {
 	char name[SEGMENT_NAME];
 	segment_name(name, number);
-	int fd = openat(j->dir, name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
 	bytes_clear(out);
-	int r = files_read_all(fd, out, SEGMENT_MOST);
-	close(fd);
-	return r;
+	return files_read_named(j->dir, name, out, SEGMENT_MOST);
 }
 
 /* Makes the newest segment what the scan made of it, for good: what is behind its last entry can never come

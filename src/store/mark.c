@@ -58,6 +58,12 @@ void mark_check_birth(int dir, uint64_t number, uint64_t birth, bool *copied)
 		*copied = birth != born;
 }
 
+bool mark_repeats(const struct segment_head *head, const uint8_t *data, const struct bytes *meta)
+{
+	return head->kind == ENTRY_META && head->size == meta->size && meta->size > 0 &&
+	       memcmp(data, meta->data, meta->size) == 0;
+}
+
 /* From now on what goes bad before the mark is told apart from a torn commit. Where there are records it is
  * written twice, in two blocks of the disk: one that goes bad must not take the last records and the proof of
  * them. Both are one group, for they may be torn themselves. */

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "core/vector.h"
+#include "store/segment.h"
 
 /* Appends the mark that begins segment `number`; told: the last record of each origin in the one before. */
 int mark_front(struct bytes *out, uint64_t number, const struct vector *told);
@@ -17,6 +18,9 @@ void mark_born(struct bytes *front, uint64_t birth);
 /* Whether the segment's file was made at another time than its mark says: it is a copy then. What the mark or
  * the file system does not know leaves *copied as it is: the newest segment that tells counts. */
 void mark_check_birth(int dir, uint64_t number, uint64_t birth, bool *copied);
+
+/* Whether it is the meta from before, which stands in front of a segment's first commit. */
+bool mark_repeats(const struct segment_head *head, const uint8_t *data, const struct bytes *meta);
 
 /* Writes the end's marks behind the entries, which end there. A full disk is no error: there is none then. */
 int mark_end(int fd, uint64_t number, uint64_t end, const struct vector *told);

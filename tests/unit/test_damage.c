@@ -189,6 +189,14 @@ Test(damage, telling_costs_little)
 	assert_no_leak();
 }
 
+static void copy_segment(const struct folder *f, unsigned number)
+{
+	char path[400], command[1700];
+	segment_path(f, number, path);
+	snprintf(command, sizeof command, "cp -a %s %s.copy && mv %s.copy %s", path, path, path, path);
+	cr_assert(system(command) == 0); /* NOLINT(cert-env33-c): cp is what is meant */
+}
+
 Test(damage, a_copy_of_the_folder_knows_that_it_is_one)
 {
 	struct folder f = folder_new();
@@ -209,10 +217,7 @@ Test(damage, a_copy_of_the_folder_knows_that_it_is_one)
 			f.path);
 		cr_skip_test();
 	}
-	char path[400], command[1700];
-	segment_path(&f, 1, path);
-	snprintf(command, sizeof command, "cp -a %s %s.copy && mv %s.copy %s", path, path, path, path);
-	cr_assert(system(command) == 0); /* NOLINT(cert-env33-c): cp is what is meant */
+	copy_segment(&f, 1);
 	for (int i = 0; i < 2; i++) {
 		s = disk_new(&f, 1 << 16);
 		cr_assert(s->report.copied);
@@ -224,6 +229,42 @@ Test(damage, a_copy_of_the_folder_knows_that_it_is_one)
 	s = disk_new(&f, 1 << 16);
 	cr_assert(!s->report.copied);
 	s->ops->close(s);
+	folder_remove(&f);
+	assert_no_leak();
+}
+
+/* The verdict is in the first commit's meta. Of a commit that the power tore there may be only what stands in
+ * front: this file's own birth, and the meta as it was before. */
+Test(damage, a_torn_first_commit_does_not_make_a_copy_an_original)
+{
+	struct folder f = folder_new();
+	struct store *s = disk_new(&f, 1 << 16);
+	cr_assert(s->ops->journal_append(s, ENTRY_META, at(0, 0), "old", 3) == 0);
+	append_commit(s, at(1, 1));
+	int dir = open(f.path, O_RDONLY | O_DIRECTORY);
+	bool knows = files_birth(dir) != 0;
+	close(dir);
+	s->ops->close(s);
+	if (!knows) {
+		folder_remove(&f);
+		cr_skip_test("%s is on a file system without times of birth", f.path);
+	}
+	copy_segment(&f, 1);
+	s = disk_new(&f, 1 << 16);
+	cr_assert(s->report.copied);
+	cr_assert(s->ops->journal_append(s, ENTRY_META, at(0, 0), "new", 3) == 0);
+	cr_assert(s->ops->journal_commit(s) == 0);
+	crash(s, &f, 2);
+	char path[400];
+	segment_path(&f, 2, path);
+	size_t front = SEGMENT_HEADER + SEGMENT_MARK_DATA + 16 + segment_entry_size(3); /* mark, old meta */
+	cr_assert(truncate(path, (off_t)front) == 0);
+	for (int i = 0; i < 2; i++) {
+		s = disk_new(&f, 1 << 16);
+		expect_replay(s, "meta(old) 1:1 meta(old) ");
+		cr_assert(s->report.copied);
+		s->ops->close(s);
+	}
 	folder_remove(&f);
 	assert_no_leak();
 }
