@@ -79,11 +79,11 @@ static int port_of(const union address *address)
 
 void source_name(const struct source *s, char *text, size_t size)
 {
-	union address address;
+	union address address = {.room = {0}};
 	socklen_t length = sizeof address;
 	char host[INET6_ADDRSTRLEN] = "somewhere";
 	if (!source_lives(s) || getpeername(s->fd, &address.any, &length) < 0)
-		address = (union address){0};
+		address = (union address){.room = {0}};
 	else if (address.any.sa_family == AF_INET6)
 		inet_ntop(AF_INET6, &address.in6.sin6_addr, host, sizeof host);
 	else
@@ -93,7 +93,7 @@ void source_name(const struct source *s, char *text, size_t size)
 
 static bool is_of_port(int fd, int port)
 {
-	union address address;
+	union address address = {.room = {0}};
 	socklen_t size = sizeof address;
 	return getsockname(fd, &address.any, &size) == 0 && port_of(&address) == port;
 }
