@@ -118,15 +118,14 @@ int replica_members(struct replica *r, int64_t now, struct node from, const stru
 		e = 0; /* more nodes than there may be: those that fit are kept */
 	if (e < 0 || replica_assert_self(r) < 0)
 		return -ENOMEM;
-	if (e == 1)
-		r->meta_dirty = true;
-	/* Where members listen is news at once; it rides with the next commit of the membership, as it is no
-	 * part of it. */
+	/* Where members listen is news at once, as it is no part of what is announced. */
 	if (e == 2 && !r->meta_dirty && !r->meta_committing) {
 		if (members_copy(&r->members, &r->staged) < 0 ||
 		    replica_push(r, (struct action){.type = ACTION_MEMBERS}) < 0)
 			return -ENOMEM;
 	}
+	if (e > 0)
+		r->meta_dirty = true;
 	forget_predecessor(r);
 	return replica_repair(r, now);
 }

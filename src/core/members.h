@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Membership: two grow-only sets, nodes and forgotten nodes, merged by union wherever they meet and compared
- * by digest (doc/architecture.md, "Words"). Where a node listens rides along; it is no part of it. */
+/* Membership: two grow-only sets, nodes and forgotten nodes, merged by union wherever they meet, and each
+ * node's newest run; compared by digest (doc/architecture.md, "Words"). Where a node listens rides along; it
+ * is no part of it. */
 #ifndef CORE_MEMBERS_H
 #define CORE_MEMBERS_H
 
@@ -40,12 +41,12 @@ void members_deinit(struct members *m);
 struct member *members_find(const struct members *m, struct node n); /* NULL when unknown */
 bool secret_is_none(const struct secret *s);
 /* Adds the node or, when `from` is newer, takes over its attributes; forgotten is never undone, a secret
- * never lost. Returns 1 when the sets changed, 2 when only attributes did, 0 when nothing, -ENOMEM;
+ * never lost. Returns 1 when the sets changed, 2 when only a run or attributes did, 0 when nothing, -ENOMEM;
  * KUDOS_LIMIT is not returned: rows over LIMIT_MEMBERS are refused by -E2BIG. */
 int members_add(struct members *m, const struct member *from);
 /* members_add for each row; the strongest result (1 over 2 over 0). */
 int members_merge(struct members *m, const struct member *rows, size_t count);
-/* Of the two sets only; equal sets give equal digests. */
+/* Of the two sets and the newest runs of those not forgotten; equal ones give equal digests. */
 uint64_t members_digest(const struct members *m);
 size_t members_alive(const struct members *m); /* those not forgotten */
 int members_copy(struct members *m, const struct members *from);

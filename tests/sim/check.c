@@ -163,8 +163,6 @@ void check_server(struct sim *s, int i)
 		}
 		v->hasty = v->hasty && v->old;
 	}
-	if (vector_size(&v->lost) > 0 && replica_covers(&v->host->replica, &v->lost))
-		vector_clear(&v->lost);
 	check_agreed(s, i);
 	hostile_check_lapses(s, i);
 	if (sim_chance(s, 30)) { /* whole walks: now and then */
@@ -277,8 +275,7 @@ void check_truncate(struct sim *s, int i, struct position at)
 	for (int k = 0; k < s->server_count; k++) {
 		const struct sim_server *v = &s->servers[k];
 		const struct member *m = members_find(&s->servers[i].host->replica.staged, v->node);
-		if (v->forgotten || !m || m->forgotten || v->may_regress || vector_size(&v->lost) > 0 ||
-		    v->damaged || !v->established)
+		if (v->forgotten || !m || m->forgotten || v->may_regress || v->damaged || !v->established)
 			continue;
 		bool has;
 		if (v->host)

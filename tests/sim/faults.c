@@ -279,7 +279,6 @@ static void replace_disk(struct sim *s, int i)
 	v->established = false;
 	vector_clear(&v->promised);
 	vector_clear(&v->had);
-	vector_clear(&v->lost);
 	v->old = false;
 	v->node = (struct node){0};
 	v->condemned = false;
@@ -345,7 +344,6 @@ static void put_back(struct sim *s, int i, bool hasty)
 	v->disk = v->backup;
 	v->backup = NULL;
 	vector_clear(&v->had);
-	vector_merge(&v->lost, &v->promised);
 	v->may_regress = true;
 	v->old = true;
 	v->hasty = hasty;

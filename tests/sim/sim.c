@@ -258,7 +258,6 @@ void sim_free(struct sim *s)
 		vector_deinit(&s->servers[i].promised);
 		free(s->servers[i].closing);
 		vector_deinit(&s->servers[i].had);
-		vector_deinit(&s->servers[i].lost);
 		vector_deinit(&s->servers[i].reached);
 		for (int k = 0; k < SIM_PAST; k++)
 			vector_deinit(&s->servers[i].past[k]);

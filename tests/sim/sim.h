@@ -141,7 +141,6 @@ struct sim_server {
 	struct disk *backup;
 	struct vector promised; /* what its V was when it went down: may not be lower when it is back */
 	struct vector had;	/* what it was before its disk was damaged: may not be lower when it serves */
-	struct vector lost;	/* what it was before an old copy took its place, until it has that again */
 	bool established;	/* it was serving once, with this disk */
 	bool may_regress;	/* its disk was damaged or replaced: promised does not hold */
 	struct node node;
