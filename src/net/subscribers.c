@@ -63,7 +63,7 @@ int subscribers_find(struct subscribers *s, int64_t now, zmq_msg_t *frame, struc
 		return e;
 	struct subscriber *one = fd < 0 ? NULL : &s->by_fd[fd];
 	bool known = one && one->id != 0 && source_sent(&one->source, frame);
-	if (known ? !source_lives(&one->source) : !source_take(&source, frame)) {
+	if (!one || (known ? !source_lives(&one->source) : !source_take(&source, frame))) {
 		if (s->next_sweep == NEVER)
 			s->next_sweep = now + SWEEP_DELAY;
 		return 0;

@@ -328,7 +328,7 @@ Test(message, what_makes_no_sense_is_refused)
 	cr_assert(RECODE(.type = MESSAGE_ACK, .ack = {{1, 1}, &zero, 1, NULL, 0}) == KUDOS_PROTOCOL);
 	cr_assert(RECODE(.type = MESSAGE_ACK, .ack = {{1, 1}, NULL, 0, &nowhere, 1}) == KUDOS_PROTOCOL);
 	cr_assert(RECODE(.type = MESSAGE_ACK, .ack = {{1, 0}, NULL, 0, NULL, 0}) == KUDOS_PROTOCOL);
-	cr_assert(RECODE(.type = MESSAGE_CLOSE, .close = {{0, 1}}) == KUDOS_PROTOCOL);
+	cr_assert(RECODE(.type = MESSAGE_CLOSE, .close = {.session = {0, 1}}) == KUDOS_PROTOCOL);
 	cr_assert(RECODE(.type = MESSAGE_ASSIGNED, .assigned = {{0, 1}, {{0}, 0}, NULL, 0}) ==
 		  KUDOS_PROTOCOL);
 	cr_assert(RECODE(.type = MESSAGE_FETCH, .fetch = {{1}, 2, 1}) == KUDOS_PROTOCOL);
