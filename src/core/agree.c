@@ -65,7 +65,7 @@ static int match_peers(struct replica *r)
 void replica_expect_confirmations(struct replica *r)
 {
 	for (size_t i = 0; i < r->peer_count; i++)
-		r->peers[i].confirmed = false;
+		r->peers[i].confirmed = r->peers[i].vouched = false;
 }
 
 /* The staged membership is durable: from now on it is the one this server announces and judges by. */
@@ -178,7 +178,7 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 		}
 		if (!p->confirmed)
 			return "the other members to confirm the membership";
-		someone = someone || p->serving;
+		someone = someone || p->vouched;
 		behind = behind || !replica_covers(r, &p->target);
 		confirmed++;
 	}

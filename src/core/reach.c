@@ -140,10 +140,13 @@ static int keep_vector(struct replica *r, struct peer *p, const struct vector_me
 			return -ENOMEM;
 		p->has_sample = true;
 	}
-	if (!p->confirmed && r->phase == PHASE_CATCHING_UP) {
+	/* One that was catching up itself could not tell what others hold: it tells again once it serves. */
+	bool news = !p->confirmed || (m->serving && !p->vouched);
+	if (news && r->phase == PHASE_CATCHING_UP) {
 		if (vector_copy(&p->target, &p->vector) < 0)
 			return -ENOMEM;
 		p->confirmed = true;
+		p->vouched = m->serving;
 	}
 	return 0;
 }

@@ -97,6 +97,7 @@ struct peer {
 	int64_t ask_at;	     /* … not before then */
 	bool serving;
 	bool confirmed;	      /* it has sent a vector under our membership: target */
+	bool vouched;	      /* … and served when it sent that */
 	struct vector target; /* to be reached here before this server serves, while the peer is in reach */
 	struct vector vector;
 	struct vector sample;  /* one of its exact vectors under our membership, to be reached here … */

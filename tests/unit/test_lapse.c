@@ -265,3 +265,26 @@ Test(lapse, classes_of_lifetimes)
 	cr_assert(lifetime_issuer(900, 0) == 900 && lifetime_issuer(UINT64_C(7) << LIFETIME_BITS, 0) == 1);
 	cr_assert(lifetime_class(UINT64_MAX) == 0, "an issuer from before there were classes");
 }
+
+/* Else a new node serves with nothing, as its peer was before it caught up, and takes sessions that have
+ * lapsed everywhere. */
+Test(lapse, a_new_node_waits_for_what_a_peer_has_when_it_serves)
+{
+	struct fixture f = {.now = 100 * SECOND};
+	struct replica_config config = {.self = {.node = {1}, .origin = {1}, .since = 1}, .seed = 1};
+	struct member row = {.node = {2}, .origin = {2}, .since = 1};
+	struct position at = {{2}, 1};
+	cr_assert(replica_init(&f.r, &config, f.now, false, &row, 1) == 0 && replica_loaded(&f.r) == 0);
+	run(&f);
+	f.now += 3 * SECOND;
+	struct vector_message m = {.node = {2}, .origin = {2}, .serial = 1, .digest = f.r.digest};
+	cr_assert(replica_vector(&f.r, f.now, &m) == 0 && f.r.phase == PHASE_CATCHING_UP, "nobody serves");
+	m.serial = 2;
+	m.serving = true;
+	m.all = vector_digest_with(&(struct vector){0}, &at, 1);
+	m.at = &at;
+	m.count = 1;
+	cr_assert(replica_vector(&f.r, f.now, &m) == 0 && f.r.phase == PHASE_CATCHING_UP, "it has more");
+	replica_deinit(&f.r);
+	assert_no_leak();
+}
