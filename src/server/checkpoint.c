@@ -190,7 +190,7 @@ static int checkpoint_begin(struct host *h, int64_t now)
 	c->phase = CHECKPOINT_CUTTING;
 	c->began = now;
 	c->appended_then = h->appended;
-	c->events_then = h->replica.stats.events;
+	c->records_then = h->replica.stats.records;
 	c->wanted = c->failed = false;
 	uint64_t keys = htole64(h->replica.counts.keys);
 	e = h->store->ops->checkpoint_put(h->store, "a", 1, &keys, sizeof keys);
@@ -247,7 +247,7 @@ static bool checkpoint_due(const struct host *h, int64_t now)
 		return false;
 	if (c->failed)
 		return true;
-	if (h->replica.stats.events == c->events_then)
+	if (h->replica.stats.records == c->records_then)
 		return false;
 	int64_t interval = h->config.checkpoint_interval ? h->config.checkpoint_interval : 60 * SECOND;
 	return h->appended - c->appended_then >= journal_limit(h) || now - c->began >= interval;
@@ -478,7 +478,7 @@ int host_recover(struct host *h, int64_t now)
 	int e = load_checkpoint(h, now);
 	if (e < 0)
 		return e;
-	h->checkpoint.events_then = h->replica.stats.events;
+	h->checkpoint.records_then = h->replica.stats.records;
 	h->checkpoint.appended_then = h->appended; /* what is replayed is yet to be in a checkpoint */
 	h->checkpoint.began = now;
 	struct replaying replaying = {h, now};

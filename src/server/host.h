@@ -115,7 +115,7 @@ struct checkpointing {
 	bool base_known;	/* vector's base is what stands in its table 'r' */
 	bool failed;		/* the last one: it is to be tried again */
 	uint64_t appended_then; /* bytes appended to the journal when the last one began */
-	uint64_t events_then;	/* events applied by then */
+	uint64_t records_then;	/* records applied by then */
 	int64_t began;
 	int64_t made;			       /* when the newest durable one began */
 	size_t next_chunks[CHECKPOINT_TABLES]; /* of the one being made */
