@@ -66,7 +66,7 @@ static size_t run_find(const struct log *log, uint64_t lsn)
 static int run_append(struct run *run, uint64_t place)
 {
 	if (run->start + run->count == run->capacity) {
-		uint32_t capacity = run->capacity ? run->capacity * 2 : 8;
+		uint32_t capacity = run->capacity ? run->capacity * 2 : 1; /* many origins have but one */
 		uint64_t *places = realloc(run->places, capacity * sizeof *places);
 		if (!places)
 			return -ENOMEM;
@@ -81,7 +81,7 @@ static int run_append(struct run *run, uint64_t place)
 static int run_insert(struct log *log, size_t i)
 {
 	if (log->count == log->capacity) {
-		size_t capacity = log->capacity ? log->capacity * 2 : 4;
+		size_t capacity = log->capacity ? log->capacity * 2 : 1;
 		struct run *runs = realloc(log->runs, capacity * sizeof *runs);
 		if (!runs)
 			return -ENOMEM;
