@@ -133,18 +133,13 @@ int sessions_forget(struct sessions *s, struct session session)
 	return 0;
 }
 
-static uint64_t content(uint64_t seq, const void *raw, size_t size)
-{
-	return seq << 32 | (hash_bytes(raw, size, 0) & UINT32_MAX);
-}
-
 void seen_note_content(struct seen *seen, uint64_t seq, const void *raw, size_t size)
 {
-	seen->contents[seq % SEEN_CONTENTS] = content(seq, raw, size);
+	seen->contents[seq % SEEN_CONTENTS] = (struct content){seq, hash_bytes(raw, size, 0)};
 }
 
 bool seen_contradicts(const struct seen *seen, uint64_t seq, const void *raw, size_t size)
 {
-	uint64_t known = seen->contents[seq % SEEN_CONTENTS];
-	return known && known >> 32 == (seq & UINT32_MAX) && known != content(seq, raw, size);
+	const struct content *known = &seen->contents[seq % SEEN_CONTENTS];
+	return known->seq == seq && seq != 0 && known->hash != hash_bytes(raw, size, 0);
 }

@@ -16,7 +16,7 @@
 #include "core/intervals.h"
 #include "core/lapse.h"
 
-#define SEEN_CONTENTS 8
+#define SEEN_CONTENTS 4
 
 struct seen {
 	struct session session;
@@ -25,10 +25,11 @@ struct seen {
 	struct position closed;	  /* the record that closed it; lsn 0: open */
 	int64_t active;		  /* when something of it was last accepted or applied here, µs */
 	bool accepted_here;	  /* the last batch came from a client of this server */
-	/* What the latest batches held, at [seq % SEEN_CONTENTS]: [ 32 bits of seq | 32 bits of a hash ]. 0:
-	 * not known. Only in memory: to refuse other content under a number (I5) is a service to who makes
-	 * mistakes. */
-	uint64_t contents[SEEN_CONTENTS];
+	/* What the latest batches held, at [seq % SEEN_CONTENTS]; seq 0: not known. Only in memory: to refuse
+	 * other content under a number (I5) is a service to who makes mistakes. */
+	struct content {
+		uint64_t seq, hash;
+	} contents[SEEN_CONTENTS];
 };
 
 struct issuer {

@@ -32,8 +32,7 @@ struct journal {
 	struct store_report *report;
 
 	struct segment *segments; /* oldest first, owned */
-	size_t count;
-	size_t capacity;
+	size_t count, capacity;
 	uint64_t next_number;
 	int fd;		   /* of the newest segment while that is active, or -1 */
 	uint64_t reserved; /* its preallocated size */
@@ -176,11 +175,12 @@ static int settle(struct journal *j, const struct segment_scan *scan)
 	int fd = openat(j->dir, name, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	int r = ftruncate(fd, (off_t)scan->end) < 0 ? -errno : 0;
 	size_t have = scan->end < scan->size ? scan->end : scan->size; /* some padding may be missing */
+	int r = ftruncate(fd, (off_t)scan->end) < 0 ? -errno : 0;
 	if (r == 0 && have > scan->group)
 		r = files_write_all(fd, scan->bytes + scan->group, have - scan->group, scan->group);
-	if (r == 0 && !scan->marked)
+	/* What a mark tells of is on disk before it: else it would pass for damage. */
+	if (r == 0 && !scan->marked && (r = files_sync(fd)) == 0)
 		r = mark_end(fd, scan->segment, scan->end, &newest(j)->highest);
 	if (r == 0)
 		r = files_sync(fd);

@@ -70,3 +70,15 @@ Test(sessions, ranges_come_back_from_a_checkpoint)
 	sessions_deinit(&s);
 	assert_no_leak();
 }
+
+Test(sessions, remembers_what_the_latest_batches_held)
+{
+	struct seen seen = {0};
+	cr_assert(!seen_contradicts(&seen, 1, "a", 1), "nothing is known");
+	seen_note_content(&seen, 1, "a", 1);
+	cr_assert(!seen_contradicts(&seen, 1, "a", 1) && seen_contradicts(&seen, 1, "b", 1));
+	cr_assert(!seen_contradicts(&seen, 1 + SEEN_CONTENTS, "b", 1));
+	cr_assert(!seen_contradicts(&seen, 1 + (UINT64_C(1) << 32), "b", 1), "another number, however far");
+	seen_note_content(&seen, 1 + SEEN_CONTENTS, "b", 1);
+	cr_assert(!seen_contradicts(&seen, 1, "b", 1), "forgotten");
+}
