@@ -11,9 +11,11 @@ RUN_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config libzmq3-dev libmsgpack-
 	libsodium-dev libedit-dev libxxhash-dev libjansson-dev libmicrohttpd-dev)
 # … and those that the tests need besides.
 TEST_PACKAGES=(libcriterion-dev clang clang-format clang-tidy cppcheck python3 python3-zmq python3-msgpack shellcheck
-	libsqlite3-dev iproute2 curl systemd debootstrap git)
+	libsqlite3-dev iproute2 curl systemd debootstrap git openssl)
 # … those of the suite cluster a browser besides, which is large …
 BROWSER_PACKAGES=(chromium chromium-driver)
+# … those with real processes programs whose packages would start daemons when installed: unpacked in the build folder …
+UNPACKED_PACKAGES=(nginx prometheus)
 # … and the packages.
 PACKAGE_PACKAGES=(build-essential debhelper lintian)
 
@@ -44,6 +46,24 @@ need_packages() {
 	[[ ${#patience[@]} == 0 ]] || die "the packages could not be fetched: is this machine online? Then run this again, or $by_hand"
 	die "the packages could not be installed, as said above; when that is mended, run this again, or $by_hand"
 }
+
+# Puts the packages' programs on the PATH without installing them.
+unpack_packages() {
+	local package into=$BUILD/unpacked
+	for package in "$@"; do
+		[[ -e $into/.$package ]] && continue
+		say "unpacking $package"
+		unpack "$package" "$into" || die "$package could not be fetched: is this machine online? Then run this again"
+	done
+	PATH=$PATH:$into/usr/bin:$into/usr/sbin
+}
+
+unpack() ( # PACKAGE FOLDER
+	local download=(apt-get -qq -o APT::Sandbox::User=root download "$1")
+	mkdir -p "$2" && cd "$2" || return
+	"${download[@]}" >&2 || { apt_get update && "${download[@]}" >&2; } || return
+	dpkg-deb -x "$1"_*.deb . && rm "$1"_*.deb && touch ".$1"
+)
 
 # Waits for whoever is installing something, such as a new machine's own first upgrade. Of what it says, leaves out
 # the lines for each package, which are hundreds.
