@@ -20,6 +20,8 @@
 #define LIMIT_SUBSCRIPTION 1024	     /* bytes of what a subscriber sends, CURVE's own included */
 #define LIMIT_SUBSCRIBE_RATE 3000    /* messages of one subscriber in a second */
 #define LIMIT_TOP 100		     /* keys in a top */
+#define LIMIT_METRICS 128	     /* metrics in an answer */
+#define LIMIT_SAMPLES 2048	     /* samples of one metric */
 #define LIMIT_READ_KEYS 1024	     /* keys in one read */
 #define LIMIT_READS_BYTES (16 << 20) /* encoded bytes of those reads */
 #define LIMIT_READS_WAITING 16384    /* reads that wait for a position, a server */

@@ -66,6 +66,7 @@ static size_t peers_that_reached(const struct replica *r, const struct waiter *w
 static int answer_again(struct replica *r, uint64_t client, const struct batch *b)
 {
 	struct waiter w = {.client = client, .session = b->session, .seq = b->seq, .lsn = UINT64_MAX};
+	r->stats.again++;
 	if (r->config.ack_peers == 0)
 		return answer(r, &w);
 	for (size_t i = 0; i < r->waiter_count; i++) {
@@ -121,6 +122,7 @@ static int wait_again(struct replica *r, uint64_t client, const struct batch *b)
 	} else if (first->raw_size != b->raw_size || memcmp(first->raw, b->raw, b->raw_size) != 0) {
 		return refuse(r, client, b, KUDOS_CONFLICT);
 	}
+	r->stats.again++;
 	return wait_for(r, w);
 }
 

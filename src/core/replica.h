@@ -114,6 +114,13 @@ struct waiter { /* a client that waits for the acknowledgement of a batch */
 	struct vector needs; /* seen before: what K peers must have reached (lsn is UINT64_MAX then) */
 };
 
+struct replica_stats { /* since the start; what is replayed from the journal counts, too */
+	uint64_t events, batches, records; /* applied */
+	uint64_t duplicates;		   /* batches of records that were applied before */
+	uint64_t again;			   /* … from clients, applied or on their way to disk */
+	uint64_t fetches, refused, gaps;
+};
+
 struct replica_config {
 	struct member self;   /* node, origin, endpoints, name, since, ephemeral */
 	uint64_t seed;	      /* for hash tables and the spreading of timers */
@@ -178,9 +185,7 @@ struct replica {
 	struct action *actions; /* a queue: action_head..action_count */
 	size_t action_head, action_count, action_capacity;
 
-	struct { /* since the start */
-		uint64_t events, batches, duplicates, records, fetches, refused, gaps;
-	} stats;
+	struct replica_stats stats;
 };
 
 /* V is empty, membership is what meta said before (rows may be NULL, 0) plus self. Load what is on disk next,

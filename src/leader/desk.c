@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "kudos.h"
 #include "leader/drain.h"
+#include "leader/metrics.h"
 #include "leader/push.h"
 #include "wire/message.h"
 
@@ -76,6 +77,7 @@ __attribute__((format(printf, 4, 5))) static int answer_error(const struct reque
 	va_end(args);
 	struct message error = {.type = MESSAGE_ERROR,
 				.error = {.id = id, .code = code, .text = text_of(text)}};
+	rq->desk->errors[code]++;
 	return answer(rq, &error);
 }
 
@@ -235,6 +237,17 @@ static int on_status(const struct request *rq)
 	return r;
 }
 
+static int on_metrics(const struct request *rq)
+{
+	struct metric_table t;
+	struct message m;
+	int r = desk_metrics(rq->desk, rq->now, &t, rq->message->metrics.id, &m);
+	if (r == 0)
+		r = answer(rq, &m);
+	metric_table_deinit(&t);
+	return r;
+}
+
 static int on_forget(const struct request *rq)
 {
 	struct desk *desk = rq->desk;
@@ -284,7 +297,7 @@ static const struct {
     [MESSAGE_MEMBERS] = {on_members, ROLE_SERVER}, [MESSAGE_HEARTBEAT] = {on_heartbeat, ROLE_SERVER},
     [MESSAGE_ASSIGN] = {on_assign, ROLE_CLIENT},   [MESSAGE_STATUS] = {on_status, ROLE_CLIENT},
     [MESSAGE_FORGET] = {on_forget, ROLE_OPERATOR}, [MESSAGE_DRAIN] = {on_drain, ROLE_OPERATOR},
-    [MESSAGE_DONE] = {on_done, ROLE_SERVER},
+    [MESSAGE_DONE] = {on_done, ROLE_SERVER},	   [MESSAGE_METRICS] = {on_metrics, ROLE_CLIENT},
 };
 
 /* --- receiving --- */
@@ -331,6 +344,8 @@ int desk_receive(struct desk *desk, int64_t now, enum role role, const uint8_t *
 	if (rq.from)
 		connections_touch(&desk->connections, rq.from, now);
 	int r = message_peek(data, size, &type);
+	if (r == 0)
+		desk->messages[type]++;
 	if (r == 0 && role < handlers[type].least)
 		rq.request_id = message_request_id(data, size);
 	if (r == 0 && !admit(&rq, type, &result))

@@ -12,8 +12,10 @@
 #include "base/map.h"
 #include "core/directory.h"
 #include "core/passed.h"
+#include "kudos.h"
 #include "net/connections.h"
 #include "net/role.h"
+#include "wire/message.h"
 
 #define DESK_IDLE (60 * SECOND)	    /* a connection that was silent for so long is forgotten */
 #define DESK_COMPLAIN (60 * SECOND) /* between two log lines about malformed messages */
@@ -32,7 +34,8 @@ struct desk {
 	bool push_wanted;	  /* at the next desk_tick() */
 	struct passed drains;	  /* drain.c's */
 	struct bytes out;
-	uint64_t malformed;  /* messages, ever */
+	uint64_t messages[MESSAGE_TYPE_COUNT], errors[KUDOS_ERROR_COUNT]; /* ever: came, were answered so */
+	uint64_t malformed;						  /* messages, ever */
 	uint64_t complained; /* of them when the last log line was written */
 	int64_t complain_after;
 };

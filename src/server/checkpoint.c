@@ -259,6 +259,7 @@ static void checkpoint_failed(struct host *h, int error)
 		 "the checkpoint could not be written: %s; the journal keeps everything, trying again in 5 s",
 		 strerror(-error));
 	h->store->ops->checkpoint_abandon(h->store);
+	h->metrics.checkpoints_failed++;
 	h->checkpoint.phase = CHECKPOINT_NONE;
 	h->checkpoint.failed = true;
 	for (size_t i = 0; i < CHECKPOINT_TABLES; i++)
@@ -285,6 +286,8 @@ int host_checkpoint_step(struct host *h, int64_t now)
 	c->phase = CHECKPOINT_NONE;
 	c->exists = c->base_known = true;
 	c->made = c->began;
+	h->metrics.checkpoints++;
+	h->metrics.checkpoint_time = now - c->began;
 	memcpy(c->chunks, c->next_chunks, sizeof c->chunks);
 	struct vector old = c->vector;
 	c->vector = c->next;
@@ -475,6 +478,8 @@ static int replay_entry(void *arg, const struct entry *entry)
 
 int host_recover(struct host *h, int64_t now)
 {
+	const struct replica_stats before = h->replica.stats;
+	const uint64_t appended = h->appended;
 	int e = load_checkpoint(h, now);
 	if (e < 0)
 		return e;
@@ -482,5 +487,7 @@ int host_recover(struct host *h, int64_t now)
 	h->checkpoint.appended_then = h->appended; /* what is replayed is yet to be in a checkpoint */
 	h->checkpoint.began = now;
 	struct replaying replaying = {h, now};
-	return h->store->ops->journal_replay(h->store, replay_entry, &replaying);
+	e = h->store->ops->journal_replay(h->store, replay_entry, &replaying);
+	metrics_recovered(&h->metrics, &before, &h->replica.stats, h->appended - appended);
+	return e;
 }

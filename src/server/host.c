@@ -124,6 +124,7 @@ int host_open(struct host **host, const struct host_config *config, struct store
 	map_init(&h->watched_by_key, config->seed);
 	map_init(&h->watchers, config->seed);
 	h->rate_since = now;
+	metrics_init(&h->metrics);
 	int e = store->ops->journal_meta(store, &meta);
 	if (e >= 0)
 		e = open_replica(h, &meta, now);
@@ -180,6 +181,7 @@ static bool encode(struct host *h, const struct message *m)
 void host_answer(struct host *h, uint64_t client, const struct message *m)
 {
 	const struct connection *c = connections_at(&h->connections, client);
+	metrics_answered(&h->metrics, m);
 	if (c && encode(h, m))
 		h->io.send(h->io.arg, c->id, c->id_size, h->out.data, h->out.size);
 }
@@ -302,8 +304,13 @@ static int append_meta(struct host *h)
 
 static int commit(struct host *h, int64_t now)
 {
+	int64_t began = h->config.clock ? h->config.clock() : NEVER;
 	int e = h->store->ops->journal_commit(h->store);
-	return e < 0 ? e : replica_committed(&h->replica, now);
+	if (e < 0)
+		return e;
+	metrics_committed(&h->metrics, h->replica.group, h->replica.group_count,
+			  h->config.clock ? h->config.clock() - began : NEVER);
+	return replica_committed(&h->replica, now);
 }
 
 static void publish_vector(struct host *h)

@@ -5,7 +5,7 @@
  *
  * host_receive_* take one message each; host_flush() then commits what has gathered and carries out what is
  * to be done. The files: host.c (opening, actions), serve.c (the client port), peers.c (peers and leaders),
- * checkpoint.c (checkpoint, recovery, snapshots), watch.c (watched keys).
+ * checkpoint.c (checkpoint, recovery, snapshots), watch.c (watched keys), metrics.c (what is counted).
  *
  * Functions returning int: 0, or a negative errno after which the host must be closed (the server stops,
  * I12). */
@@ -24,6 +24,7 @@
 #include "core/replica.h"
 #include "net/connections.h"
 #include "net/role.h"
+#include "server/metrics.h"
 #include "store/store.h"
 #include "wire/message.h"
 
@@ -54,6 +55,7 @@ struct host_config {
 	size_t checkpoint_block;     /* bytes in a block of counts; 0: the default */
 	unsigned checkpoint_slice;   /* blocks handed to the store between two commits; 0: 64 */
 	size_t told, gaps, runs;     /* as in replica_config */
+	int64_t (*clock)(void);	     /* in µs, for the time of commits; NULL: it is not measured */
 	bool quiet;		     /* no log lines */
 };
 
@@ -147,6 +149,7 @@ struct host {
 	uint64_t watch_seen;	   /* … and when the last whole one did */
 	int64_t next_watch, next_heartbeat, next_expiry;
 
+	struct metrics metrics;
 	struct checkpointing checkpoint;
 	struct snapshot_out snapshots[LIMIT_SNAPSHOTS];
 	struct snapshot_in snapshot;

@@ -54,6 +54,7 @@ static int welcome(struct host *h, const struct connection *c, struct session se
 static void turn_away(struct host *h, const uint8_t *id, size_t id_size, int code, const char *text)
 {
 	struct message m = {.type = MESSAGE_ERROR, .error = {.code = code, .text = text_of(text)}};
+	metrics_answered(&h->metrics, &m);
 	bytes_clear(&h->out);
 	message_encode(&m, &h->out);
 	if (!bytes_failed(&h->out))
@@ -350,6 +351,11 @@ static int on_status(const struct request *rq)
 	return 0;
 }
 
+static int on_metrics(const struct request *rq)
+{
+	return host_metrics(rq->h, rq->now, rq->from->handle, rq->m->metrics.id);
+}
+
 static bool is_named(const struct member *m, struct text target)
 {
 	char hex[17];
@@ -512,6 +518,7 @@ static const struct {
     [MESSAGE_FORGET] = {on_forget, ROLE_OPERATOR}, [MESSAGE_DRAIN] = {on_drain, ROLE_OPERATOR},
     [MESSAGE_FETCH] = {on_fetch, ROLE_SERVER},	   [MESSAGE_SNAPSHOT] = {on_snapshot, ROLE_SERVER},
     [MESSAGE_MEMBERS] = {on_members, ROLE_SERVER}, [MESSAGE_REACH] = {on_reach, ROLE_SERVER},
+    [MESSAGE_METRICS] = {on_metrics, ROLE_CLIENT},
 };
 
 static int dispatch(struct host *h, int64_t now, enum role role, struct connection *from,
@@ -551,6 +558,8 @@ int host_receive_client(struct host *h, int64_t now, enum role role, const uint8
 	if (from)
 		connections_touch(&h->connections, from, now);
 	int e = message_peek(data, size, &type);
+	if (e == 0)
+		h->metrics.messages[type]++;
 	if (e == 0 && !from && type != MESSAGE_HELLO) {
 		turn_away(h, id, id_size, KUDOS_NO_HELLO, kudos_error_text(KUDOS_NO_HELLO));
 		return 0;

@@ -361,7 +361,7 @@ static int open_host(struct server *s, const struct options *o, int client_port,
 {
 	const char *address = o->advertise ? o->advertise : o->address;
 	struct host_config config = {
-	    .ack_peers = o->ack_peers, .leaders = o->leader_count, .seed = random_id()};
+	    .ack_peers = o->ack_peers, .leaders = o->leader_count, .seed = random_id(), .clock = clock_now};
 	config.accept_stale = o->accept_stale;
 	struct member *self = &config.self;
 	self->node.id = random_id();

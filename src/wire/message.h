@@ -40,6 +40,8 @@
 	X(TOPS, "tops")		/* answers top */                                                            \
 	X(STATUS, "status")	/* client → leader or server */                                            \
 	X(STATE, "state")	/* answers status */                                                         \
+	X(METRICS, "metrics")	/* client → leader or server */                                            \
+	X(MEASURED, "measured") /* answers metrics */                                                        \
 	X(ASSIGN, "assign")	/* client → leader */                                                      \
 	X(ASSIGNED, "assigned") /* answers assign */                                                         \
 	X(FORGET, "forget")	/* client → leader or server */                                            \
@@ -92,6 +94,25 @@ struct status_row {
 	struct server_row server;
 	enum server_state state;
 	struct load load;
+};
+
+enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
+
+struct metric_sample {
+	struct text of; /* the value of the metric's label; "": without it */
+	int64_t value;
+};
+
+/* As Prometheus has them. Of a histogram the label is "le", the samples are how many were no more than that,
+ * in ascending order and with "+Inf" last, and their sum under "". */
+struct metric {
+	struct text name; /* without what it is of, "kudos_server_" or "kudos_leader_" */
+	enum metric_type type;
+	struct text help;
+	struct text label; /* "": none */
+	uint64_t per;	   /* what values, of a histogram the sum alone, are to be divided by */
+	const struct metric_sample *samples;
+	size_t count;
 };
 
 /* In the comment behind each: the elements after the type name, in order. u: unsigned, i: signed, s: string,
@@ -169,7 +190,7 @@ struct message {
 		} tops;
 		struct { /* u id */
 			uint64_t id;
-		} status, done;
+		} status, metrics, done;
 		struct { /* u id, u incarnation (0: a server answers), u members,
 			    [[u node, s name, s client_endpoint, s notify_endpoint, s state "up" |
 			    "catching-up" | "down", u clients, u keys, i likes_total, u events_per_s,
@@ -178,6 +199,12 @@ struct message {
 			const struct status_row *rows; /* load.serving is not carried: state says it */
 			size_t row_count;
 		} state;
+		struct { /* u id, [[s name, s type "counter" | "gauge" | "histogram", s help, s label, u per,
+			    [s of, i value, …]], …] */
+			uint64_t id;
+			const struct metric *metrics;
+			size_t count;
+		} measured;
 		struct { /* b wants_session, u lost (the node that fell silent, 0: none), u lifetime (s) */
 			bool wants_session;
 			struct node lost;

@@ -148,6 +148,7 @@ static void decode_tops(struct reader *r, struct message *m)
 	m->tops.counts = counts;
 }
 
+/* metrics is laid out like it. */
 static void decode_status(struct reader *r, struct message *m)
 {
 	m->status.id = read_uint(r);
@@ -180,6 +181,61 @@ static void decode_state(struct reader *r, struct message *m)
 		rows[i].load.serving = rows[i].state == SERVER_UP;
 	}
 	m->state.rows = rows;
+}
+
+/* A metric's name or label: what Prometheus takes for one. */
+static struct text read_metric_name(struct reader *r)
+{
+	struct text name = read_word(r, LIMIT_NAME);
+	for (size_t i = 0; i < name.size; i++) {
+		char c = name.data[i];
+		if (!(c >= 'a' && c <= 'z') && c != '_' && !(i > 0 && c >= '0' && c <= '9'))
+			reader_fail(r, KUDOS_PROTOCOL);
+	}
+	return name;
+}
+
+static enum metric_type read_metric_type(struct reader *r)
+{
+	struct text type = read_str(r, SIZE_MAX);
+	if (text_is(type, "counter"))
+		return METRIC_COUNTER;
+	if (text_is(type, "histogram"))
+		return METRIC_HISTOGRAM;
+	if (!text_is(type, "gauge"))
+		reader_fail(r, KUDOS_PROTOCOL);
+	return METRIC_GAUGE;
+}
+
+static void read_metric(struct reader *r, struct message *m, struct metric *metric)
+{
+	read_array_of(r, 6);
+	metric->name = read_metric_name(r);
+	if (metric->name.size == 0)
+		reader_fail(r, KUDOS_PROTOCOL);
+	metric->type = read_metric_type(r);
+	metric->help = read_str(r, LIMIT_TEXT);
+	metric->label = read_metric_name(r);
+	metric->per = read_id(r);
+	metric->count = read_pairs(r, LIMIT_SAMPLES);
+	struct metric_sample *samples = take_memory(r, m, metric->count, sizeof *samples);
+	for (size_t i = 0; samples && i < metric->count && !r->error; i++) {
+		samples[i].of = read_word(r, LIMIT_NAME);
+		samples[i].value = read_int(r);
+		if (samples[i].of.size > 0 && metric->label.size == 0)
+			reader_fail(r, KUDOS_PROTOCOL);
+	}
+	metric->samples = samples;
+}
+
+static void decode_measured(struct reader *r, struct message *m)
+{
+	m->measured.id = read_uint(r);
+	m->measured.count = read_array(r, LIMIT_METRICS);
+	struct metric *list = take_memory(r, m, m->measured.count, sizeof *list);
+	for (size_t i = 0; list && i < m->measured.count && !r->error; i++)
+		read_metric(r, m, &list[i]);
+	m->measured.metrics = list;
 }
 
 static void decode_assign(struct reader *r, struct message *m)
@@ -372,7 +428,8 @@ static void (*const decoders[MESSAGE_TYPE_COUNT])(struct reader *r, struct messa
     [MESSAGE_CLOSED] = decode_closed,	  [MESSAGE_COUNT] = decode_count,
     [MESSAGE_TOP] = decode_top,		  [MESSAGE_TOPS] = decode_tops,
     [MESSAGE_COUNTS] = decode_counts,	  [MESSAGE_STATUS] = decode_status,
-    [MESSAGE_STATE] = decode_state,	  [MESSAGE_ASSIGN] = decode_assign,
+    [MESSAGE_STATE] = decode_state,	  [MESSAGE_METRICS] = decode_status,
+    [MESSAGE_MEASURED] = decode_measured, [MESSAGE_ASSIGN] = decode_assign,
     [MESSAGE_ASSIGNED] = decode_assigned, [MESSAGE_FORGET] = decode_forget,
     [MESSAGE_DRAIN] = decode_forget,	  [MESSAGE_DONE] = decode_done,
     [MESSAGE_MEMBERS] = decode_members,	  [MESSAGE_HEARTBEAT] = decode_heartbeat,

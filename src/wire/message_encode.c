@@ -176,6 +176,7 @@ static void encode_tops(struct writer *w, const struct message *m)
 	}
 }
 
+/* metrics is laid out like it. */
 static void encode_status(struct writer *w, const struct message *m)
 {
 	write_uint(w, m->status.id);
@@ -206,6 +207,29 @@ static void encode_state(struct writer *w, const struct message *m)
 		write_server(w, &row->server);
 		write_word(w, state_word(row->state));
 		write_load(w, &row->load);
+	}
+}
+
+static const char *const metric_types[] = {
+    [METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge", [METRIC_HISTOGRAM] = "histogram"};
+
+static void encode_measured(struct writer *w, const struct message *m)
+{
+	write_uint(w, m->measured.id);
+	write_array(w, m->measured.count);
+	for (size_t i = 0; i < m->measured.count; i++) {
+		const struct metric *metric = &m->measured.metrics[i];
+		write_array(w, 6);
+		write_text(w, metric->name);
+		write_word(w, metric_types[metric->type]);
+		write_text(w, metric->help);
+		write_text(w, metric->label);
+		write_uint(w, metric->per);
+		write_array(w, 2 * metric->count);
+		for (size_t j = 0; j < metric->count; j++) {
+			write_text(w, metric->samples[j].of);
+			write_int(w, metric->samples[j].value);
+		}
 	}
 }
 
@@ -347,7 +371,8 @@ static void (*const encoders[MESSAGE_TYPE_COUNT])(struct writer *w, const struct
     [MESSAGE_CLOSED] = encode_closed,	  [MESSAGE_COUNT] = encode_count,
     [MESSAGE_TOP] = encode_top,		  [MESSAGE_TOPS] = encode_tops,
     [MESSAGE_COUNTS] = encode_counts,	  [MESSAGE_STATUS] = encode_status,
-    [MESSAGE_STATE] = encode_state,	  [MESSAGE_ASSIGN] = encode_assign,
+    [MESSAGE_STATE] = encode_state,	  [MESSAGE_METRICS] = encode_status,
+    [MESSAGE_MEASURED] = encode_measured, [MESSAGE_ASSIGN] = encode_assign,
     [MESSAGE_ASSIGNED] = encode_assigned, [MESSAGE_FORGET] = encode_forget,
     [MESSAGE_DRAIN] = encode_forget,	  [MESSAGE_DONE] = encode_done,
     [MESSAGE_MEMBERS] = encode_members,	  [MESSAGE_HEARTBEAT] = encode_heartbeat,

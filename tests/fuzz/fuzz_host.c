@@ -123,7 +123,7 @@ static void tell_client(struct world *w, struct input *in)
 		m.forget.target = (struct text){input_byte(in) & 1 ? "n20" : "n30", 3};
 		break;
 	default:
-		m.type = MESSAGE_STATUS;
+		m.type = connection & 1 ? MESSAGE_METRICS : MESSAGE_STATUS; /* laid out alike */
 		m.status.id = 1;
 		break;
 	}

@@ -159,6 +159,54 @@ Test(desk, wants_hello_with_its_version_first)
 	teardown(&f);
 }
 
+/* What the leader tells of itself, "of" of it; -1: nothing. */
+static int64_t measured(struct fixture *f, int64_t now, const char *name, const char *of)
+{
+	struct message m;
+	int64_t value = -1;
+	forget_sent(f);
+	send_simple(f, now, "c", MESSAGE_METRICS);
+	cr_assert(f->sent_count == 1 &&
+		  message_decode(f->sent[0].bytes.data, f->sent[0].bytes.size, &m) == 0);
+	cr_assert(m.type == MESSAGE_MEASURED);
+	for (size_t i = 0; i < m.measured.count; i++) {
+		const struct metric *metric = &m.measured.metrics[i];
+		if (metric->name.size != strlen(name) || memcmp(metric->name.data, name, strlen(name)) != 0)
+			continue;
+		for (size_t j = 0; j < metric->count; j++) {
+			const struct metric_sample *s = &metric->samples[j];
+			if (s->of.size == strlen(of) && memcmp(s->of.data, of, strlen(of)) == 0)
+				value = s->value;
+		}
+	}
+	message_deinit(&m);
+	forget_sent(f);
+	return value;
+}
+
+Test(desk, tells_what_it_has_done)
+{
+	struct fixture f;
+	start_two(&f);
+	hello(&f, 0, "c", 0);
+	cr_assert(measured(&f, 0, "servers", "up") == 0 && measured(&f, 0, "servers", "catching-up") == 2);
+	beat(&f, 0, "a", 1);
+	cr_assert(measured(&f, 0, "servers", "up") == 1);
+	send_simple(&f, 0, "c", MESSAGE_ASSIGN);
+	receive(&f, 0, "c", &(struct message){.type = MESSAGE_ASSIGN, .assign = {.wants_session = true}});
+	cr_assert(measured(&f, 0, "assigned_total", "") == 2 && measured(&f, 0, "sessions_total", "") == 1);
+	cr_assert(measured(&f, 0, "messages_total", "assign") == 2);
+	cr_assert(measured(&f, 0, "messages_total", "hello") == 3 && measured(&f, 0, "connections", "") == 3);
+	cr_assert(measured(&f, 0, "errors_total", "protocol") == -1);
+	cr_assert(receive_bytes(&f, 0, "x", "garbage", 7) == 0);
+	cr_assert(measured(&f, 0, "errors_total", "protocol") == 1);
+	cr_assert(measured(&f, 0, "malformed_total", "") == 1);
+	cr_assert(measured(&f, 10 * SECOND, "servers", "down") == 2);
+	receive(&f, 0, "c", &(struct message){.type = MESSAGE_FORGET, .forget = {1, {"s2", 2}}});
+	cr_assert(measured(&f, 0, "forgotten_servers", "") == 1);
+	teardown(&f);
+}
+
 Test(desk, answers_what_is_not_of_the_protocol)
 {
 	struct fixture f;

@@ -138,7 +138,7 @@ Test(drivers_memory, a_server_stops_or_goes_on)
 {
 	const struct text keys[] = {TEXT("likes")};
 	struct position far = {{99}, 9};
-	struct script s = {.count = 8};
+	struct script s = {.count = 9};
 	s.say[0] = encoded(hello(0));
 	s.say[1] = encoded_batch();
 	s.say[2] = encoded((struct message){.type = MESSAGE_COUNT, .count = {1, keys, 1, NULL, 0}});
@@ -148,6 +148,7 @@ Test(drivers_memory, a_server_stops_or_goes_on)
 					    .close = {{7, 1}, proof_make(&self, (struct session){7, 1})}});
 	s.say[6] = encoded((struct message){.type = MESSAGE_DRAIN, .drain = {4, TEXT("s1")}});
 	s.say[7] = encoded((struct message){.type = MESSAGE_PING, .ping = {5}});
+	s.say[8] = encoded((struct message){.type = MESSAGE_METRICS, .metrics = {6}});
 	cr_assert(fail_each(server_life, &s, MANY) > 20);
 	cr_assert(s.acks == 1, "the last run had all the memory it wanted");
 	script_deinit(&s);
@@ -188,7 +189,7 @@ Test(drivers_memory, a_leader_gets_there_when_asked_again)
 {
 	const struct member row = {.node = {2}, .origin = {200}, .since = 1, .name = "s2"};
 	const struct load load = {.serving = true};
-	struct script s = {.count = 8};
+	struct script s = {.count = 9};
 	s.say[0] = encoded(hello(2));
 	s.say[1] = encoded((struct message){.type = MESSAGE_MEMBERS,
 					    .members = {.from = {2}, .rows = &row, .row_count = 1}});
@@ -199,6 +200,7 @@ Test(drivers_memory, a_leader_gets_there_when_asked_again)
 	s.say[5] = encoded((struct message){.type = MESSAGE_STATUS, .status = {1}});
 	s.say[6] = encoded((struct message){.type = MESSAGE_DRAIN, .drain = {2, TEXT("s2")}});
 	s.say[7] = encoded((struct message){.type = MESSAGE_FORGET, .forget = {3, TEXT("s2")}});
+	s.say[8] = encoded((struct message){.type = MESSAGE_METRICS, .metrics = {4}});
 	cr_assert(fail_each(leader_life, &s, MANY) > 10);
 	script_deinit(&s);
 	assert_no_leak();

@@ -108,6 +108,18 @@ Test(message, of_servers)
 	CHECK("[\"state\", 1, 2, 3, [[1, \"a\", \"b\", \"c\", \"catching-up\", 1, 2, -3, 4, 5, 6, 7], "
 	      "[2, \"d\", \"e\", \"f\", \"down\", 0, 0, 0, 0, 0, 0, 0]]]",
 	      .type = MESSAGE_STATE, .state = {1, 2, 3, rows, 2});
+	struct metric_sample samples[] = {{TEXT("0.1"), 2}, {TEXT("+Inf"), 3}, {TEXT(""), -4}};
+	struct metric metrics[] = {
+	    {TEXT("a_seconds"), METRIC_HISTOGRAM, TEXT("Of a."), TEXT("le"), 1000, samples, 3},
+	    {TEXT("b2"), METRIC_GAUGE, TEXT(""), TEXT(""), 1, samples + 2, 1},
+	    {TEXT("c_total"), METRIC_COUNTER, TEXT(""), TEXT("code"), 1, NULL, 0},
+	};
+	CHECK("[\"metrics\", 5]", .type = MESSAGE_METRICS, .metrics = {5});
+	CHECK("[\"measured\", 5, [[\"a_seconds\", \"histogram\", \"Of a.\", \"le\", 1000, [\"0.1\", 2, "
+	      "\"+Inf\", 3, "
+	      "\"\", -4]], [\"b2\", \"gauge\", \"\", \"\", 1, [\"\", -4]], [\"c_total\", \"counter\", \"\", "
+	      "\"code\", 1, []]]]",
+	      .type = MESSAGE_MEASURED, .measured = {5, metrics, 3});
 	struct member members[] = {
 	    {{1}, {2}, -3, false, true, "a", "b", "c", {{0xab, [15] = 0xcd}}},
 	    {{4}, {0}, 0, true, false, "", "", "", {{0}}},
@@ -335,6 +347,48 @@ Test(message, what_makes_no_sense_is_refused)
 	cr_assert(RECODE(.type = MESSAGE_FETCH, .fetch = {{1}, 0, 1}) == KUDOS_PROTOCOL);
 	cr_assert(RECODE(.type = MESSAGE_FETCH, .fetch = {{0}, 1, 1}) == KUDOS_PROTOCOL);
 	cr_assert(RECODE(.type = MESSAGE_CHANGED, .changed = {TEXT(""), 1}) == KUDOS_BAD_KEY);
+}
+
+static int recode_metric(struct metric metric)
+{
+	return RECODE(.type = MESSAGE_MEASURED, .measured = {1, &metric, 1});
+}
+
+Test(message, a_metric_is_as_prometheus_has_it)
+{
+	struct metric_sample one = {TEXT("x"), 1}, spaced = {TEXT("a b"), 1}, many[LIMIT_SAMPLES + 1] = {0};
+	const struct metric good = {TEXT("a_9"), METRIC_GAUGE, TEXT("any text"), TEXT("l"), 1, &one, 1};
+	struct metric m = good;
+	cr_assert(recode_metric(m) == 0);
+	static const char *const bad[] = {"", "9a", "A", "a-b", "a{", "\xc3\xa9"};
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		m.name = (struct text){bad[i], strlen(bad[i])};
+		cr_assert(recode_metric(m) == KUDOS_PROTOCOL, "%s", bad[i]);
+	}
+	m = good;
+	m.label = TEXT("a=");
+	cr_assert(recode_metric(m) == KUDOS_PROTOCOL);
+	m.label = TEXT(""); /* but its sample is of something */
+	cr_assert(recode_metric(m) == KUDOS_PROTOCOL);
+	m = good;
+	m.samples = &spaced;
+	cr_assert(recode_metric(m) == KUDOS_PROTOCOL);
+	m = good;
+	m.per = 0;
+	cr_assert(recode_metric(m) == KUDOS_PROTOCOL);
+	m = good;
+	m.samples = many;
+	m.count = LIMIT_SAMPLES;
+	cr_assert(recode_metric(m) == 0);
+	m.count++;
+	cr_assert(recode_metric(m) == KUDOS_LIMIT);
+	struct metric *list = calloc(LIMIT_METRICS + 1, sizeof *list);
+	for (size_t i = 0; i <= LIMIT_METRICS; i++)
+		list[i] = good;
+	cr_assert(RECODE(.type = MESSAGE_MEASURED, .measured = {1, list, LIMIT_METRICS}) == 0);
+	cr_assert(RECODE(.type = MESSAGE_MEASURED, .measured = {1, list, LIMIT_METRICS + 1}) == KUDOS_LIMIT);
+	free(list);
+	assert_no_leak();
 }
 
 Test(message, long_explanations_are_cut_between_characters)

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/usage.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The second number of statm, in pages. */
+int64_t usage_memory(void)
+{
+	char line[128] = "";
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	ssize_t size = read(fd, line, sizeof line - 1);
+	close(fd);
+	const char *second = size > 0 ? strchr(line, ' ') : NULL;
+	return second ? strtoll(second, NULL, 10) * sysconf(_SC_PAGESIZE) : 0;
+}
+
+int64_t usage_processor(void)
+{
+	struct timespec t = {0};
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
