@@ -80,6 +80,7 @@ const char *kudos_error_code(int error);
 typedef struct kudos kudos;
 struct kudos_status;
 struct kudos_ranked;
+struct kudos_metric;
 
 /* Bytes of a session's name, with the NUL. */
 #define KUDOS_SESSION_SIZE 72
@@ -113,8 +114,8 @@ struct kudos_options {
 	const char *key_file, *trust_dir;
 	char *why; /* why_size bytes that are told why kudos_open() failed; NULL: nobody asks */
 	size_t why_size;
-	/* Answers to kudos_ask_counts(), kudos_ask_top() and kudos_ask_status(), like on_result; what they
-	 * hand over is valid during the call, and NULL when error is not KUDOS_OK. */
+	/* Answers to kudos_ask_counts(), kudos_ask_top(), kudos_ask_status() and kudos_ask_metrics(), like
+	 * on_result; what they hand over is valid during the call, and NULL when error is not KUDOS_OK. */
 	void (*on_top)(void *arg, uint64_t id, int error, const struct kudos_ranked *top, size_t n);
 	void (*on_counts)(void *arg, uint64_t id, int error, const int64_t *counts, size_t n);
 	/* To kudos_ask_session(), and to kudos_ask_put() and kudos_ask_session_close(): token is what a read
@@ -122,6 +123,7 @@ struct kudos_options {
 	void (*on_session)(void *arg, uint64_t id, int error, const char *session);
 	void (*on_put)(void *arg, uint64_t id, int error, const char *token);
 	void (*on_status)(void *arg, uint64_t id, int error, const struct kudos_status *status);
+	void (*on_metrics)(void *arg, uint64_t id, int error, const struct kudos_metric *metrics, size_t n);
 };
 
 /* Makes a handle; talks to nobody yet. Errors: BAD_ENDPOINT, BAD_CERTIFICATE, NO_MEMORY, SYSTEM. */
@@ -207,6 +209,9 @@ int kudos_ask_put(kudos *handle, const char *session, uint64_t number, const str
 		  size_t n, uint64_t *id);
 int kudos_ask_session_close(kudos *handle, const char *session, uint64_t *id);
 int kudos_ask_status(kudos *handle, uint64_t *id);
+/* What the leader (or the server the handle is pointed at, serving or not) has done and holds, for a
+ * monitoring system; on_metrics is told. */
+int kudos_ask_metrics(kudos *handle, uint64_t *id);
 void kudos_cancel(kudos *handle, uint64_t id);
 
 /* Writes a token, at most KUDOS_TOKEN_SIZE bytes with the NUL: a read that is given it sees all that was
@@ -247,6 +252,22 @@ struct kudos_status {
 
 /* Asks the leader (or the server the handle is pointed at). *status is to be freed with free(). */
 int kudos_status(kudos *handle, struct kudos_status **status);
+
+/* Metrics are as Prometheus has them. Which ones there are depends on the version of who was asked. */
+struct kudos_sample {
+	const char *of; /* the value of the metric's label, printable ASCII; "": without it */
+	double value;
+};
+/* Of a "histogram" the label is "le"; the samples are how many were no more than that, ascending and with
+ * "+Inf" last, and the sum of all under "". */
+struct kudos_metric {
+	const char *name; /* of a-z, 0-9, _; without "kudos_leader_" or "kudos_server_" before it */
+	const char *type; /* "counter", "gauge" or "histogram" */
+	const char *help;
+	const char *label; /* of the same letters; "": none */
+	size_t count;
+	const struct kudos_sample *samples;
+};
 
 /* Removes a member that will not come back, by name or node id (16 hex digits). UNKNOWN_NODE; FORBIDDEN when
  * the handle's key is not an operator's. */

@@ -161,7 +161,7 @@ static void on_send_request(void *arg, const struct courier_request *base, size_
 		m.forget.id = base->id;
 		m.forget.target = r->texts[0];
 		break;
-	default:
+	default: /* STATUS, METRICS: laid out like it */
 		m.status.id = base->id;
 		break;
 	}
@@ -360,6 +360,11 @@ int agent_top(struct agent *a, int64_t now, size_t n, uint64_t *id)
 int agent_status(struct agent *a, int64_t now, uint64_t *id)
 {
 	return ask_for_user(a, now, MESSAGE_STATUS, (struct subject){0}, id);
+}
+
+int agent_metrics(struct agent *a, int64_t now, uint64_t *id)
+{
+	return ask_for_user(a, now, MESSAGE_METRICS, (struct subject){0}, id);
 }
 
 static int ask_of_node(struct agent *a, int64_t now, enum message_type type, const char *target, uint64_t *id)

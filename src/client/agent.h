@@ -24,7 +24,7 @@ struct agent;
 
 /* What the agent wants of its driver. All are called from within the calls below and must not call the agent
  * again. Bytes and strings are valid during the call. Those of features that are not used may be NULL
- * (counts, top, session, put, changed, use_notify, watch, unwatch, state, done). */
+ * (counts, top, session, put, changed, use_notify, watch, unwatch, state, metrics, done). */
 struct agent_io {
 	void *arg;
 	/* One message (one payload frame) to that leader, or to the server named last. Nothing needs to
@@ -50,6 +50,7 @@ struct agent_io {
 	void (*changed)(void *arg, const char *key, int64_t count);
 	void (*state)(void *arg, uint64_t id, int error, const struct kudos_status *status);
 	void (*done)(void *arg, uint64_t id, int error);
+	void (*metrics)(void *arg, uint64_t id, int error, const struct kudos_metric *metrics, size_t n);
 };
 
 struct agent_options {
@@ -98,8 +99,10 @@ int agent_put(struct agent *a, const char *session, uint64_t number, const struc
 int agent_close_session(struct agent *a, const char *session, uint64_t *id);
 /* What has been acknowledged here so far, as a token for reads elsewhere; see client/token.h. */
 void agent_token(const struct agent *a, char *token, size_t room);
-/* Asks the leader (or the server, when pointed at one); io.state and io.done answer. KUDOS_BUSY, -ENOMEM. */
+/* Asks the leader (or the server, when pointed at one); io.state, io.metrics and io.done answer. KUDOS_BUSY,
+ * -ENOMEM. */
 int agent_status(struct agent *a, int64_t now, uint64_t *id);
+int agent_metrics(struct agent *a, int64_t now, uint64_t *id);
 int agent_forget(struct agent *a, int64_t now, const char *target, uint64_t *id);
 int agent_drain(struct agent *a, int64_t now, const char *target, uint64_t *id);
 /* Gives up waiting for an answer; unknown ids are ignored. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "client/agent_state.h"
+#include "client/measured.h"
 
 /* Cut to what fits; a NUL inside would end it, which the decoder does not let through for names. */
 static void copy_text(char *to, size_t room, struct text from)
@@ -41,6 +42,8 @@ static void fail(struct agent *a, struct request *r, int error)
 		a->io.top(a->io.arg, r->base.id, error, NULL, 0);
 	else if (r->type == MESSAGE_STATUS)
 		a->io.state(a->io.arg, r->base.id, error, NULL);
+	else if (r->type == MESSAGE_METRICS)
+		a->io.metrics(a->io.arg, r->base.id, error, NULL, 0);
 	else
 		a->io.done(a->io.arg, r->base.id, error);
 	free(r);
@@ -183,6 +186,22 @@ static bool on_state(struct agent *a, const struct message *m, const char *leade
 	return true;
 }
 
+static bool on_measured(struct agent *a, const struct message *m)
+{
+	if (!expects(a, m->measured.id, MESSAGE_METRICS))
+		return true;
+	struct request *r = agent_answered(a, m->measured.id);
+	struct kudos_metric *metrics = measured_copy(m);
+	if (!metrics) {
+		fail(a, r, KUDOS_NO_MEMORY);
+		return true;
+	}
+	a->io.metrics(a->io.arg, r->base.id, 0, metrics, m->measured.count);
+	free(metrics);
+	free(r);
+	return true;
+}
+
 static bool on_done(struct agent *a, const struct message *m)
 {
 	if (expects(a, m->done.id, MESSAGE_FORGET) || expects(a, m->done.id, MESSAGE_DRAIN))
@@ -286,6 +305,8 @@ static bool handle_server(struct agent *a, int64_t now, const struct message *m)
 		return on_tops(a, m);
 	case MESSAGE_STATE:
 		return on_state(a, m, "");
+	case MESSAGE_MEASURED:
+		return on_measured(a, m);
 	case MESSAGE_DONE:
 		return on_done(a, m);
 	case MESSAGE_ERROR:
@@ -368,6 +389,8 @@ static bool handle_leader(struct agent *a, int64_t now, size_t index, const stru
 		return on_assigned(a, now, m);
 	case MESSAGE_STATE:
 		return on_state(a, m, a->options.leaders[index]);
+	case MESSAGE_MEASURED:
+		return on_measured(a, m);
 	case MESSAGE_DONE:
 		return on_done(a, m);
 	case MESSAGE_ERROR:

@@ -11,7 +11,7 @@
 
 struct request {
 	struct courier_request base; /* first: the courier's pointer is ours */
-	enum message_type type;	     /* COUNT, TOP, ASSIGN (a session), STATUS, FORGET or DRAIN */
+	enum message_type type;	     /* COUNT, TOP, ASSIGN (a session), STATUS, METRICS, FORGET, DRAIN */
 	bool internal;		     /* asked by the agent itself, for the watches */
 	int64_t asked_at;
 	size_t n;		/* of a TOP: how many keys; of an ASSIGN: the lifetime in seconds */

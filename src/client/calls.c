@@ -277,6 +277,11 @@ int kudos_ask_status(kudos *k, uint64_t *id)
 	return asked(k, agent_status(k->agent, clock_now(), id), "status");
 }
 
+int kudos_ask_metrics(kudos *k, uint64_t *id)
+{
+	return asked(k, agent_metrics(k->agent, clock_now(), id), "metrics");
+}
+
 void kudos_cancel(kudos *k, uint64_t id)
 {
 	agent_cancel(k->agent, id);

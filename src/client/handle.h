@@ -47,6 +47,7 @@ struct kudos {
 	void (*on_session)(void *arg, uint64_t id, int error, const char *session);
 	void (*on_put)(void *arg, uint64_t id, int error, const char *token);
 	void (*on_status)(void *arg, uint64_t id, int error, const struct kudos_status *status);
+	void (*on_metrics)(void *arg, uint64_t id, int error, const struct kudos_metric *metrics, size_t n);
 	void *arg;
 
 	uint64_t awaited; /* the ticket that kudos_like() waits for; 0: none */

@@ -198,6 +198,13 @@ static void on_state(void *arg, uint64_t id, int error, const struct kudos_statu
 		answer->error = KUDOS_NO_MEMORY;
 }
 
+static void on_metrics(void *arg, uint64_t id, int error, const struct kudos_metric *metrics, size_t n)
+{
+	struct kudos *k = arg;
+	if (k->on_metrics)
+		k->on_metrics(k->arg, id, error, metrics, n);
+}
+
 static void on_done(void *arg, uint64_t id, int error)
 {
 	answer_to(arg, id, error);
@@ -283,6 +290,7 @@ static int make_agent(struct kudos *k, const struct kudos_options *o)
 	    .changed = on_changed,
 	    .state = on_state,
 	    .done = on_done,
+	    .metrics = on_metrics,
 	};
 	k->agent = agent_new(&options, &io);
 	return k->agent ? 0 : KUDOS_NO_MEMORY;
@@ -322,6 +330,7 @@ int kudos_open(kudos **handle, const struct kudos_options *options)
 	k->on_session = o->on_session;
 	k->on_put = o->on_put;
 	k->on_status = o->on_status;
+	k->on_metrics = o->on_metrics;
 	k->arg = o->arg;
 	k->sends_at_once = o->linger_us < 0;
 	k->now = clock_now();

@@ -95,7 +95,7 @@ static inline void note_sent(struct fixture *f, const char *to, const void *data
 		for (size_t i = 0; i < m.count.position_count; i++)
 			note(f, "%llu@%llu", (unsigned long long)m.count.positions[i].lsn,
 			     (unsigned long long)m.count.positions[i].origin.id);
-	} else if (type == MESSAGE_STATUS) {
+	} else if (type == MESSAGE_STATUS || type == MESSAGE_METRICS) {
 		f->status_id = m.status.id;
 	} else if (type == MESSAGE_FORGET || type == MESSAGE_DRAIN) {
 		note(f, "%.*s", (int)m.forget.target.size, m.forget.target.data);
@@ -182,6 +182,17 @@ static inline void on_done(void *arg, uint64_t id, int error)
 	note(arg, "done %llu %s", (unsigned long long)id, kudos_error_code(error));
 }
 
+static inline void on_metrics(void *arg, uint64_t id, int error, const struct kudos_metric *metrics, size_t n)
+{
+	note(arg, "metrics %llu %s", (unsigned long long)id, kudos_error_code(error));
+	for (size_t i = 0; i < n; i++) {
+		const struct kudos_metric *m = &metrics[i];
+		note(arg, "%s %s \"%s\" by \"%s\"", m->name, m->type, m->help, m->label);
+		for (size_t j = 0; j < m->count; j++)
+			note(arg, "\"%s\" %g", m->samples[j].of, m->samples[j].value);
+	}
+}
+
 static const char *const leaders[] = {"tcp://leader"};
 
 static inline void start(struct fixture *f, const char *server)
@@ -190,7 +201,8 @@ static inline void start(struct fixture *f, const char *server)
 	    .leaders = leaders, .leader_count = server ? 0 : 1, .server = server, .linger_us = 1 * MS};
 	const struct agent_io io = {f,		on_send_leader, on_send_server, on_use_server, on_use_notify,
 				    on_watch,	on_unwatch,	on_result,	on_counts,     NULL,
-				    on_session, on_put,		on_changed,	on_state,      on_done};
+				    on_session, on_put,		on_changed,	on_state,      on_done,
+				    on_metrics};
 	memset(f, 0, sizeof *f);
 	f->now = 1000 * SECOND;
 	f->agent = agent_new(&options, &io);

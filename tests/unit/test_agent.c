@@ -150,6 +150,62 @@ Test(agent, asks_for_status_and_forgetting)
 	finish(&f);
 }
 
+#define WORD(s)                 \
+	{                       \
+		s, sizeof s - 1 \
+	} /* in what is static */
+
+static struct message measured(uint64_t id)
+{
+	static const struct metric_sample times[] = {{WORD("0.1"), 2}, {WORD("+Inf"), 3}, {WORD(""), 1500}},
+					  code = {WORD("busy"), 3}, half = {WORD(""), 500};
+	static const struct metric metrics[] = {
+	    {WORD("a_seconds"), METRIC_HISTOGRAM, WORD("A."), WORD("le"), 1000, times, 3},
+	    {WORD("b_total"), METRIC_COUNTER, WORD(""), WORD("code"), 1, &code, 1},
+	    {WORD("c"), METRIC_GAUGE, WORD("C."), WORD(""), 1000, &half, 1},
+	    {WORD("d"), METRIC_GAUGE, WORD(""), WORD("peer"), 1, NULL, 0}};
+	return (struct message){.type = MESSAGE_MEASURED, .measured = {id, metrics, 4}};
+}
+
+#define MEASURED                                                                                           \
+	"a_seconds histogram \"A.\" by \"le\", \"0.1\" 2, \"+Inf\" 3, \"\" 1.5, "                          \
+	"b_total counter \"\" by \"code\", \"busy\" 3, c gauge \"C.\" by \"\", \"\" 0.5, d gauge \"\" by " \
+	"\"peer\""
+
+Test(agent, asks_for_metrics)
+{
+	struct fixture f;
+	uint64_t id;
+	start(&f, NULL);
+	cr_assert(agent_metrics(f.agent, f.now, &id) == 0);
+	run(&f, 0);
+	struct message m = measured(id + 1);
+	receive(&f, LEADER, &m); /* to a question of before */
+	expect(&f, "leader hello, leader metrics");
+	m = measured(id);
+	receive(&f, LEADER, &m);
+	receive(&f, LEADER, &m);
+	expect(&f, "metrics 1 ok, " MEASURED);
+	cr_assert(agent_metrics(f.agent, f.now, &id) == 0);
+	receive_error(&f, LEADER, id, KUDOS_FORBIDDEN);
+	expect(&f, "metrics 2 forbidden");
+	finish(&f);
+
+	/* A server, though it does not serve. */
+	start(&f, "tcp://s1");
+	cr_assert(agent_metrics(f.agent, f.now, &id) == 0);
+	run(&f, 0);
+	receive(
+	    &f, SERVER,
+	    &(struct message){.type = MESSAGE_WELCOME, .welcome = {PROTOCOL_VERSION, {1}, .serving = false}});
+	run(&f, 0);
+	expect(&f, "use tcp://s1, server hello, server metrics");
+	m = measured(id);
+	receive(&f, SERVER, &m);
+	expect(&f, "metrics 1 ok, " MEASURED);
+	finish(&f);
+}
+
 static void receive_changed(struct fixture *f, const char *key, int64_t count)
 {
 	const struct message m = {.type = MESSAGE_CHANGED,
