@@ -24,7 +24,8 @@ struct reactor {
 	struct handler *handlers;
 	size_t count;
 	size_t capacity;
-	bool swept; /* no emptied places */
+	size_t first; /* whose turn it is to be called first */
+	bool swept;   /* no emptied places */
 };
 
 static int reserve(struct reactor *r)
@@ -179,7 +180,9 @@ int reactor_pass(struct reactor *r, int64_t deadline)
 		return errno == EINTR ? 0 : -errno;
 
 	count = r->count; /* what a handler adds is polled first */
-	for (size_t i = 1; i < count; i++) {
+	size_t first = r->first++;
+	for (size_t turn = 1; turn < count; turn++) {
+		const size_t i = 1 + (first + turn - 1) % (count - 1);
 		const struct handler h = r->handlers[i];
 
 		if (h.fn == NULL || (r->items[i].revents == 0 && !h.more))

@@ -26,9 +26,10 @@ void reactor_remove_socket(struct reactor *r, void *socket);
 void reactor_remove_fd(struct reactor *r, int fd);
 
 /* One pass: waits until something is readable or the monotonic clock (base/clock.h, µs) reaches deadline
- * (INT64_MAX: none), then calls the handlers of all that are ready, in the order added. 1: a signal asks to
- * stop; 0; or a negative errno. The caller loops: pass, then its own timers, then whatever it gathers over a
- * pass. */
+ * (INT64_MAX: none), then calls the handlers of all that are ready. Each pass begins with another of them:
+ * what they gather may have one limit for all, and who comes first each time could leave nothing to the
+ * others. 1: a signal asks to stop; 0; or a negative errno. The caller loops: pass, then its own timers, then
+ * whatever it gathers over a pass. */
 int reactor_pass(struct reactor *r, int64_t deadline);
 
 #endif

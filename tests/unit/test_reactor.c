@@ -55,7 +55,7 @@ Test(reactor, waits_until_the_deadline_and_not_less)
 	reactor_free(NULL);
 }
 
-Test(reactor, calls_who_is_ready_in_the_order_added)
+Test(reactor, calls_who_is_ready)
 {
 	struct reactor *r = reactor_new();
 	int in[3];
@@ -68,6 +68,39 @@ Test(reactor, calls_who_is_ready_in_the_order_added)
 	put(in[2]);
 	cr_assert(reactor_pass(r, NEVER) == 0);
 	cr_assert(p[0].calls == 1 && p[1].calls == 0 && p[2].calls == 1);
+	reactor_free(r);
+}
+
+struct eater {
+	bool *full; /* what one pass may gather */
+	int served;
+};
+
+static bool on_food(void *arg)
+{
+	struct eater *e = arg;
+	e->served += !*e->full;
+	*e->full = true;
+	return true;
+}
+
+Test(reactor, each_comes_first_in_its_turn)
+{
+	struct reactor *r = reactor_new();
+	bool full;
+	struct eater eaters[3];
+	for (int i = 0; i < 3; i++) {
+		int in;
+		struct pipe_end p = add_pipe(r, &in);
+		eaters[i] = (struct eater){.full = &full};
+		cr_assert(reactor_add_fd(r, p.fd, on_food, &eaters[i]) == 0);
+		put(in);
+	}
+	for (int pass = 0; pass < 9; pass++) {
+		full = false; /* what was gathered is dealt with */
+		cr_assert(reactor_pass(r, NEVER) == 0);
+	}
+	cr_assert(eaters[0].served == 3 && eaters[1].served == 3 && eaters[2].served == 3);
 	reactor_free(r);
 }
 
