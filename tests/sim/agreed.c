@@ -76,6 +76,46 @@ static void check_lapse_agreed(struct sim *s, int i)
 	}
 }
 
+static bool told(const struct sim *s, struct node node, const struct vector *v)
+{
+	return v->digest == 0 || map_get(&s->told, node.id, v->digest);
+}
+
+/* The member's present run, when it is up and that is the run in question. */
+static const struct replica *run_of(const struct sim *s, struct node node, struct origin origin)
+{
+	for (int i = 0; i < s->server_count; i++) {
+		const struct host *h = s->servers[i].host;
+		if (h && node_equal(s->servers[i].node, node) && origin_equal(h->config.self.origin, origin))
+			return &h->replica;
+	}
+	return NULL;
+}
+
+/* I14: what is judged on, and what is to be reached before serving, is all that the member had at some
+ * moment. I6: what a member is taken to hold, it holds; also when an old copy of its disk has come up. */
+void check_known(struct sim *s, int i)
+{
+	const struct replica *r = &s->servers[i].host->replica;
+	bool settled = members_digest(&r->members) == r->digest;
+	for (size_t k = 0; k < r->peer_count; k++) {
+		const struct peer *p = &r->peers[k];
+		const struct member *m = members_find(&r->members, p->node);
+		const struct replica *run = m ? run_of(s, p->node, m->origin) : NULL;
+		const struct replica *heard = run_of(s, p->node, p->origin);
+		if ((p->exact && !told(s, p->node, &p->vector)) ||
+		    (p->has_sample && !told(s, p->node, &p->sample)) ||
+		    (p->has_covered && !told(s, p->node, &p->covered)) ||
+		    (p->confirmed && !told(s, p->node, &p->target)))
+			sim_fail(s, "s%d takes for all that %016llx has what it never had", i + 1,
+				 (unsigned long long)p->node.id);
+		if ((heard && !replica_covers(heard, &p->vector)) ||
+		    (settled && run && p->has_covered && !replica_covers(run, &p->covered)))
+			sim_fail(s, "s%d takes %016llx to hold what its present run does not", i + 1,
+				 (unsigned long long)p->node.id);
+	}
+}
+
 /* What is applied stays applied while it runs, a snapshot or not. */
 void check_forwards(struct sim *s, int i)
 {

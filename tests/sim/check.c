@@ -170,6 +170,8 @@ void check_server(struct sim *s, int i)
 		check_digest(s, i);
 		check_counts(s, i);
 		check_forwards(s, i);
+		check_known(s, i);
+		check_checkpoint(s, i);
 	}
 }
 
@@ -430,6 +432,7 @@ static void check_final(struct sim *s, int i)
 
 void check_end(struct sim *s)
 {
+	check_sessions(s);
 	for (int i = 0; i < s->server_count; i++) {
 		if (s->servers[i].forgotten)
 			continue;

@@ -72,6 +72,7 @@ static enum like_state acknowledged(struct sim_client *c, uint64_t like)
 {
 	bool alone = check_alone(c->sim, c->owner, like, c->answering);
 	c->acked = c->acked || alone;
+	check_acked(c->sim, c->owner, like, c->answering);
 	return alone && c->answered_by_gone && c->sim->ack_peers == 0 ? LIKE_AT_RISK : LIKE_ACKED;
 }
 

@@ -115,6 +115,8 @@ static void publish(void *arg, const void *topic, size_t topic_size, const void 
 	const char *letter = topic;
 	if (letter[0] == 'r')
 		check_publish(s, v->index, data, size);
+	if (letter[0] == 'v' && v->host->replica.v.digest)
+		map_put(&s->told, v->node.id, v->host->replica.v.digest, s);
 	(void)topic_size;
 	for (int i = 0; i < s->server_count && letter[0] != 'k'; i++) {
 		if (!s->servers[i].host || !subscribed(&s->servers[i], v))

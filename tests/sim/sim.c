@@ -215,6 +215,7 @@ bool sim_run(struct sim *s, uint64_t seed, bool verbose)
 	map_init(&s->digests, seed);
 	map_init(&s->hostile.issuers, seed);
 	map_init(&s->batches, seed);
+	map_init(&s->told, seed);
 	start(s);
 	run_until(s, ACTIVE);
 	if (!s->failure[0])
@@ -275,4 +276,5 @@ void sim_free(struct sim *s)
 	map_deinit(&s->digests);
 	map_deinit(&s->hostile.issuers);
 	map_deinit(&s->batches);
+	map_deinit(&s->told);
 }

@@ -257,6 +257,7 @@ struct sim {
 	struct map payloads; /* (origin, lsn) → hash of the record's bytes (I5) */
 	struct map digests;  /* hash of a vector → digest of the counts at it */
 	struct map batches;  /* (session, seq) → hash of the batch's bytes (I5) */
+	struct map told;     /* (node, digest of a V that it published) */
 	struct {	     /* hostile.c */
 		struct session known, own;
 		struct proof known_proof, own_proof;
@@ -337,11 +338,18 @@ void faults_forget_gone(struct sim *s);
 void faults_acked(struct sim *s, int i);    /* a client has just been acknowledged something by it */
 bool faults_may_join(struct sim *s, int i); /* whether an operator may start this server now */
 
+/* ---- kept.c ---- */
+
+void check_checkpoint(struct sim *s, int i); /* after each call into it, now and then */
+void check_acked(struct sim *s, size_t owner, size_t like, int by);
+void check_sessions(struct sim *s); /* in the end */
+
 /* ---- check.c ---- */
 
 void check_second(struct sim *s); /* once a second */
 void check_forwards(struct sim *s, int i);
 void check_agreed(struct sim *s, int i); /* agreed.c; after each call into it */
+void check_known(struct sim *s, int i);	 /* likewise; now and then */
 void check_server(struct sim *s, int i); /* after each call into it */
 /* An acknowledged like that may be lost with its server's disk, because no other server has it. */
 bool check_alone(const struct sim *s, size_t owner, size_t like, int but);
