@@ -61,7 +61,7 @@ struct host_config {
 
 struct leader_link {  /* what this server knows of a leader */
 	bool greeted; /* hello was sent and nothing has shown since that it was lost */
-	int64_t heard, registered;
+	int64_t heard;
 	uint64_t incarnation;
 	int64_t since; /* when this incarnation was first heard */
 	bool agrees;   /* it knows the members that this server knows, and had time to hear of others */

@@ -11,7 +11,6 @@
 
 #define HEARTBEAT (500 * MS)
 #define LEADER_SETTLED (2 * SECOND)
-#define REGISTER_AGAIN (5 * SECOND)
 #define LEADER_SILENT (2 * SECOND) /* then hello is said again: it may be another leader by now */
 
 /* ---- published by peers ---- */
@@ -174,21 +173,20 @@ int host_receive_peer(struct host *h, int64_t now, struct node peer, const void 
 
 /* ---- leaders ---- */
 
-static void register_with(struct host *h, int64_t now, size_t leader)
+static void register_with(struct host *h, size_t leader)
 {
 	struct message m;
-	h->leaders[leader].registered = now;
 	host_members_message(h, &m);
 	host_send_leader(h, leader, &m);
 }
 
-static void greet(struct host *h, int64_t now, size_t leader)
+static void greet(struct host *h, size_t leader)
 {
 	struct message m = {
 	    .type = MESSAGE_HELLO,
 	    .hello = {.version = PROTOCOL_VERSION, .is_server = true, .node = h->config.self.node}};
 	host_send_leader(h, leader, &m);
-	register_with(h, now, leader);
+	register_with(h, leader);
 	h->leaders[leader].greeted = true;
 }
 
@@ -204,7 +202,7 @@ void host_heartbeat(struct host *h, int64_t now)
 	host_load(h, now, &m.heartbeat.load);
 	for (size_t i = 0; i < h->config.leaders; i++) {
 		if (!h->leaders[i].greeted || now - h->leaders[i].heard > LEADER_SILENT)
-			greet(h, now, i);
+			greet(h, i);
 		else
 			host_send_leader(h, i, &m);
 	}
@@ -213,15 +211,6 @@ void host_heartbeat(struct host *h, int64_t now)
 static int on_leader_members(struct host *h, int64_t now, const struct message *m)
 {
 	return replica_members(&h->replica, now, (struct node){0}, m->members.rows, m->members.row_count);
-}
-
-static bool hears_everyone(const struct host *h, int64_t now)
-{
-	for (size_t i = 0; i < h->replica.peer_count; i++) {
-		if (!replica_reachable(&h->replica.peers[i], now))
-			return false;
-	}
-	return true;
 }
 
 /* A leader that has just started knows only of those who have registered since: it is believed that there is
@@ -237,21 +226,18 @@ static void on_heard(struct host *h, int64_t now, size_t leader, const struct me
 	bool same = m->heard.known && m->heard.digest == h->replica.digest;
 	l->agrees = same && now - l->since >= LEADER_SETTLED;
 	h->replica.heard_leader = h->replica.heard_leader || same;
-	/* Where members listen is no part of the digest, and what the leader sent of it may have been lost:
-	 * who does not hear one of them asks anew. */
-	bool again = now - h->leaders[leader].registered >= REGISTER_AGAIN && !hears_everyone(h, now);
-	if (!same || again)
-		register_with(h, now, leader);
+	if (!same)
+		register_with(h, leader);
 	size_t agree = 0;
 	for (size_t i = 0; i < h->config.leaders; i++)
 		agree += h->leaders[i].agrees && now - h->leaders[i].heard < LEADER_SILENT;
 	h->replica.met_leader = agree * 2 > h->config.leaders;
 }
 
-static void on_leader_error(struct host *h, int64_t now, size_t leader, const struct message *m)
+static void on_leader_error(struct host *h, size_t leader, const struct message *m)
 {
 	if (m->error.code == KUDOS_NO_HELLO)
-		greet(h, now, leader);
+		greet(h, leader);
 	else if (m->error.code == KUDOS_FORGOTTEN)
 		h->forgotten = KUDOS_FORGOTTEN;
 	else
@@ -282,7 +268,7 @@ int host_receive_leader(struct host *h, int64_t now, size_t leader, const void *
 		on_heard(h, now, leader, &m);
 		break;
 	case MESSAGE_ERROR:
-		on_leader_error(h, now, leader, &m);
+		on_leader_error(h, leader, &m);
 		break;
 	case MESSAGE_WELCOME:
 		break;
