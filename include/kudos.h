@@ -64,7 +64,8 @@ extern "C" {
 	X(NO_MEMORY, "no-memory", "out of memory")                                                        \
 	X(SYSTEM, "system", "the operating system refused")                                               \
 	X(UNKNOWN_SESSION, "unknown-session", "this server does not know yet who issued the session")     \
-	X(NOT_ISSUED, "not-issued", "nobody in this cluster issued that session")
+	X(NOT_ISSUED, "not-issued", "nobody in this cluster issued that session")                         \
+	X(NOT_COUNTED, "not-counted", "this server has not counted a batch with that number, or not yet")
 
 enum kudos_error {
 #define X(name, code, text) KUDOS_##name,
@@ -118,8 +119,8 @@ struct kudos_options {
 	 * on_result; what they hand over is valid during the call, and NULL when error is not KUDOS_OK. */
 	void (*on_top)(void *arg, uint64_t id, int error, const struct kudos_ranked *top, size_t n);
 	void (*on_counts)(void *arg, uint64_t id, int error, const int64_t *counts, size_t n);
-	/* To kudos_ask_session(), and to kudos_ask_put() and kudos_ask_session_close(): token is what a read
-	 * needs to see the batch; "" for a close. */
+	/* To kudos_ask_session(), and to kudos_ask_put(), kudos_ask_counted() and kudos_ask_session_close():
+	 * token is what a read needs to see the batch; "" for a close. */
 	void (*on_session)(void *arg, uint64_t id, int error, const char *session);
 	void (*on_put)(void *arg, uint64_t id, int error, const char *token);
 	void (*on_status)(void *arg, uint64_t id, int error, const struct kudos_status *status);
@@ -184,6 +185,12 @@ int kudos_session(kudos *handle, uint64_t lifetime, char session[KUDOS_SESSION_S
  * again. */
 int kudos_put(kudos *handle, const char *session, uint64_t number, const struct kudos_event *events,
 	      size_t n);
+/* Whether the session's batch of that number was counted, for who has lost its content, or has doubts. OK: it
+ * was, and it is as safe as one that kudos_put() says OK of. NOT_COUNTED: the server in use had not counted
+ * it when it was asked. That is the knowledge of one server at one moment, and final only when nobody has
+ * sent the batch or will: one that is on its way, or that another server has taken, is counted yet. To be
+ * sure, kudos_put() it again. EXPIRED: it cannot be known any more. Else as kudos_put(). */
+int kudos_counted(kudos *handle, const char *session, uint64_t number);
 /* Nothing more will be sent in it. OK also when it was closed before. */
 int kudos_session_close(kudos *handle, const char *session);
 
@@ -207,6 +214,7 @@ int kudos_ask_top(kudos *handle, size_t n, uint64_t *id);
 int kudos_ask_session(kudos *handle, uint64_t lifetime, uint64_t *id);
 int kudos_ask_put(kudos *handle, const char *session, uint64_t number, const struct kudos_event *events,
 		  size_t n, uint64_t *id);
+int kudos_ask_counted(kudos *handle, const char *session, uint64_t number, uint64_t *id);
 int kudos_ask_session_close(kudos *handle, const char *session, uint64_t *id);
 int kudos_ask_status(kudos *handle, uint64_t *id);
 /* What the leader (or the server the handle is pointed at, serving or not) has done and holds, for a

@@ -96,6 +96,8 @@ int agent_open_session(struct agent *a, int64_t now, uint64_t lifetime, uint64_t
  */
 int agent_put(struct agent *a, const char *session, uint64_t number, const struct kudos_event *events,
 	      size_t n, uint64_t *id);
+/* Whether such a batch was counted; io.put tells: KUDOS_OK, KUDOS_NOT_COUNTED, … */
+int agent_counted(struct agent *a, const char *session, uint64_t number, uint64_t *id);
 int agent_close_session(struct agent *a, const char *session, uint64_t *id);
 /* What has been acknowledged here so far, as a token for reads elsewhere; see client/token.h. */
 void agent_token(const struct agent *a, char *token, size_t room);

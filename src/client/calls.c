@@ -201,6 +201,14 @@ int kudos_put(kudos *k, const char *session, uint64_t number, const struct kudos
 	return wait_for_answer(k, asked, "batch", &answer);
 }
 
+int kudos_counted(kudos *k, const char *session, uint64_t number)
+{
+	struct answer answer = {0};
+	k->answer = (struct answer){0};
+	int asked = agent_counted(k->agent, session, number, &k->answer.id);
+	return wait_for_answer(k, asked, "batch", &answer);
+}
+
 int kudos_session_close(kudos *k, const char *session)
 {
 	struct answer answer = {0};
@@ -265,6 +273,11 @@ int kudos_ask_put(kudos *k, const char *session, uint64_t number, const struct k
 		  uint64_t *id)
 {
 	return asked(k, agent_put(k->agent, session, number, events, n, id), "batch");
+}
+
+int kudos_ask_counted(kudos *k, const char *session, uint64_t number, uint64_t *id)
+{
+	return asked(k, agent_counted(k->agent, session, number, id), "batch");
 }
 
 int kudos_ask_session_close(kudos *k, const char *session, uint64_t *id)

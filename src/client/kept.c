@@ -129,19 +129,36 @@ int agent_put(struct agent *a, const char *session, uint64_t number, const struc
 	return relay(a, k, id);
 }
 
-int agent_close_session(struct agent *a, const char *session, uint64_t *id)
+/* Sends m, which is about that name, until it is answered. */
+static int relay_message(struct agent *a, const struct message *m, struct relayed name, uint64_t *id)
 {
-	struct message m = {.type = MESSAGE_CLOSE};
 	struct bytes out = {0};
-	if (!session_name_parse(session, &m.close.session, &m.close.proof))
-		return KUDOS_BAD_SESSION;
-	message_encode(&m, &out);
+	message_encode(m, &out);
 	struct kept *k = bytes_failed(&out) ? NULL : calloc(1, sizeof *k + out.size);
 	if (k) {
-		k->base.session = m.close.session;
+		k->base = name;
 		k->size = out.size;
 		memcpy(k->message, out.data, out.size);
 	}
 	bytes_deinit(&out);
 	return k ? relay(a, k, id) : -ENOMEM;
+}
+
+int agent_counted(struct agent *a, const char *session, uint64_t number, uint64_t *id)
+{
+	struct message m = {.type = MESSAGE_SEEN, .seen.seq = number};
+	if (!session_name_parse(session, &m.seen.session, &m.seen.proof))
+		return KUDOS_BAD_SESSION;
+	if (number == 0 || number == UINT64_MAX)
+		return KUDOS_BAD_NUMBER;
+	const struct relayed name = {.session = m.seen.session, .seq = number, .asks = true};
+	return relay_message(a, &m, name, id);
+}
+
+int agent_close_session(struct agent *a, const char *session, uint64_t *id)
+{
+	struct message m = {.type = MESSAGE_CLOSE};
+	if (!session_name_parse(session, &m.close.session, &m.close.proof))
+		return KUDOS_BAD_SESSION;
+	return relay_message(a, &m, (struct relayed){.session = m.close.session}, id);
 }

@@ -20,7 +20,7 @@
 
 static int refuse(struct replica *r, uint64_t client, const struct batch *b, int error)
 {
-	r->stats.refused++;
+	r->stats.refused += error != KUDOS_NOT_COUNTED; /* which is an answer */
 	return replica_push(r, (struct action){.type = ACTION_REFUSE,
 					       .client = client,
 					       .session = b->session,
@@ -119,7 +119,8 @@ static int wait_again(struct replica *r, uint64_t client, const struct batch *b)
 	if (!first) {
 		const struct log *own = map_get(&r->logs, r->config.self.origin.id, 0);
 		w.lsn = own->appended;
-	} else if (first->raw_size != b->raw_size || memcmp(first->raw, b->raw, b->raw_size) != 0) {
+	} else if (b->raw &&
+		   (first->raw_size != b->raw_size || memcmp(first->raw, b->raw, b->raw_size) != 0)) {
 		return refuse(r, client, b, KUDOS_CONFLICT);
 	}
 	r->stats.again++;
@@ -158,6 +159,24 @@ int replica_batch(struct replica *r, int64_t now, uint64_t client, struct batch_
 	if (!seen)
 		seen = sessions_get(&r->sessions, b->session, now);
 	return seen ? add_pending(r, now, client, seen, box) : -ENOMEM;
+}
+
+int replica_seen(struct replica *r, uint64_t client, struct session session, uint64_t seq)
+{
+	const struct batch b = {.session = session, .seq = seq}; /* without its bytes */
+	const struct seen *seen = sessions_find(&r->sessions, session);
+	if (r->phase != PHASE_SERVING)
+		return refuse(r, client, &b, KUDOS_NOT_SERVING);
+	if (r->waiter_count >= LIMIT_WAITERS)
+		return refuse(r, client, &b, KUDOS_BUSY);
+	if (seen && intervals_has(&seen->applied, seq))
+		return answer_again(r, client, &b);
+	if ((seen && seen_closed(seen)) || sessions_lapsed(&r->sessions, session, seen) ||
+	    (!seen && sessions_forgotten(&r->sessions, session)))
+		return refuse(r, client, &b, KUDOS_EXPIRED);
+	if (seen && intervals_has(&seen->pending, seq))
+		return wait_again(r, client, &b);
+	return refuse(r, client, &b, KUDOS_NOT_COUNTED);
 }
 
 int replica_close(struct replica *r, int64_t now, uint64_t client, struct batch_box *box)

@@ -150,11 +150,26 @@ int courier_relay(struct courier *c, struct relayed *item)
 	return relay_add(&c->relay, item);
 }
 
-/* All of that name have the same answer. */
+static enum relay_part concerned(int error)
+{
+	switch (error) {
+	case KUDOS_OK:
+	case KUDOS_EXPIRED:
+	case KUDOS_NOT_ISSUED:
+	case KUDOS_UNKNOWN_SESSION:
+		return RELAY_ALL;
+	case KUDOS_NOT_COUNTED:
+		return RELAY_ASKS;
+	default: /* what is wrong with a content */
+		return RELAY_SENDS;
+	}
+}
+
+/* All of that name whom it concerns have the same answer. */
 static void relay_answered(struct courier *c, struct session session, uint64_t seq, int error)
 {
 	struct relayed *item;
-	while ((item = relay_take(&c->relay, session, seq))) {
+	while ((item = relay_take(&c->relay, session, seq, concerned(error)))) {
 		c->stirred = true;
 		if (error == KUDOS_OK)
 			route_progress(c);
@@ -243,6 +258,7 @@ static bool is_final(int error)
 	case KUDOS_LIMIT:
 	case KUDOS_PROTOCOL:
 	case KUDOS_CONFLICT:
+	case KUDOS_NOT_COUNTED:
 		return true;
 	default:
 		return false;

@@ -143,9 +143,13 @@ static struct relayed *named(const struct relay *r, struct session session, uint
 	return item;
 }
 
-struct relayed *relay_take(struct relay *r, struct session session, uint64_t seq)
+struct relayed *relay_take(struct relay *r, struct session session, uint64_t seq, enum relay_part part)
 {
-	return take(r, named(r, session, seq));
+	struct relayed *item = named(r, session, seq);
+	while (item && part != RELAY_ALL &&
+	       (!is_named(item, session, seq) || item->asks != (part == RELAY_ASKS)))
+		item = item->same;
+	return take(r, item);
 }
 
 static struct relayed *with_id(const struct relayed_list *list, uint64_t id)

@@ -16,11 +16,12 @@
 #include "base/ids.h"
 #include "base/map.h"
 
-/* Embedded by the driver, who owns it and fills in the first three. */
+/* Embedded by the driver, who owns it and fills in the first four. */
 struct relayed {
 	struct session session;
 	uint64_t seq; /* 0: the session's close */
 	uint64_t id;
+	bool asks; /* whether it was counted; the content is not sent */
 	/* relay.c's own */
 	int64_t sent_at;
 	unsigned strange; /* answers that nobody knows who issued the session */
@@ -49,8 +50,10 @@ struct relayed *relay_next(struct relay *r, int64_t now);
 int64_t relay_deadline(const struct relay *r);
 /* All are to be sent again: there is another server, or another connection. */
 void relay_all_due(struct relay *r);
+/* Whom an answer concerns: who sends and who asks may be told different things of one name. */
+enum relay_part { RELAY_ALL, RELAY_SENDS, RELAY_ASKS };
 /* Unlinks one with that name, or that id. NULL: there is none (any more). */
-struct relayed *relay_take(struct relay *r, struct session session, uint64_t seq);
+struct relayed *relay_take(struct relay *r, struct session session, uint64_t seq, enum relay_part part);
 struct relayed *relay_take_id(struct relay *r, uint64_t id);
 /* The lowest number within lo..hi of that session; 0: none. Goes through all. */
 uint64_t relay_lowest(const struct relay *r, struct session session, uint64_t lo, uint64_t hi);

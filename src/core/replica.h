@@ -210,6 +210,9 @@ bool replica_next(struct replica *r, struct action *action);
 
 /* From clients. The box is borrowed. client names the connection; it comes back in the actions. */
 int replica_batch(struct replica *r, int64_t now, uint64_t client, struct batch_box *box);
+/* Whether a batch was counted, from who does not send it again: an acknowledgement, as it would get for that,
+ * or a refusal (NOT_COUNTED: not here, or not yet). Changes nothing. */
+int replica_seen(struct replica *r, uint64_t client, struct session session, uint64_t seq);
 /* close: a box with seq 0 (message_make_batch). */
 int replica_close(struct replica *r, int64_t now, uint64_t client, struct batch_box *box);
 /* A box with SEQ_LAPSE. */

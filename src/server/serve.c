@@ -185,6 +185,14 @@ static int on_close(const struct request *rq)
 	return e;
 }
 
+static int on_seen(const struct request *rq)
+{
+	const struct message *m = rq->m;
+	if (!issued(rq->h, rq->now, rq->from, m->seen.session, m->seen.proof, m->seen.seq))
+		return 0;
+	return replica_seen(&rq->h->replica, rq->from->handle, m->seen.session, m->seen.seq);
+}
+
 static int on_ping(const struct request *rq)
 {
 	struct message m = {.type = MESSAGE_PONG, .pong = {rq->m->ping.token}};
@@ -518,7 +526,7 @@ static const struct {
     [MESSAGE_FORGET] = {on_forget, ROLE_OPERATOR}, [MESSAGE_DRAIN] = {on_drain, ROLE_OPERATOR},
     [MESSAGE_FETCH] = {on_fetch, ROLE_SERVER},	   [MESSAGE_SNAPSHOT] = {on_snapshot, ROLE_SERVER},
     [MESSAGE_MEMBERS] = {on_members, ROLE_SERVER}, [MESSAGE_REACH] = {on_reach, ROLE_SERVER},
-    [MESSAGE_METRICS] = {on_metrics, ROLE_CLIENT},
+    [MESSAGE_METRICS] = {on_metrics, ROLE_CLIENT}, [MESSAGE_SEEN] = {on_seen, ROLE_CLIENT},
 };
 
 static int dispatch(struct host *h, int64_t now, enum role role, struct connection *from,

@@ -23,6 +23,7 @@ static const uint8_t elements[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_HEARTBEAT] = 12, [MESSAGE_HEARD] = 4,    [MESSAGE_FETCH] = 4,   [MESSAGE_RECORDS] = 4,
     [MESSAGE_GONE] = 3,	      [MESSAGE_SNAPSHOT] = 3, [MESSAGE_PART] = 5,    [MESSAGE_RECORD] = 4,
     [MESSAGE_VECTOR] = 8,     [MESSAGE_REACH] = 2,    [MESSAGE_REACHED] = 5, [MESSAGE_CHANGED] = 3,
+    [MESSAGE_SEEN] = 6,
 };
 
 const char *message_type_name(enum message_type type)

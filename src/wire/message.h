@@ -30,8 +30,9 @@
 	X(PING, "ping")		/* client → server */                                                      \
 	X(PONG, "pong")		/* answers ping */                                                           \
 	X(BATCH, "batch")	/* client → server */                                                      \
-	X(ACK, "ack")		/* answers batch, several at once */                                         \
-	X(REFUSED, "refused")	/* answers batch */                                                          \
+	X(ACK, "ack")		/* answers batch and seen, several at once */                                \
+	X(REFUSED, "refused")	/* answers batch, seen and close */                                          \
+	X(SEEN, "seen")		/* client → server: was it counted? */                                     \
 	X(CLOSE, "close")	/* client → server: the session is done */                                 \
 	X(CLOSED, "closed")	/* answers close */                                                          \
 	X(COUNT, "count")	/* client → server */                                                      \
@@ -160,6 +161,11 @@ struct message {
 			int code;
 			struct text text;
 		} refused;
+		struct { /* u issuer, u number, u signer, u code, u seq */
+			struct session session;
+			struct proof proof;
+			uint64_t seq;
+		} seen;
 		struct { /* u issuer, u number, u signer, u code */
 			struct session session;
 			struct proof proof;

@@ -87,6 +87,15 @@ static void decode_refused(struct reader *r, struct message *m)
 	m->refused.text = read_str(r, LIMIT_TEXT);
 }
 
+static void decode_seen(struct reader *r, struct message *m)
+{
+	m->seen.session = read_session(r);
+	m->seen.proof = read_proof(r);
+	m->seen.seq = read_id(r);
+	if (m->seen.seq == SEQ_LAPSE)
+		reader_fail(r, KUDOS_PROTOCOL);
+}
+
 static void decode_close(struct reader *r, struct message *m)
 {
 	m->close.session = read_session(r);
@@ -438,6 +447,7 @@ static void (*const decoders[MESSAGE_TYPE_COUNT])(struct reader *r, struct messa
     [MESSAGE_SNAPSHOT] = decode_snapshot, [MESSAGE_PART] = decode_part,
     [MESSAGE_VECTOR] = decode_vector,	  [MESSAGE_REACH] = decode_reach,
     [MESSAGE_REACHED] = decode_reached,	  [MESSAGE_CHANGED] = decode_changed,
+    [MESSAGE_SEEN] = decode_seen,
 };
 
 static bool greets(enum message_type type)

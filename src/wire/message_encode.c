@@ -132,6 +132,13 @@ static void encode_refused(struct writer *w, const struct message *m)
 	write_explanation(w, m->refused.text);
 }
 
+static void encode_seen(struct writer *w, const struct message *m)
+{
+	write_session(w, m->seen.session);
+	write_proof(w, m->seen.proof);
+	write_uint(w, m->seen.seq);
+}
+
 static void encode_close(struct writer *w, const struct message *m)
 {
 	write_session(w, m->close.session);
@@ -381,6 +388,7 @@ static void (*const encoders[MESSAGE_TYPE_COUNT])(struct writer *w, const struct
     [MESSAGE_SNAPSHOT] = encode_snapshot, [MESSAGE_PART] = encode_part,
     [MESSAGE_VECTOR] = encode_vector,	  [MESSAGE_REACH] = encode_reach,
     [MESSAGE_REACHED] = encode_reached,	  [MESSAGE_CHANGED] = encode_changed,
+    [MESSAGE_SEEN] = encode_seen,
 };
 
 void message_encode(const struct message *message, struct bytes *out)

@@ -196,10 +196,17 @@ class GatewayTest(ClusterTest):
         other = b.ask("PUT", path + "/batches/40", {"events": [["kept", 3]]})
         self.assertEqual((other.status, other.json["code"]), (409, "conflict"))
         self.cluster_.await_count("kept", 80)
+        asked = b.ask("GET", path + "/batches/40")
+        self.assertEqual(asked.status, 200, asked.json)
+        self.assertEqual(a.ask("GET", "/v1/counts/kept?token=" + asked.json["token"]).json["count"], 80)
+        never = a.ask("GET", path + "/batches/41")
+        self.assertEqual((never.status, never.json["code"]), (404, "not-counted"))
         self.assertEqual(b.ask("DELETE", path).status, 204)
         self.assertEqual(a.ask("DELETE", path).status, 204)
         late = a.ask("PUT", path + "/batches/41", body)
         self.assertEqual((late.status, late.json["code"]), (410, "expired"))
+        never = a.ask("GET", path + "/batches/41")
+        self.assertEqual((never.status, never.json["code"]), (410, "expired"))
         self.cluster_.await_count("kept", 80)
 
     def test_names_that_nobody_gave(self):

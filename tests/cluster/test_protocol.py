@@ -101,6 +101,25 @@ class Protocol(ClusterTest):
         self.assertTrue(old[0] == "ack" or old[4] == "expired", old)
         self.c.await_count("shut", 1)
 
+    def test_whether_one_was_counted(self):
+        client = self.client()
+        for seq in (1, 3):
+            self.assertEqual(client.like(("asked", 1), seq=seq)[0], "ack")
+
+        def seen(server, seq, proof=client.proof):
+            return server.ask(["seen", *client.session, *proof, seq], "ack", "refused")
+        self.assertEqual(seen(client.server, 1)[:4], ["ack", *client.session, [1, 1]])
+        self.assertEqual(seen(client.server, 2)[:5], ["refused", *client.session, 2, "not-counted"])
+        signer, code = client.proof
+        self.assertEqual(seen(client.server, 1, (signer, code ^ 1))[4], "not-issued")
+        others = [self.to(name) for name in self.c.servers]
+        for server in others:  # in a moment
+            wait_until(lambda s=server: seen(s, 3)[0] == "ack", "it is known there")
+        client.close()
+        self.assertEqual(seen(client.server, 2)[4], "expired", "and not that it was not counted")
+        self.assertTrue(seen(client.server, 1)[0] == "ack" or seen(client.server, 1)[4] == "expired")
+        self.c.await_count("asked", 2)
+
     def test_a_session_from_a_server(self):
         server = self.to("s2", wants_session=True)
         _, version, _, _, name, issuer, number, signer, code, serving = server.welcome

@@ -95,6 +95,13 @@ static void tell_client(struct world *w, struct input *in)
 		m.hello.wants_session = input_byte(in) & 1;
 		break;
 	case 1:
+		if (input_byte(in) & 1) {
+			m.type = MESSAGE_SEEN;
+			m.seen.session = (struct session){ISSUER, 1 + input_below(in, SESSIONS)};
+			m.seen.proof = proof_of(m.seen.session);
+			m.seen.seq = 1 + input_below(in, 8);
+			break;
+		}
 		m.type = MESSAGE_CLOSE;
 		m.close.session = (struct session){ISSUER, 1 + input_below(in, SESSIONS)};
 		m.close.proof = proof_of(m.close.session);

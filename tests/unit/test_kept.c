@@ -158,6 +158,28 @@ Test(kept, a_session_that_nobody_knows_is_given_up_without_a_move)
 	finish(&f);
 }
 
+/* Who asks and who sends the same batch do not hear each other's answers. */
+Test(kept, asks_whether_one_was_counted)
+{
+	struct fixture f;
+	uint64_t id;
+	start_put(&f, &id);
+	cr_assert(agent_counted(f.agent, "x", 5, &id) == KUDOS_BAD_SESSION);
+	cr_assert(agent_counted(f.agent, name_of(&f, 9), 0, &id) == KUDOS_BAD_NUMBER);
+	cr_assert(agent_counted(f.agent, name_of(&f, 9), 5, &id) == 0);
+	run(&f, 0);
+	expect(&f, "server seen");
+	receive_refused_of(&f, 9, 5, KUDOS_NOT_COUNTED);
+	expect(&f, "put 2 not-counted");
+	cr_assert(agent_counted(f.agent, name_of(&f, 9), 5, &id) == 0);
+	run(&f, 0);
+	receive_refused_of(&f, 9, 5, KUDOS_CONFLICT);
+	expect(&f, "server seen, put 1 conflict");
+	receive_ack_of(&f, 9, 5, 5);
+	expect(&f, "put 3 ok, 9@101");
+	finish(&f);
+}
+
 Test(kept, closes_by_name)
 {
 	struct fixture f;

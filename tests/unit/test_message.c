@@ -68,6 +68,7 @@ Test(message, of_likes_and_counts)
 	CHECK("[\"refused\", 1, 2, 3, \"conflict\", \"\"]", .type = MESSAGE_REFUSED,
 	      .refused = {{1, 2}, 3, KUDOS_CONFLICT, TEXT("")});
 	CHECK("[\"close\", 1, 2, 3, 4]", .type = MESSAGE_CLOSE, .close = {{1, 2}, {{3}, 4}});
+	CHECK("[\"seen\", 1, 2, 3, 4, 5]", .type = MESSAGE_SEEN, .seen = {{1, 2}, {{3}, 4}, 5});
 	CHECK("[\"closed\", 1, 2]", .type = MESSAGE_CLOSED, .closed = {{1, 2}});
 	struct text keys[] = {TEXT("a"), TEXT("b:c")};
 	CHECK("[\"count\", 1, [\"a\", \"b:c\"], [9, 12]]", .type = MESSAGE_COUNT,
@@ -341,6 +342,8 @@ Test(message, what_makes_no_sense_is_refused)
 	cr_assert(RECODE(.type = MESSAGE_ACK, .ack = {{1, 1}, NULL, 0, &nowhere, 1}) == KUDOS_PROTOCOL);
 	cr_assert(RECODE(.type = MESSAGE_ACK, .ack = {{1, 0}, NULL, 0, NULL, 0}) == KUDOS_PROTOCOL);
 	cr_assert(RECODE(.type = MESSAGE_CLOSE, .close = {.session = {0, 1}}) == KUDOS_PROTOCOL);
+	cr_assert(RECODE(.type = MESSAGE_SEEN, .seen = {{1, 2}, {{3}, 4}, 0}) == KUDOS_PROTOCOL);
+	cr_assert(RECODE(.type = MESSAGE_SEEN, .seen = {{1, 2}, {{3}, 4}, UINT64_MAX}) == KUDOS_PROTOCOL);
 	cr_assert(RECODE(.type = MESSAGE_ASSIGNED, .assigned = {{0, 1}, {{0}, 0}, NULL, 0}) ==
 		  KUDOS_PROTOCOL);
 	cr_assert(RECODE(.type = MESSAGE_FETCH, .fetch = {{1}, 2, 1}) == KUDOS_PROTOCOL);

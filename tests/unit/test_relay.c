@@ -26,7 +26,8 @@ Test(relay, sends_each_until_it_is_answered)
 	int64_t again = relay_deadline(&r);
 	cr_assert(again > SECOND && relay_next(&r, again - 1) == NULL);
 	cr_assert(relay_next(&r, again) == &a && relay_next(&r, again) == NULL, "b was sent later");
-	cr_assert(relay_take(&r, a.session, 1) == &a && relay_take(&r, a.session, 1) == NULL);
+	cr_assert(relay_take(&r, a.session, 1, RELAY_ALL) == &a &&
+		  relay_take(&r, a.session, 1, RELAY_ALL) == NULL);
 	relay_all_due(&r);
 	cr_assert(relay_next(&r, again) == &b);
 	cr_assert(relay_take_id(&r, 2) == &b && r.count == 0 && relay_deadline(&r) == NEVER);
@@ -44,11 +45,30 @@ Test(relay, one_answer_is_for_all_of_that_name)
 	cr_assert(relay_add(&r, &a) == 0 && relay_add(&r, &alike) == 0 && relay_add(&r, &b) == 0 &&
 		  relay_add(&r, &other) == 0);
 	cr_assert(r.by_name.count == 2, "the test's idea of the hash");
-	struct relayed *first = relay_take(&r, a.session, 1), *second = relay_take(&r, a.session, 1);
+	struct relayed *first = relay_take(&r, a.session, 1, RELAY_ALL),
+		       *second = relay_take(&r, a.session, 1, RELAY_ALL);
 	cr_assert((first == &a && second == &b) || (first == &b && second == &a));
-	cr_assert(relay_take(&r, a.session, 1) == NULL);
-	cr_assert(relay_take(&r, alike.session, 1) == &alike && relay_take(&r, other.session, 1) == &other);
+	cr_assert(relay_take(&r, a.session, 1, RELAY_ALL) == NULL);
+	cr_assert(relay_take(&r, alike.session, 1, RELAY_ALL) == &alike &&
+		  relay_take(&r, other.session, 1, RELAY_ALL) == &other);
 	cr_assert(r.count == 0 && r.by_name.count == 0);
+	relay_deinit(&r);
+}
+
+Test(relay, who_asks_is_told_apart_from_who_sends)
+{
+	struct relay r;
+	struct relayed a = item(7, 1, 1, 1), b = item(7, 1, 1, 2);
+	struct relayed alike = item(7 ^ (UINT64_C(3) << 32), 2, 1, 4); /* another, with the same hash */
+	a.asks = true;
+	alike.asks = true;
+	relay_init(&r, 1);
+	cr_assert(relay_add(&r, &a) == 0 && relay_add(&r, &alike) == 0 && relay_add(&r, &b) == 0);
+	cr_assert(relay_take(&r, a.session, 1, RELAY_ASKS) == &a &&
+		  relay_take(&r, a.session, 1, RELAY_ASKS) == NULL);
+	cr_assert(relay_take(&r, alike.session, 1, RELAY_SENDS) == NULL);
+	cr_assert(relay_take(&r, a.session, 1, RELAY_SENDS) == &b && r.count == 1);
+	cr_assert(relay_take(&r, alike.session, 1, RELAY_ALL) == &alike);
 	relay_deinit(&r);
 }
 
@@ -98,8 +118,8 @@ Test(relay, is_a_set_that_is_gone_through)
 			there[i] = true;
 			break;
 		case 1:
-			cr_assert((relay_take(&r, (struct session){1 + i % 3, 1 + i % 5}, 1 + i) != NULL) ==
-				  there[i]);
+			cr_assert((relay_take(&r, (struct session){1 + i % 3, 1 + i % 5}, 1 + i, RELAY_ALL) !=
+				   NULL) == there[i]);
 			there[i] = false;
 			break;
 		case 2:

@@ -112,6 +112,7 @@ static unsigned status_of(int error)
 		return MHD_HTTP_FORBIDDEN;
 	case KUDOS_UNKNOWN_NODE:
 	case KUDOS_NOT_ISSUED:
+	case KUDOS_NOT_COUNTED:
 		return MHD_HTTP_NOT_FOUND;
 	case KUDOS_IN_DOUBT:
 	case KUDOS_TIMEOUT:

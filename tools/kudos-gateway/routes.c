@@ -7,6 +7,7 @@ const struct route *routes(void)
 	    {"POST", "/v1/likes", false, ACCESS_WRITE, likes_run, likes_end},
 	    {"POST", "/v1/sessions", false, ACCESS_WRITE, sessions_run_open, sessions_end},
 	    {"PUT", "/v1/sessions/", true, ACCESS_WRITE, sessions_run_put, sessions_end},
+	    {"GET", "/v1/sessions/", true, ACCESS_WRITE, sessions_run_ask, sessions_end},
 	    {"DELETE", "/v1/sessions/", true, ACCESS_WRITE, sessions_run_close, sessions_end},
 	    {"GET", "/v1/counts", false, ACCESS_READ, counts_run, counts_end},
 	    {"GET", "/v1/counts/", true, ACCESS_READ, counts_run_one, counts_end},

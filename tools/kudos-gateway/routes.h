@@ -12,6 +12,7 @@ void likes_run(struct exchange *x);
 void likes_end(struct exchange *x);
 void sessions_run_open(struct exchange *x);
 void sessions_run_put(struct exchange *x);
+void sessions_run_ask(struct exchange *x);
 void sessions_run_close(struct exchange *x);
 void sessions_end(struct exchange *x);
 void counts_run(struct exchange *x);

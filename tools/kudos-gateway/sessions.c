@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* POST /v1/sessions, PUT /v1/sessions/{session}/batches/{number}, DELETE /v1/sessions/{session}. */
+/* POST /v1/sessions, PUT and GET /v1/sessions/{session}/batches/{number}, DELETE /v1/sessions/{session}. */
 #include "sessions.h"
 
 #include <errno.h>
@@ -113,20 +113,25 @@ void sessions_opened(struct sessions *s, uint64_t id, int error, const char *ses
 	exchange_answer_json(x, MHD_HTTP_CREATED, json_pack("{s:s}", "session", session));
 }
 
-/* "SESSION/batches/NUMBER"; false: it is not that. */
-static bool take_apart(const char *rest, char session[KUDOS_SESSION_SIZE], uint64_t *number)
+/* "SESSION/batches/NUMBER"; false: it is not that, and x has been answered. */
+static bool take_apart(struct exchange *x, char session[KUDOS_SESSION_SIZE], uint64_t *number)
 {
 	static const char between[] = "/batches/";
-	size_t size = strcspn(rest, "/");
-	if (size >= KUDOS_SESSION_SIZE || strncmp(rest + size, between, strlen(between)) != 0)
-		return false;
-	memcpy(session, rest, size);
-	session[size] = '\0';
-	const char *digits = rest + size + strlen(between);
-	char *end;
-	errno = 0;
-	*number = strtoull(digits, &end, 10);
-	return *digits >= '1' && *digits <= '9' && *end == '\0' && errno == 0;
+	size_t size = strcspn(x->rest, "/");
+	bool good = size < KUDOS_SESSION_SIZE && strncmp(x->rest + size, between, strlen(between)) == 0;
+	if (good) {
+		memcpy(session, x->rest, size);
+		session[size] = '\0';
+		const char *digits = x->rest + size + strlen(between);
+		char *end;
+		errno = 0;
+		*number = strtoull(digits, &end, 10);
+		good = *digits >= '1' && *digits <= '9' && *end == '\0' && errno == 0;
+	}
+	if (!good)
+		exchange_problem(x, MHD_HTTP_NOT_FOUND, "no-path",
+				 "a batch is at /v1/sessions/SESSION/batches/NUMBER, its number from 1 up");
+	return good;
 }
 
 static int put(struct exchange *x, const char *session, uint64_t number, const struct events *events,
@@ -143,15 +148,21 @@ void sessions_run_put(struct exchange *x)
 	char session[KUDOS_SESSION_SIZE];
 	uint64_t number, id = 0;
 	struct events events;
-	if (!take_apart(x->rest, session, &number)) {
-		exchange_problem(x, MHD_HTTP_NOT_FOUND, "no-path",
-				 "a batch is at /v1/sessions/SESSION/batches/NUMBER, its number from 1 up");
-		return;
-	}
-	if (!events_take(&events, x))
+	if (!take_apart(x, session, &number) || !events_take(&events, x))
 		return;
 	int error = put(x, session, number, &events, &id);
 	events_deinit(&events);
+	wait_for(x, error, id);
+}
+
+/* Whether it was counted. */
+void sessions_run_ask(struct exchange *x)
+{
+	char session[KUDOS_SESSION_SIZE];
+	uint64_t number, id = 0;
+	if (!take_apart(x, session, &number))
+		return;
+	int error = kudos_ask_counted(x->gateway->handle, session, number, &id);
 	wait_for(x, error, id);
 }
 
@@ -162,7 +173,7 @@ void sessions_run_close(struct exchange *x)
 	wait_for(x, error, id);
 }
 
-/* A batch is counted, or a session closed. */
+/* A batch is counted, or was, or a session closed. */
 void sessions_put(struct sessions *s, uint64_t id, int error, const char *token)
 {
 	struct exchange *x = answered(s, id);
@@ -174,6 +185,6 @@ void sessions_put(struct sessions *s, uint64_t id, int error, const char *token)
 		exchange_answer_empty(x, MHD_HTTP_NO_CONTENT);
 	else
 		exchange_answer_json(x, MHD_HTTP_OK, json_pack("{s:s}", "token", token));
-	if (!error && *token)
+	if (!error && *token && strcmp(x->method, "PUT") == 0)
 		s->batches++;
 }
