@@ -434,3 +434,8 @@ void agent_receive_notify(struct agent *a, int64_t now, const void *data, size_t
 	}
 	message_deinit(&m);
 }
+
+void agent_disconnected(struct agent *a, int64_t now)
+{
+	courier_disconnected(&a->courier, now);
+}

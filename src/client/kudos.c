@@ -21,6 +21,7 @@
 #define LINGER_DEFAULT 1000
 #define CLOSE_PATIENCE (1 * SECOND)
 #define CONTEXT_SOCKETS 65535
+#define LOOK_EVERY (1 * MS) /* whether the connection has ended */
 /* How many messages wait for a connection. A leader that comes back must not be asked for a session for each
  * time it was asked in vain: a hello and a question are enough. */
 #define LEADER_KEEP 4
@@ -74,8 +75,8 @@ static void on_use_server(void *arg, const char *endpoint)
 	struct kudos *k = arg;
 	link_close(&k->server_link, k->epoll_fd);
 	if (*endpoint)
-		note_failure(k, link_open(&k->server_link, SOCKET_DEALER, endpoint, k->context, k->security,
-					  k->epoll_fd));
+		note_failure(k, link_open_monitored(&k->server_link, SOCKET_DEALER, endpoint, k->context,
+						    k->security, k->epoll_fd));
 }
 
 static void on_use_notify(void *arg, const char *endpoint)
@@ -425,11 +426,23 @@ static bool serve(struct kudos *k, struct link *l, bool *any)
 	return drain(k, l, any);
 }
 
+/* A server that says something is there: only its silence is a reason to ask. */
+static void look_whether_ended(struct kudos *k)
+{
+	if (k->now - k->looked < LOOK_EVERY)
+		return;
+	k->looked = k->now;
+	if (link_ended(&k->server_link))
+		agent_disconnected(k->agent, k->now);
+}
+
 int handle_pass(struct kudos *k, bool *any)
 {
 	*any = false;
 	k->now = clock_now();
 	k->more = serve(k, &k->server_link, any);
+	if (!*any)
+		look_whether_ended(k);
 	k->more |= serve(k, &k->notify_link, any);
 	for (size_t i = 0; i < k->leader_count; i++)
 		k->more |= serve(k, &k->leader_links[i], any);

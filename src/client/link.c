@@ -2,38 +2,92 @@
 #include "client/link.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 
 #include "kudos.h"
 
-int link_open(struct link *l, enum socket_kind kind, const char *endpoint, void *context,
-	      const struct security *security, int epoll_fd)
+static int poll_too(void *socket, int epoll_fd, int *fd)
+{
+	size_t size = sizeof *fd;
+	struct epoll_event event = {.events = EPOLLIN};
+	if (zmq_getsockopt(socket, ZMQ_FD, fd, &size) != 0 ||
+	    epoll_ctl(epoll_fd, EPOLL_CTL_ADD, *fd, &event) < 0)
+		return -errno;
+	return 0;
+}
+
+static void close_monitor(struct link *l, int epoll_fd)
+{
+	if (!l->monitor)
+		return;
+	epoll_ctl(epoll_fd, EPOLL_CTL_DEL, l->monitor_fd, NULL);
+	zmq_close(l->monitor);
+	l->monitor = NULL;
+}
+
+/* Before the socket connects. libzmq frees the name of a monitor some time after its socket is closed, so
+ * each has one of its own. */
+static void open_monitor(struct link *l, void *context, int epoll_fd)
+{
+	static _Atomic unsigned opened;
+	char name[48];
+	snprintf(name, sizeof name, "inproc://kudos-monitor-%u", opened++);
+	if (zmq_socket_monitor(l->socket, name, ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CONNECT_RETRIED) != 0)
+		return;
+	int linger = 0;
+	l->monitor = zmq_socket(context, ZMQ_PAIR);
+	if (l->monitor &&
+	    (zmq_setsockopt(l->monitor, ZMQ_LINGER, &linger, sizeof linger) != 0 ||
+	     zmq_connect(l->monitor, name) != 0 || poll_too(l->monitor, epoll_fd, &l->monitor_fd)))
+		close_monitor(l, epoll_fd);
+}
+
+/* What came before the last is of the same connection: one end is one. */
+bool link_ended(struct link *l)
+{
+	bool any = false;
+	char event[sizeof(uint16_t) + sizeof(uint32_t)];
+	while (l->monitor && zmq_recv(l->monitor, event, sizeof event, ZMQ_DONTWAIT) >= 0)
+		any = true; /* that, or the address, which is its second part */
+	return any;
+}
+
+static int open_link(struct link *l, enum socket_kind kind, const char *endpoint, void *context,
+		     const struct security *security, int epoll_fd, bool monitored)
 {
 	void *socket = socket_new(context, kind);
 	if (!socket)
 		return -errno;
+	*l = (struct link){.socket = socket, .kind = kind, .fd = -1};
 	/* What is not answered is sent again, elsewhere if need be: nothing is worth waiting for at the end.
 	 */
-	int linger = 0, fd = -1;
-	size_t size = sizeof fd;
-	int r = zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger) == 0 &&
-			zmq_getsockopt(socket, ZMQ_FD, &fd, &size) == 0
-		    ? 0
-		    : -errno;
+	int linger = 0;
+	int r = zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger) == 0 ? 0 : -errno;
 	if (r == 0)
 		r = security_connect(security, socket);
+	if (r == 0 && monitored)
+		open_monitor(l, context, epoll_fd);
+	if (r == 0)
+		r = poll_too(socket, epoll_fd, &l->fd);
 	if (r == 0)
 		r = socket_connect(socket, endpoint);
-	struct epoll_event event = {.events = EPOLLIN};
-	if (r == 0 && epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
-		r = -errno;
-	if (r) {
-		socket_free(&socket);
-		return r;
-	}
-	*l = (struct link){.socket = socket, .kind = kind, .fd = fd};
-	return 0;
+	if (r)
+		link_close(l, epoll_fd);
+	return r;
+}
+
+int link_open(struct link *l, enum socket_kind kind, const char *endpoint, void *context,
+	      const struct security *security, int epoll_fd)
+{
+	return open_link(l, kind, endpoint, context, security, epoll_fd, false);
+}
+
+int link_open_monitored(struct link *l, enum socket_kind kind, const char *endpoint, void *context,
+			const struct security *security, int epoll_fd)
+{
+	return open_link(l, kind, endpoint, context, security, epoll_fd, true);
 }
 
 void link_close(struct link *l, int epoll_fd)
@@ -42,6 +96,7 @@ void link_close(struct link *l, int epoll_fd)
 		return;
 	epoll_ctl(epoll_fd, EPOLL_CTL_DEL, l->fd, NULL);
 	socket_free(&l->socket);
+	close_monitor(l, epoll_fd);
 	bytes_deinit(&l->waiting);
 	l->waiting_count = 0;
 }

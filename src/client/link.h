@@ -14,7 +14,9 @@
 struct link {
 	void *socket; /* NULL: closed */
 	enum socket_kind kind;
-	int fd;		      /* its ZMQ_FD, in the epoll set */
+	int fd;	       /* its ZMQ_FD, in the epoll set */
+	void *monitor; /* tells of the connection's end; NULL: nothing does */
+	int monitor_fd;
 	struct bytes waiting; /* messages, each behind its size as a size_t */
 	size_t waiting_count;
 };
@@ -23,6 +25,10 @@ struct link {
  * is closed then. */
 int link_open(struct link *l, enum socket_kind kind, const char *endpoint, void *context,
 	      const struct security *security, int epoll_fd);
+/* The same, and link_ended() tells of the connection's end, as far as there is room for the two sockets and
+ * descriptors more that this takes. */
+int link_open_monitored(struct link *l, enum socket_kind kind, const char *endpoint, void *context,
+			const struct security *security, int epoll_fd);
 /* Drops everything that was not sent yet. Takes a closed one. */
 void link_close(struct link *l, int epoll_fd);
 
@@ -31,6 +37,8 @@ void link_close(struct link *l, int epoll_fd);
 int link_send(struct link *l, const void *data, size_t size, size_t keep);
 /* Sends what waits as far as it goes. 0 or a negative errno. */
 int link_flush(struct link *l);
+/* Whether the connection has ended, or could not be made, since this was last asked. A system call. */
+bool link_ended(struct link *l);
 /* Whether a message can be received, or one that waits can be sent. */
 bool link_ready(const struct link *l);
 

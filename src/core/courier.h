@@ -3,8 +3,8 @@
  * resend it unchanged, move to another server when this one falls silent. No socket, clock, disk or message
  * format: time comes in as `now` (monotonic µs, never going back), what is to be sent goes out through ops.
  *
- *   server:   NONE ──use──► GREETING ──welcome──► READY          silent, not serving: the next of the list,
- *               ▲                │  ▲                │            at its end NONE for a pause
+ *   server:   NONE ──use──► GREETING ──welcome──► READY          silent, gone, not serving: the next of the
+ *               ▲                │  ▲                │            list, at its end NONE for a pause
  *               └──── lost ──────┘  └── no-hello ────┘
  *   session:  none ──assigned (or welcome)──► open ──idle 60 s, or expired──► none
  *
@@ -139,6 +139,9 @@ void courier_refused(struct courier *c, int64_t now, struct session session, uin
 void courier_no_hello(struct courier *c, int64_t now);
 void courier_not_serving(struct courier *c, int64_t now);
 void courier_session_closed(struct courier *c, struct session session);
+/* The connection to it ended or could not be made: its process is gone, which silence tells a second later.
+ */
+void courier_disconnected(struct courier *c, int64_t now);
 
 /* What a leader said. */
 void courier_assigned(struct courier *c, int64_t now, struct session session, struct proof proof,

@@ -127,6 +127,15 @@ void courier_no_hello(struct courier *c, int64_t now)
 	c->stirred = true;
 }
 
+/* Of the only one there is, what was unanswered is sent again as soon as it is back. */
+void courier_disconnected(struct courier *c, int64_t now)
+{
+	if (c->direct)
+		courier_no_hello(c, now);
+	else if (c->state != COURIER_NONE)
+		route_lose(c, now);
+}
+
 void courier_not_serving(struct courier *c, int64_t now)
 {
 	if (c->state != COURIER_NONE)

@@ -28,6 +28,19 @@ class Crashes(ClusterTest):
             c.start(name)
         self.finish(c, load)
 
+    def test_the_end_of_a_connection_tells(self):
+        """Clients of a server that is killed are with another long before a second of silence has passed."""
+        c = self.common_cluster(PORT)
+        load = c.load("--clients", "20", rate=2000)
+        for name in c.servers:
+            load.flows()
+            c.kill(name)
+            load.flows()
+            c.start(name)
+        longest = self.finish(c, load)["latency_us"]["max"]
+        print(f"three servers killed: the longest like took {longest / 1000:.0f} ms")
+        self.assertLess(longest, 900000 * cluster.SLOW)
+
     def test_all_at_once(self):
         c = self.common_cluster(PORT)
         load = c.load("--clients", "20", rate=20000)

@@ -244,6 +244,16 @@ void sim_on_client_act(struct sim *s, struct sim_event *e)
 	       (struct sim_event){.type = EVENT_CLIENT_ACT, .to = e->to});
 }
 
+/* Its kernel tells in every third history: in the others nothing but silence does. */
+void sim_client_disconnected(struct sim *s, int i, int server)
+{
+	struct sim_client *c = &s->clients[i];
+	if (s->seed % 3 != 0 || !c->agent || c->address != s->servers[server].address)
+		return;
+	agent_disconnected(c->agent, s->now);
+	schedule_client(s, i);
+}
+
 void sim_on_client_tick(struct sim *s, struct sim_event *e)
 {
 	struct sim_client *c = &s->clients[e->to];

@@ -58,6 +58,11 @@ void sim_reconnect(struct sim *s, int a, int b, unsigned channels)
 			s->stats.lost++;
 		}
 	}
+	for (int i = 0; i < s->client_count; i++) {
+		int server = a == sim_entity_client(i) ? b : b == sim_entity_client(i) ? a : -1;
+		if (server >= 0 && server < SIM_SERVERS)
+			sim_client_disconnected(s, i, server);
+	}
 	if (a < SIM_SERVERS && b < SIM_SERVERS && (channels & CHANNEL_PUBLISHED))
 		s->subscriptions[a][b] = s->subscriptions[b][a] = (struct subscription){0};
 }

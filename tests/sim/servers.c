@@ -231,6 +231,8 @@ void sim_stop_server(struct sim *s, int i)
 	host_close(&v->host);
 	disk_crash(v->disk);
 	v->run++;
+	for (int k = 0; k < s->client_count; k++)
+		sim_client_disconnected(s, k, i);
 }
 
 void sim_after_call(struct sim *s, int i, int error)

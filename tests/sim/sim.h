@@ -315,6 +315,7 @@ void sim_client_dies(struct sim *s, struct sim_client *c);
 void sim_on_leaders_answer(struct sim *s, struct sim_event *e); /* to a client */
 void sim_on_client_act(struct sim *s, struct sim_event *e);
 void sim_on_client_tick(struct sim *s, struct sim_event *e);
+void sim_client_disconnected(struct sim *s, int i, int server);
 void sim_on_answer(struct sim *s, struct sim_event *e);
 
 /* ---- hostile.c ---- */

@@ -531,6 +531,45 @@ Test(courier, uses_one_server_directly)
 	finish(&f);
 }
 
+Test(courier, moves_when_the_connection_ends)
+{
+	struct fixture f;
+	start_served(&f);
+	add(&f, "b");
+	run(&f, 1 * MS);
+	expect(&f, "batch 1:2 b");
+	courier_disconnected(&f.c, f.now);
+	run(&f, 0);
+	expect(&f, "use s2, hello, assign 0, lost 1");
+	courier_disconnected(&f.c, f.now); /* this one is not there, either */
+	run(&f, 0);
+	expect(&f, "use s3, hello, assign 1, lost 2");
+	courier_disconnected(&f.c, f.now);
+	expect(&f, "use -");
+	courier_disconnected(&f.c, f.now); /* of none: late news */
+	expect(&f, "");
+	finish(&f);
+}
+
+Test(courier, greets_the_only_server_again_when_the_connection_ends)
+{
+	struct fixture f;
+	const struct courier_server direct = {.name = "it"};
+	start(&f, 0, &direct);
+	add(&f, "a");
+	run(&f, 0);
+	courier_heard(&f.c, f.now);
+	courier_welcome(&f.c, f.now, session(1), signed_by, true);
+	run(&f, 1 * MS);
+	expect(&f, "use it, hello+, batch 1:1 a");
+	courier_disconnected(&f.c, f.now);
+	expect(&f, "hello");
+	courier_welcome(&f.c, f.now, (struct session){0}, (struct proof){0}, true);
+	run(&f, 1 * MS);
+	expect(&f, "batch 1:1 a");
+	finish(&f);
+}
+
 Test(courier, keeps_asking_until_answered)
 {
 	struct fixture f;
