@@ -7,7 +7,7 @@ BUILD=${KUDOS_BUILD:-$ROOT/build}
 export PATH # from an empty environment bash has one for itself alone, and gcc does not find its parts
 
 # Debian packages that the programs need to be built …
-RUN_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config libzmq3-dev libmsgpack-dev liblmdb-dev
+RUN_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config libzmq3-dev libczmq-dev libmsgpack-dev liblmdb-dev
 	libsodium-dev libedit-dev libxxhash-dev libjansson-dev libmicrohttpd-dev)
 # … and those that the tests need besides.
 TEST_PACKAGES=(libcriterion-dev clang clang-format clang-tidy cppcheck python3 python3-zmq python3-msgpack shellcheck

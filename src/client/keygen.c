@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <zmq.h>
 
+#include "base/limits.h"
 #include "kudos.h"
 #include "net/certificate.h"
 
@@ -21,7 +21,6 @@ static bool good_name(const char *name)
 int kudos_keygen(const char *file, const char *role, const char *name, bool replace, char *public_key,
 		 char *why, size_t why_size)
 {
-	struct certificate c;
 	enum role kind = role_named(role);
 	name = name ? name : role;
 	if (kind == ROLE_NONE || !good_name(name)) {
@@ -32,13 +31,14 @@ int kudos_keygen(const char *file, const char *role, const char *name, bool repl
 			 kind == ROLE_NONE ? role : name);
 		return KUDOS_BAD_CERTIFICATE;
 	}
-	int e = certificate_make(&c, kind, name);
-	if (e < 0)
-		snprintf(why, why_size, "%s", zmq_strerror(-e));
-	else
-		e = certificate_write(&c, file, replace, why, why_size);
+	zcert_t *c = certificate_new(kind, name);
+	if (!c) {
+		snprintf(why, why_size, "this libzmq was built without CURVE");
+		return KUDOS_SYSTEM;
+	}
+	int e = certificate_write(c, file, replace, why, why_size);
 	if (e == 0 && public_key)
-		memcpy(public_key, c.public_key, sizeof c.public_key);
-	explicit_bzero(&c, sizeof c);
+		memcpy(public_key, zcert_public_txt(c), KEY_TEXT + 1);
+	zcert_destroy(&c);
 	return e == 0 ? KUDOS_OK : e == -ENOMEM ? KUDOS_NO_MEMORY : KUDOS_SYSTEM;
 }

@@ -10,12 +10,12 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zmq.h>
 
 #include "base/descriptors.h"
 #include "kudos.h"
 
 #define PATH_ROOM 4096
+#define KEY_BYTES 32
 
 __attribute__((format(printf, 4, 5))) static int fail(char *why, size_t size, int error, const char *format,
 						      ...)
@@ -30,101 +30,87 @@ __attribute__((format(printf, 4, 5))) static int fail(char *why, size_t size, in
 
 /* ---- the format ---- */
 
-struct span {
-	const char *at;
-	size_t size;
-};
-
-static struct span trim(struct span s)
+/* Whether zconfig takes this line without a word: it complains on stdout, where a program's data go. depth:
+ * how many levels of four spaces may stand before the next name. */
+static bool line_is_good(const char *line, size_t *depth)
 {
-	while (s.size > 0 && strchr(" \t\r", *s.at)) {
-		s.at++;
-		s.size--;
+	static const char names[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789$-_@.&+";
+	const size_t indent = strspn(line, " "), name = strspn(line + indent, names);
+	const char *at = line + indent + name;
+	at += strspn(at, " \t");
+	if (name > 0 && *at == '=') {
+		at += 1 + strspn(at + 1, " \t");
+		const bool quoted = *at == '"' || *at == '\'';
+		const char *end = quoted ? strchr(at + 1, *at) : at + strcspn(at, "#");
+		if (!end)
+			return false;
+		at = end + quoted;
 	}
-	while (s.size > 0 && strchr(" \t\r", s.at[s.size - 1]))
-		s.size--;
-	return s;
-}
-
-static bool is(struct span s, const char *word)
-{
-	return s.size == strlen(word) && memcmp(s.at, word, s.size) == 0;
-}
-
-/* What stands behind "=": in quotes of either kind, or up to a comment. Keys in Z85 have "#" in them. */
-static struct span value_of(struct span s)
-{
-	s = trim(s);
-	bool quoted = s.size > 0 && (*s.at == '"' || *s.at == '\'');
-	const char *end = memchr(s.at + quoted, quoted ? *s.at : '#', s.size - quoted);
-	if (end)
-		s.size = (size_t)(end - s.at);
-	s.at += quoted;
-	s.size -= quoted;
-	return quoted ? s : trim(s);
-}
-
-static bool take_key(char key[KEY_TEXT + 1], struct span value)
-{
-	uint8_t bytes[32];
-	char text[KEY_TEXT + 1] = "";
-	if (value.size != KEY_TEXT || memchr(value.at, '\0', KEY_TEXT))
+	at += strspn(at, " \t\r");
+	if (name == 0 && *at == '\0')
+		return true;
+	if ((*at != '\0' && *at != '#') || indent % 4 != 0 || (name > 0 && indent / 4 > *depth))
 		return false;
-	memcpy(text, value.at, KEY_TEXT);
-	if (!zmq_z85_decode(bytes, text))
-		return false;
-	/* The one text that stands for these bytes: it will be looked up as such. */
-	return zmq_z85_encode(key, bytes, sizeof bytes) != NULL;
+	*depth = name > 0 ? indent / 4 + 1 : *depth;
+	return true;
 }
 
-static bool take(struct certificate *c, struct span section, struct span name, struct span value)
+/* The short ones are all that there is memory and stack for: zconfig takes apart any, by recursion. */
+static zconfig_t *tree_of(const char *text, size_t size)
 {
-	if (is(section, "curve") && is(name, "public-key"))
-		return take_key(c->public_key, value);
-	if (is(section, "curve") && is(name, "secret-key"))
-		return take_key(c->secret_key, value);
-	if (is(section, "metadata") && is(name, "role")) {
-		char word[16] = "";
-		if (value.size < sizeof word)
-			memcpy(word, value.at, value.size);
-		c->role = role_named(word);
-		return c->role != ROLE_NONE;
-	}
-	if (is(section, "metadata") && is(name, "name")) {
-		size_t size = value.size < LIMIT_NAME ? value.size : LIMIT_NAME;
-		memset(c->name, 0, sizeof c->name);
-		for (size_t i = 0; i < size; i++) /* it goes into log lines */
-			c->name[i] = (char)(value.at[i] > ' ' && value.at[i] <= '~' ? value.at[i] : '?');
-	}
-	return true; /* other metadata is other programs' */
+	char copy[CERTIFICATE_LIMIT] = "", *rest = copy;
+	size_t depth = 0;
+	bool good = size > 0 && size < sizeof copy && !memchr(text, '\0', size);
+	if (good)
+		memcpy(copy, text, size);
+	for (const char *line; good && (line = strsep(&rest, "\n"));)
+		good = line_is_good(line, &depth);
+	zchunk_t *chunk = good ? zchunk_new(text, size) : NULL;
+	zconfig_t *root = chunk ? zconfig_chunk_load(chunk) : NULL;
+	zchunk_destroy(&chunk);
+	return root;
 }
 
-int certificate_parse(struct certificate *certificate, const char *text, size_t size)
+/* zcert takes any text of this length, and makes zeros of what is no key. */
+static bool take_key(byte key[KEY_BYTES], const char *text)
 {
-	struct certificate c = {.role = ROLE_NONE};
-	struct span section = {text, 0};
-	for (size_t at = 0; at < size;) {
-		const char *newline = memchr(text + at, '\n', size - at);
-		struct span line = {text + at, newline ? (size_t)(newline - text) - at : size - at};
-		bool indented = line.size > 0 && (*line.at == ' ' || *line.at == '\t');
-		at += line.size + 1;
-		line = trim(line);
-		if (line.size == 0 || *line.at == '#')
-			continue;
-		const char *equals = memchr(line.at, '=', line.size);
-		if (!equals) {
-			section = indented ? section : line;
-			continue;
-		}
-		struct span name = trim((struct span){line.at, (size_t)(equals - line.at)});
-		struct span value = {equals + 1, line.size - (size_t)(equals + 1 - line.at)};
-		if (!take(&c, section, name, value_of(value)))
-			return KUDOS_BAD_CERTIFICATE;
-	}
-	if (!c.public_key[0])
-		return KUDOS_BAD_CERTIFICATE;
-	*certificate = c;
-	return 0;
+	return strlen(text) == KEY_TEXT && zmq_z85_decode(key, text);
+}
+
+static zcert_t *take(zconfig_t *root)
+{
+	byte public[KEY_BYTES] = {0}, secret[KEY_BYTES] = {0};
+	char *secret_text = zconfig_get(root, "/curve/secret-key", NULL);
+	zcert_t *c = NULL;
+	if (take_key(public, zconfig_get(root, "/curve/public-key", "")) &&
+	    (!secret_text || take_key(secret, secret_text)))
+		c = zcert_new_from(public, secret);
+	zconfig_t *metadata = zconfig_locate(root, "/metadata");
+	for (zconfig_t *m = c && metadata ? zconfig_child(metadata) : NULL; m; m = zconfig_next(m))
+		zcert_set_meta(c, zconfig_name(m), "%s", zconfig_value(m));
+	if (c && zcert_meta(c, "role") && certificate_role(c) == ROLE_NONE)
+		zcert_destroy(&c);
+	return c;
+}
+
+zcert_t *certificate_parse(const char *text, size_t size)
+{
+	zconfig_t *root = tree_of(text, size);
+	zcert_t *c = root ? take(root) : NULL;
+	zconfig_destroy(&root);
+	return c;
+}
+
+enum role certificate_role(zcert_t *c)
+{
+	const char *name = zcert_meta(c, "role");
+	return name ? role_named(name) : ROLE_NONE;
+}
+
+bool certificate_has_secret(zcert_t *c)
+{
+	static const byte none[KEY_BYTES] = {0};
+	return memcmp(zcert_secret_key(c), none, KEY_BYTES) != 0;
 }
 
 /* ---- reading ---- */
@@ -151,12 +137,11 @@ static bool for_no_other_eyes(const struct stat *st)
 }
 
 /* private: refuses what the group or others may touch, if it has a secret in it. */
-static int read_file(struct certificate *certificate, const char *path, bool private, char *why, size_t room)
+static int read_file(zcert_t **certificate, const char *path, bool private, char *why, size_t room)
 {
 	char text[CERTIFICATE_LIMIT];
 	size_t size = 0;
 	struct stat st = {0};
-	struct certificate c;
 	int fd = descriptors_open(AT_FDCWD, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
 	int e = fd < 0 ? fd : fstat(fd, &st) < 0 ? -errno : 0;
 	if (e == 0)
@@ -167,68 +152,80 @@ static int read_file(struct certificate *certificate, const char *path, bool pri
 		return fail(why, room, KUDOS_BAD_CERTIFICATE, "%s: too large for a certificate", path);
 	if (e < 0)
 		return fail(why, room, e, "%s: %s", path, strerror(-e));
-	if (certificate_parse(&c, text, size) != 0)
-		e = fail(why, room, KUDOS_BAD_CERTIFICATE,
-			 "%s: not a certificate as \"kudos keygen\" makes them", path);
-	else if (private && c.secret_key[0] && !for_no_other_eyes(&st))
-		e = fail(why, room, KUDOS_BAD_CERTIFICATE,
-			 "%s: refused, because others may read this secret key: chmod 600 it, or better make "
-			 "a new one",
-			 path);
-	explicit_bzero(text, sizeof text);
-	if (e == 0)
-		*certificate = c;
-	explicit_bzero(&c, sizeof c);
-	return e;
+	zcert_t *c = certificate_parse(text, size);
+	if (!c)
+		return fail(why, room, KUDOS_BAD_CERTIFICATE,
+			    "%s: not a certificate as \"kudos keygen\" makes them", path);
+	if (private && certificate_has_secret(c) && !for_no_other_eyes(&st)) {
+		zcert_destroy(&c);
+		return fail(why, room, KUDOS_BAD_CERTIFICATE,
+			    "%s: refused, because others may read this secret key: chmod 600 it, or better "
+			    "make a new one",
+			    path);
+	}
+	*certificate = c;
+	return 0;
 }
 
-int certificate_read(struct certificate *c, const char *path, char *why, size_t size)
+int certificate_read(zcert_t **c, const char *path, char *why, size_t size)
 {
-	int e = read_file(c, path, false, why, size);
-	if (e == 0)
-		explicit_bzero(c->secret_key, sizeof c->secret_key);
-	return e;
+	return read_file(c, path, false, why, size);
 }
 
-int certificate_read_own(struct certificate *c, const char *path, char *why, size_t size)
+int certificate_read_own(zcert_t **c, const char *path, char *why, size_t size)
 {
 	char other[PATH_ROOM];
-	int e = read_file(c, path, true, why, size);
-	if (e != 0 || c->secret_key[0])
-		return e;
-	snprintf(other, sizeof other, "%s" CERTIFICATE_SECRET, path);
-	e = read_file(c, other, true, why, size);
-	if (e == -ENOENT || (e == 0 && !c->secret_key[0]))
-		e = fail(why, size, KUDOS_BAD_CERTIFICATE, "%s: there is no secret key in it, nor in %s",
-			 path, other);
+	zcert_t *own = NULL;
+	int e = read_file(&own, path, true, why, size);
+	if (e == 0 && !certificate_has_secret(own)) {
+		zcert_destroy(&own);
+		snprintf(other, sizeof other, "%s" CERTIFICATE_SECRET, path);
+		e = read_file(&own, other, true, why, size);
+		if (e == -ENOENT || (e == 0 && !certificate_has_secret(own)))
+			e = fail(why, size, KUDOS_BAD_CERTIFICATE,
+				 "%s: there is no secret key in it, nor in %s", path, other);
+	}
+	if (e == 0)
+		*c = own;
+	else
+		zcert_destroy(&own);
 	return e;
 }
 
 /* ---- making ---- */
 
-int certificate_make(struct certificate *c, enum role role, const char *name)
+zcert_t *certificate_new(enum role role, const char *name)
 {
-	*c = (struct certificate){.role = role};
-	snprintf(c->name, sizeof c->name, "%s", name);
-	return zmq_curve_keypair(c->public_key, c->secret_key) < 0 ? -errno : 0;
+	/* Without CURVE zcert_new() would make a pair of zeros. */
+	zcert_t *c = zsys_has_curve() ? zcert_new() : NULL;
+	if (c) {
+		zcert_set_meta(c, "name", "%s", name);
+		zcert_set_meta(c, "role", "%s", role_name(role));
+	}
+	return c;
 }
 
-static int print(FILE *file, const struct certificate *c, bool secret)
+/* As zcert_save_public() and zcert_save_secret() have it, but as a text: these do not notice a full disk, and
+ * the second changes the process's umask, under all its threads. */
+static char *text_of(zcert_t *c, bool secret)
 {
-	fprintf(file, secret
-			  ? "#   ZeroMQ CURVE **Secret** Certificate\n"
-			    "#   DO NOT PROVIDE THIS FILE TO OTHER USERS nor change its permissions.\n\n"
-			  : "#   ZeroMQ CURVE Public Certificate\n"
-			    "#   Put this file into the trust folder of whoever is to trust its owner.\n\n");
-	fprintf(file, "metadata\n    name = \"%s\"\n    role = \"%s\"\ncurve\n    public-key = \"%s\"\n",
-		c->name, role_name(c->role), c->public_key);
+	zconfig_t *root = zconfig_new("root", NULL);
+	zconfig_set_comment(root, "   ZeroMQ CURVE %s Certificate", secret ? "**Secret**" : "Public");
+	zconfig_set_comment(
+	    root, secret ? "   DO NOT PROVIDE THIS FILE TO OTHER USERS nor change its permissions."
+			 : "   Put this file into the trust folder of whoever is to trust its owner.");
+	zconfig_put(root, "/metadata/name", zcert_meta(c, "name"));
+	zconfig_put(root, "/metadata/role", zcert_meta(c, "role"));
+	zconfig_put(root, "/curve/public-key", zcert_public_txt(c));
 	if (secret)
-		fprintf(file, "    secret-key = \"%s\"\n", c->secret_key);
-	return fflush(file) != 0 || ferror(file) || fsync(fileno(file)) < 0 ? -EIO : 0;
+		zconfig_put(root, "/curve/secret-key", zcert_secret_txt(c));
+	char *text = zconfig_str_save(root);
+	zconfig_destroy(&root);
+	return text;
 }
 
 /* Written beside it and moved there: whoever reads the folder meanwhile sees a whole file or none. */
-static int write_file(const struct certificate *c, const char *path, bool secret, bool replace)
+static int write_file(zcert_t *c, const char *path, bool secret, bool replace)
 {
 	char draft[PATH_ROOM + 8];
 	int size = snprintf(draft, sizeof draft, "%s.XXXXXX", path);
@@ -237,16 +234,12 @@ static int write_file(const struct certificate *c, const char *path, bool secret
 	int fd = mkostemp(draft, O_CLOEXEC); /* 0600 */
 	if (fd < 0)
 		return -errno;
-	FILE *file = fdopen(fd, "w");
-	int e = file ? 0 : -errno;
-	if (e == 0)
-		e = print(file, c, secret);
+	char *text = text_of(c, secret);
+	int e = dprintf(fd, "%s", text) < 0 || fsync(fd) < 0 ? -errno : 0;
 	if (e == 0 && fchmod(fd, secret ? 0600 : 0644) < 0)
 		e = -errno;
-	if (file)
-		fclose(file);
-	else
-		close(fd);
+	close(fd);
+	free(text);
 	if (e == 0 && (replace ? rename(draft, path) : link(draft, path)) < 0)
 		e = -errno;
 	if (e < 0 || !replace)
@@ -264,7 +257,7 @@ static int make_folder(const char *path)
 	return mkdir(folder, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-int certificate_write(const struct certificate *c, const char *path, bool replace, char *why, size_t size)
+int certificate_write(zcert_t *c, const char *path, bool replace, char *why, size_t size)
 {
 	char other[PATH_ROOM];
 	int length = snprintf(other, sizeof other, "%s" CERTIFICATE_SECRET, path);

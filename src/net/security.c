@@ -20,7 +20,7 @@
 #define KEY_BYTES 32
 
 struct security {
-	struct certificate own;
+	zcert_t *own;
 	char server_key[KEY_TEXT + 1];
 	struct trust *trust;
 	void *zap; /* the socket that libzmq asks; NULL: none was asked for */
@@ -38,8 +38,8 @@ static int check_keys(struct security *s, const char *key_file, const char *trus
 	size_t count;
 	const char *server = trust_server(s->trust, &count);
 	if (is_server) {
-		memcpy(s->server_key, s->own.public_key, sizeof s->server_key);
-		if (trust_role(s->trust, s->own.public_key) == ROLE_SERVER)
+		memcpy(s->server_key, zcert_public_txt(s->own), sizeof s->server_key);
+		if (trust_role(s->trust, zcert_public_txt(s->own)) == ROLE_SERVER)
 			return 0;
 		snprintf(why, size,
 			 "%s does not hold the certificate of this key (%s) with the role server: copy it "
@@ -94,7 +94,7 @@ void security_close(struct security *s)
 		zmq_close(s->zap);
 	}
 	trust_free(s->trust);
-	explicit_bzero(&s->own, sizeof s->own);
+	zcert_destroy(&s->own);
 	free(s);
 }
 
@@ -103,11 +103,10 @@ void security_close(struct security *s)
 static int set_own(const struct security *s, void *socket)
 {
 	const int time = HANDSHAKE_TIME;
-	return zmq_setsockopt(socket, ZMQ_HANDSHAKE_IVL, &time, sizeof time) < 0 ||
-		       zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, s->own.public_key, KEY_TEXT + 1) < 0 ||
-		       zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, s->own.secret_key, KEY_TEXT + 1) < 0
-		   ? -errno
-		   : 0;
+	if (zmq_setsockopt(socket, ZMQ_HANDSHAKE_IVL, &time, sizeof time) < 0)
+		return -errno;
+	zcert_apply(s->own, socket);
+	return 0;
 }
 
 int security_listen(const struct security *s, void *socket)

@@ -82,7 +82,7 @@ static int stamp_folder(const char *path, uint64_t *stamp)
 }
 
 /* Of a key that is there twice, the lesser role counts. */
-static int add(struct keys *keys, const struct certificate *c)
+static int add(struct keys *keys, zcert_t *c)
 {
 	if (keys->count == keys->capacity) {
 		size_t capacity = keys->capacity ? 2 * keys->capacity : 16;
@@ -93,8 +93,8 @@ static int add(struct keys *keys, const struct certificate *c)
 		keys->capacity = capacity;
 	}
 	struct trusted *t = &keys->list[keys->count++];
-	memcpy(t->key, c->public_key, sizeof t->key);
-	t->role = c->role;
+	memcpy(t->key, zcert_public_txt(c), sizeof t->key);
+	t->role = certificate_role(c);
 	return 0;
 }
 
@@ -120,22 +120,26 @@ static void unite(struct keys *keys)
 static int add_file(struct keys *keys, const char *folder, const char *name, bool quiet)
 {
 	char path[PATH_ROOM], why[PATH_ROOM + 128];
-	struct certificate c;
+	zcert_t *c = NULL;
 	snprintf(path, sizeof path, "%s/%s", folder, name);
 	int e = certificate_read(&c, path, why, sizeof why);
 	if (e == -EMFILE || e == -ENFILE || e == -ENOMEM || e == -EIO)
 		return e;
-	if (e == 0 && c.role == ROLE_NONE) {
-		snprintf(why, sizeof why, "%s: its metadata names no role", path);
-		e = KUDOS_BAD_CERTIFICATE;
-	}
 	if (e == -ENOENT) /* removed meanwhile */
 		return 0;
-	if (e == 0 && keys->count < LIMIT_TRUSTED)
-		return add(keys, &c);
-	if (!quiet)
-		log_warn("not trusted: %s", e == 0 ? "more certificates than can be" : why);
-	return 0;
+	if (e == 0 && certificate_role(c) == ROLE_NONE) {
+		snprintf(why, sizeof why, "%s: its metadata names no role", path);
+		e = KUDOS_BAD_CERTIFICATE;
+	} else if (e == 0 && keys->count == LIMIT_TRUSTED) {
+		snprintf(why, sizeof why, "more certificates than can be");
+		e = KUDOS_LIMIT;
+	}
+	if (e == 0)
+		e = add(keys, c);
+	else if (!quiet)
+		log_warn("not trusted: %s", why);
+	zcert_destroy(&c);
+	return e == -ENOMEM ? e : 0;
 }
 
 static int read_folder(struct keys *keys, const char *path, bool quiet)
