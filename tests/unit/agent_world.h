@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The agent over a scripted network: what it sends is decoded and written into a trace, what it is told is
- * encoded here. The rules have their own tests (test_courier.c); these are about the messages. */
+ * encoded here. The rules have their own tests (test_courier*.c); these are about the messages. */
 #ifndef UNIT_AGENT_WORLD_H
 #define UNIT_AGENT_WORLD_H
 
