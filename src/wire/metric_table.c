@@ -82,11 +82,31 @@ void metric_histogram(struct metric_table *t, const char *name, const char *help
 	metric_sample(t, "", h->sum);
 }
 
+/* Else it is the client library's own (doc/protocol.md's table of codes). */
+static bool may_be_sent(int code)
+{
+	switch (code) {
+	case KUDOS_OK:
+	case KUDOS_BAD_ENDPOINT:
+	case KUDOS_BAD_SESSION:
+	case KUDOS_BAD_NUMBER:
+	case KUDOS_BAD_TOKEN:
+	case KUDOS_NO_LEADER:
+	case KUDOS_TIMEOUT:
+	case KUDOS_IN_DOUBT:
+	case KUDOS_BAD_CERTIFICATE:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* Those that have not been are there, too: a rate is only known of what was there before. */
 void metric_by_code(struct metric_table *t, const char *name, const char *help, const uint64_t *counts)
 {
 	metric_begin(t, METRIC_COUNTER, name, "code", help);
 	for (int code = 0; code < KUDOS_ERROR_COUNT; code++) {
-		if (counts[code])
+		if (may_be_sent(code) || counts[code])
 			metric_sample(t, kudos_error_code(code), (int64_t)counts[code]);
 	}
 }

@@ -36,7 +36,7 @@ void metric_gauge(struct metric_table *t, const char *name, const char *help, in
 void metric_per(struct metric_table *t, uint64_t per);
 void metric_histogram(struct metric_table *t, const char *name, const char *help, uint64_t per,
 		      const struct histogram *h);
-/* Counters by error code, by message type: those that are not 0. */
+/* Counters by error code that may be sent, and by message type those that are not 0. */
 void metric_by_code(struct metric_table *t, const char *name, const char *help, const uint64_t *counts);
 void metric_by_type(struct metric_table *t, const char *name, const char *help, const uint64_t *counts);
 /* Version, memory and processor of this process. */

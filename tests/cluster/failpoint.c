@@ -7,30 +7,41 @@
  *   before-answer, after-answer        around an acknowledgement or another answer (ROUTER)
  *   before-checkpoint, after-checkpoint    around LMDB's commit
  *   before-truncate, after-truncate    around unlinking a journal segment
- *   before-adopt                       while a snapshot replaces the checkpoint */
+ *   before-adopt                       while a snapshot replaces the checkpoint
+ *   fail-checkpoint                    does not die: from the N-th time on LMDB's commit fails */
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <zmq.h>
 
-static void point(const char *when, const char *what)
+/* How often the point that is wanted has been passed, counted from the N-th time on: 0 before it, and at
+ * others. */
+static int passed(const char *when, const char *what)
 {
-	static atomic_int passed;
+	static atomic_int times;
 	const char *wanted = getenv("KUDOS_FAILPOINT");
 	size_t size = strlen(when);
 	if (!wanted || strncmp(wanted, when, size) != 0 || wanted[size] != '-')
-		return;
+		return 0;
 	const char *colon = strchr(wanted, ':');
 	size_t name = strlen(what);
 	if (!colon || (size_t)(colon - wanted) != size + 1 + name ||
 	    strncmp(wanted + size + 1, what, name) != 0)
-		return;
-	if (atomic_fetch_add(&passed, 1) + 1 == atoi(colon + 1))
+		return 0;
+	int over = atomic_fetch_add(&times, 1) + 2 - atoi(colon + 1);
+	return over > 0 ? over : 0;
+}
+
+static void point(const char *when, const char *what)
+{
+	if (passed(when, what) == 1)
 		kill(getpid(), SIGKILL);
 }
 
@@ -61,6 +72,10 @@ int zmq_msg_send(zmq_msg_t *message, void *socket, int flags)
 
 int mdb_txn_commit(MDB_txn *txn)
 {
+	if (passed("fail", "checkpoint")) {
+		mdb_txn_abort(txn);
+		return EIO;
+	}
 	point("before", "checkpoint");
 	int r = REAL(mdb_txn_commit)(txn);
 	point("after", "checkpoint");

@@ -6,10 +6,14 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import unittest
 
+import zmq
+
 import cluster
+from client import Client, Connection
 from cluster import ClusterTest, wait_until
 from test_gateway import Gateway, Stream
 
@@ -38,6 +42,17 @@ def promtool(*arguments, stdin=None):
     assert done.returncode == 0 and not done.stderr, done.stdout + done.stderr
 
 
+class Failing(cluster.Cluster):
+    """One whose s2 cannot write checkpoints."""
+
+    def prefix(self, name):
+        if name != "s2":
+            return []
+        library = os.path.join(os.path.abspath(cluster.BINDIR), "tests", "cluster", "libfailpoint.so")
+        asan = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+        return ["env", f"LD_PRELOAD={library}", "KUDOS_FAILPOINT=fail-checkpoint:2", f"ASAN_OPTIONS={asan}"]
+
+
 class MetricsTest(ClusterTest):
     def gateway(self, of, *flags):
         gateway = Gateway(of, HTTP, *flags)
@@ -61,7 +76,7 @@ class MetricsTest(ClusterTest):
         return response.status, text
 
     def test_what_is_told(self):
-        c = self.cluster(PORT, servers=2)
+        c = self.common_cluster(PORT, servers=2)
         g = self.gateway(c)
         for _ in range(3):
             self.assertEqual(g.ask("POST", "/v1/likes", {"events": [["m", 5], ["n", -2]]}).status, 200)
@@ -113,8 +128,8 @@ class MetricsTest(ClusterTest):
 
     @unittest.skipUnless(PROMTOOL, "promtool (Debian's prometheus) is not installed")
     def test_prometheus_has_nothing_to_say_against_it(self):
-        g = self.gateway(self.cluster(PORT + 30, servers=1))
-        g.ask("POST", "/v1/likes", {"key": "k"})
+        g = self.gateway(self.common_cluster(PORT, servers=2))
+        g.ask("POST", "/v1/likes", {"key": ""})
         promtool("check", "metrics", stdin=self.scrape_text(g)[1])
 
     @unittest.skipUnless(PROMTOOL, "promtool (Debian's prometheus) is not installed")
@@ -126,11 +141,72 @@ class MetricsTest(ClusterTest):
         c = self.cluster(PORT + 50, servers=1)
         g = self.gateway(c, "--timeout", "1")
         self.assertEqual(self.scrape(g)["kudos_cluster_reachable", ()], 1)
-        c.kill("leader", "s1")
+        labels = self.labels(c, "s1")
+        c.kill("leader")
+        told = self.scrape(g)
+        self.assertEqual((told["kudos_cluster_reachable", ()], told["kudos_server_keys", labels]), (0, 0))
+        self.assertEqual([n for (name, _), n in told.items() if name == "kudos_leader_reachable"], [0])
+        c.kill("s1")
         told = self.scrape(g)
         self.assertEqual(told["kudos_cluster_reachable", ()], 0)
-        self.assertFalse([name for name, _ in told if name.startswith("kudos_server_")])
+        self.assertEqual({(name, n) for (name, _), n in told.items() if name.startswith(("kudos_server_", "kudos_leader_"))},
+                         {("kudos_server_reachable", 0), ("kudos_leader_reachable", 0)})
         self.assertIn(("kudos_gateway_connections", ()), told)
+
+    def test_each_moves_when_the_thing_happens(self):
+        c = Failing(PORT + 70, servers=2)
+        self.addCleanup(self.leave, c)
+        g = self.gateway(c)
+        of = {name: self.labels(c, name) for name in ("s1", "s2")}
+        client = Client(c.leader_endpoints().split(","))
+        client.servers.sort(key=lambda row: row[1])
+
+        def moves(act, name, labels, by=1):
+            """… by so much, once that was done; other servers' do not."""
+            before = {server: self.scrape(g).get(("kudos_server_" + name, of[server] + labels), 0) for server in of}
+            act()
+            wait_until(lambda: self.scrape(g).get(("kudos_server_" + name, of["s1"] + labels), 0) == before["s1"] + by,
+                       f"{name}{labels} of s1 is {by} more than {before}")
+            if name not in ("events_total", "batches_total"):
+                self.assertEqual(self.scrape(g).get(("kudos_server_" + name, of["s2"] + labels), 0), before["s2"], name)
+
+        moves(lambda: client.like(("moves", 3), seq=1), "events_total", ())
+        moves(lambda: client.like(("moves", 3), seq=1), "duplicates_total", (("from", "client"),))
+        moves(lambda: client.like(("moves", 4), seq=1), "refused_total", (("code", "conflict"),))
+        moves(lambda: client.like(("moves", 5), seq=2), "batches_total", ())
+        moves(lambda: client.server.ask(["nonsense"], "error"), "malformed_total", ())
+        moves(lambda: client.server.ask(["nonsense"], "error"), "errors_total", (("code", "protocol"),))
+        moves(lambda: client.count("moves"), "messages_total", (("type", "count"),))
+        moves(lambda: self.want_checkpoint(c, "s1"), "checkpoints_total", (("result", "done"),))
+        self.assertGreater(self.scrape(g)["kudos_server_checkpoint_duration_seconds", of["s1"]], 0)
+        self.want_checkpoint(c, "s2")
+        failed = "kudos_server_checkpoints_total", of["s2"] + (("result", "failed"),)
+        wait_until(lambda: self.scrape(g)[failed] >= 1, "a checkpoint has failed")
+        self.assertEqual(self.scrape(g)["kudos_server_checkpoints_total", of["s2"] + (("result", "done"),)], 0)
+
+        lag = "kudos_server_peer_lag_records", of["s1"] + (("peer", "s2"),)
+        wait_until(lambda: self.scrape(g)[lag] == 0, "s2 has everything")
+        c.signal(signal.SIGSTOP, "s2")
+        self.addCleanup(c.signal, signal.SIGCONT, "s2")
+        for seq in range(3, 8):
+            client.like(("moves", 1), seq=seq)
+        told = self.scrape(g)
+        self.assertEqual((told[lag], told["kudos_server_reachable", of["s1"]]), (5, 1))
+        self.assertEqual(told["kudos_server_reachable", of["s2"]], 0)
+        silence = "kudos_server_peer_silence_seconds", lag[1]
+        self.assertGreater(self.scrape(g)[silence], told[silence])
+        c.signal(signal.SIGCONT, "s2")
+        wait_until(lambda: self.scrape(g)[lag] == 0, "s2 catches up")
+        self.assertEqual(self.scrape(g)["kudos_server_reachable", of["s2"]], 1)
+
+    def want_checkpoint(self, c, name):
+        """As a server that needs a snapshot."""
+        context = zmq.Context()
+        connection = Connection(context, c.endpoint(name), hello=False)
+        connection.ask(["hello", 2, "server", False, 77], "welcome")
+        connection.ask(["snapshot", 1, 0], "part", "error")
+        connection.socket.close()
+        context.term()
 
 
 if __name__ == "__main__":

@@ -104,12 +104,17 @@ bool gateway_open(struct gateway *g, const struct options *options)
 	sessions_init(&g->sessions, g->handle);
 	questions_init(&g->questions, g->handle);
 	hub_init(&g->hub, g->handle, options);
+	if (!round_init(&g->round, g->handle, &g->questions, options)) {
+		gateway_log("%s", kudos_error_text(KUDOS_NO_MEMORY));
+		return false;
+	}
 	return http_open(&g->http, g, options);
 }
 
 void gateway_close(struct gateway *g)
 {
 	http_close(&g->http);
+	round_deinit(&g->round);
 	hub_deinit(&g->hub);
 	questions_deinit(&g->questions);
 	likes_deinit(&g->likes);
@@ -134,18 +139,23 @@ static bool process(struct gateway *g)
 	int error = kudos_process(g->handle, 0);
 	if (error == 0)
 		error = hub_process(&g->hub, gateway_now());
+	if (error == 0)
+		round_process(&g->round, gateway_now());
 	if (error)
 		gateway_log("%s", kudos_detail(g->handle));
 	return error == 0;
 }
 
-static int wait_ms(const struct gateway *g)
+static int wait_ms(struct gateway *g)
 {
 	int64_t now = gateway_now(), at = http_deadline(&g->http, now);
 	int64_t hub = hub_deadline(&g->hub), notify = notify_deadline(&g->notify);
 	int cluster = kudos_wait_ms(g->handle);
+	int64_t round = round_deadline(&g->round, now);
 	if (hub < at)
 		at = hub;
+	if (round < at)
+		at = round;
 	if (notify != NEVER && notify / MS + 1 < at)
 		at = notify / MS + 1;
 	if (cluster >= 0 && now + cluster < at)
@@ -158,12 +168,13 @@ static int wait_ms(const struct gateway *g)
 /* One wait and one pass. False: the system refuses. *told: a signal came. */
 static bool pass(struct gateway *g, int signals, bool *told)
 {
-	struct pollfd fds[3 + HUB_HANDLES] = {
+	struct pollfd fds[3 + HUB_HANDLES + ROUND_HANDLES] = {
 	    {.fd = signals, .events = POLLIN},
 	    {.fd = http_fd(&g->http), .events = POLLIN},
 	    {.fd = kudos_fd(g->handle), .events = POLLIN},
 	};
 	nfds_t count = 3 + hub_fds(&g->hub, &fds[3]);
+	count += round_fds(&g->round, &fds[count]);
 	if (poll(fds, count, wait_ms(g)) < 0 && errno != EINTR) {
 		gateway_log("poll: %s", strerror(errno));
 		return false;

@@ -16,6 +16,7 @@
 #include "likes.h"
 #include "options.h"
 #include "questions.h"
+#include "round.h"
 #include "sessions.h"
 
 struct gateway {
@@ -27,6 +28,7 @@ struct gateway {
 	struct questions questions;
 	struct sessions sessions;
 	struct hub hub;
+	struct round round;
 	struct notify notify;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* GET /metrics: in Prometheus' text format, what this gateway has done and holds, and what the cluster's
- * status says of each server. While the cluster does not answer, the gateway's own are told without it. */
+/* GET /metrics: in Prometheus' text format, what this gateway has done and holds, and what the cluster tells
+ * (round.h). */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,25 +12,19 @@
 #include "routes.h"
 
 struct scrape {
-	struct question question;
+	struct round_guest guest;
 	struct exchange *exchange;
 };
 
-/* Name, type and help of a family; its samples follow. */
-static void family(FILE *out, const char *name, const char *type, const char *help)
-{
-	fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
 static void number(FILE *out, const char *name, const char *type, const char *help, double value)
 {
-	family(out, name, type, help);
+	exposition_head(out, name, type, help);
 	fprintf(out, "%s %.17g\n", name, value);
 }
 
 static void print_requests(FILE *out, const struct tally *t)
 {
-	family(out, "kudos_gateway_requests_total", "counter", "Requests that were answered.");
+	exposition_head(out, "kudos_gateway_requests_total", "counter", "Requests that were answered.");
 	for (size_t i = 0; i < TALLY_ROUTES; i++) {
 		const struct route *r = i < TALLY_ROUTES - 1 ? &routes()[i] : NULL;
 		for (unsigned s = 0; t->routes[i].count && s < TALLY_STATUSES; s++) {
@@ -61,8 +55,8 @@ static void print_histogram(FILE *out, const struct tally_route *t, const char *
 
 static void print_durations(FILE *out, const struct tally *t)
 {
-	family(out, "kudos_gateway_request_duration_seconds", "histogram",
-	       "From a request's head to the beginning of its answer.");
+	exposition_head(out, "kudos_gateway_request_duration_seconds", "histogram",
+			"From a request's head to the beginning of its answer.");
 	for (size_t i = 0; i < TALLY_ROUTES; i++) {
 		const struct route *r = i < TALLY_ROUTES - 1 ? &routes()[i] : NULL;
 		if (t->routes[i].count)
@@ -85,12 +79,12 @@ static void print_own(FILE *out, const struct gateway *g)
 {
 	struct timespec cpu;
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-	family(out, "kudos_gateway_info", "gauge", "Always 1; the version is a label.");
+	exposition_head(out, "kudos_gateway_info", "gauge", "Always 1; the version is a label.");
 	fprintf(out, "kudos_gateway_info{version=\"%s\"} 1\n", KUDOS_VERSION);
 	print_requests(out, &g->http.tally);
 	print_durations(out, &g->http.tally);
-	family(out, "kudos_gateway_likes_total", "counter",
-	       "Events of POST /v1/likes, by what became of them.");
+	exposition_head(out, "kudos_gateway_likes_total", "counter",
+			"Events of POST /v1/likes, by what became of them.");
 	fprintf(out,
 		"kudos_gateway_likes_total{result=\"acknowledged\"} %" PRIu64
 		"\nkudos_gateway_likes_total{result=\"refused\"} %" PRIu64
@@ -100,8 +94,8 @@ static void print_own(FILE *out, const struct gateway *g)
 	       (double)g->sessions.batches);
 	number(out, "kudos_gateway_sessions_total", "counter", "Sessions that were opened.",
 	       (double)g->sessions.opened);
-	family(out, "kudos_gateway_turned_away_total", "counter",
-	       "Requests and connections refused at the door.");
+	exposition_head(out, "kudos_gateway_turned_away_total", "counter",
+			"Requests and connections refused at the door.");
 	fprintf(out,
 		"kudos_gateway_turned_away_total{reason=\"rate\"} %" PRIu64
 		"\nkudos_gateway_turned_away_total{reason=\"token\"} %" PRIu64
@@ -122,83 +116,16 @@ static void print_own(FILE *out, const struct gateway *g)
 	number(out, "process_resident_memory_bytes", "gauge", "Memory.", resident_bytes());
 }
 
-/* One family of all servers; a name may have any printable ASCII in it. */
-static void label(FILE *out, const char *text)
-{
-	for (; *text; text++)
-		fprintf(out, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
-}
-
-static void sample(FILE *out, const char *name, const struct kudos_server_status *s, const char *state,
-		   double value)
-{
-	fprintf(out, "%s{server=\"", name);
-	label(out, s->name);
-	fprintf(out, "\",node=\"%s\"", s->node);
-	if (state)
-		fprintf(out, ",state=\"%s\"", state);
-	fprintf(out, "} %.17g\n", value);
-}
-
-static void print_states(FILE *out, const struct kudos_status *status)
-{
-	static const char *const states[] = {"up", "catching-up", "down"};
-	family(out, "kudos_server_state", "gauge", "1 for the state that a server is in.");
-	for (size_t i = 0; i < status->server_count; i++) {
-		const struct kudos_server_status *s = &status->servers[i];
-		for (size_t j = 0; j < sizeof states / sizeof *states; j++)
-			sample(out, "kudos_server_state", s, states[j], strcmp(s->state, states[j]) == 0);
-	}
-}
-
-/* Signed where it may be: unlikes. */
-static double value_of(const struct kudos_server_status *s, size_t which)
-{
-	const double values[] = {(double)s->clients,	  (double)s->keys,	  (double)s->likes_total,
-				 (double)s->events_per_s, (double)s->lag_records, (double)s->journal_bytes,
-				 (double)s->malformed};
-	return values[which];
-}
-
-static void print_cluster(FILE *out, const struct kudos_status *status)
-{
-	static const struct {
-		const char *name, *type, *help;
-	} families[] = {
-	    {"kudos_server_clients", "gauge", "Clients, heard within ten seconds."},
-	    {"kudos_server_keys", "gauge", "Keys that have been liked."},
-	    {"kudos_server_likes", "gauge", "Sum of all counts. Unlikes make it less."},
-	    {"kudos_server_events_per_second", "gauge", "Events applied a second, of all servers' clients."},
-	    {"kudos_server_lag_records", "gauge",
-	     "Records that others have and this server has not applied."},
-	    {"kudos_server_journal_bytes", "gauge", "Journal on disk."},
-	    {"kudos_server_malformed_total", "counter",
-	     "Messages not of the protocol, and connections ended that did not read."},
-	};
-	number(out, "kudos_cluster_reachable", "gauge", "Whether the cluster has told its status.",
-	       status != NULL);
-	if (!status)
-		return;
-	if (*status->leader_endpoint)
-		number(out, "kudos_cluster_members", "gauge", "Members that the leader knows.",
-		       (double)status->members);
-	print_states(out, status);
-	for (size_t f = 0; status->server_count && f < sizeof families / sizeof *families; f++) {
-		family(out, families[f].name, families[f].type, families[f].help);
-		for (size_t i = 0; i < status->server_count; i++)
-			sample(out, families[f].name, &status->servers[i], NULL,
-			       value_of(&status->servers[i], f));
-	}
-}
-
-static void answer(struct exchange *x, const struct kudos_status *status)
+/* cluster: NULL when there was no time for it. */
+static void answer(struct exchange *x, struct exposition *cluster)
 {
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 	if (out) {
 		print_own(out, x->gateway);
-		print_cluster(out, status);
+		if (cluster)
+			exposition_write(cluster, out);
 	}
 	if (!out || fclose(out) != 0) {
 		free(text);
@@ -214,9 +141,9 @@ static void answer(struct exchange *x, const struct kudos_status *status)
 	exchange_answer(x, MHD_HTTP_OK, response);
 }
 
-static void tell(struct question *q, int error, const struct kudos_status *status)
+static void told(struct round_guest *g, struct exposition *cluster)
 {
-	answer(((struct scrape *)q)->exchange, error ? NULL : status);
+	answer(((struct scrape *)g)->exchange, cluster);
 }
 
 /* Nobody tells it any more. */
@@ -231,7 +158,7 @@ void metrics_end(struct exchange *x)
 {
 	struct scrape *s = x->work;
 	if (s)
-		questions_withdraw(&x->gateway->questions, &s->question);
+		round_leave(&x->gateway->round, &s->guest);
 	free(s);
 }
 
@@ -242,8 +169,8 @@ void metrics_run(struct exchange *x)
 	x->late = late;
 	if (s) {
 		s->exchange = x;
-		s->question.status = tell;
+		s->guest.told = told;
 	}
-	if (!s || questions_add(&x->gateway->questions, &s->question) != KUDOS_OK)
+	if (!s || round_join(&x->gateway->round, &s->guest) != KUDOS_OK)
 		exchange_failed(x, KUDOS_NO_MEMORY, NULL);
 }
