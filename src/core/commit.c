@@ -66,7 +66,6 @@ static size_t peers_that_reached(const struct replica *r, const struct waiter *w
 static int answer_again(struct replica *r, uint64_t client, const struct batch *b)
 {
 	struct waiter w = {.client = client, .session = b->session, .seq = b->seq, .lsn = UINT64_MAX};
-	r->stats.again++;
 	if (r->config.ack_peers == 0)
 		return answer(r, &w);
 	for (size_t i = 0; i < r->waiter_count; i++) {
@@ -123,7 +122,6 @@ static int wait_again(struct replica *r, uint64_t client, const struct batch *b)
 		   (first->raw_size != b->raw_size || memcmp(first->raw, b->raw, b->raw_size) != 0)) {
 		return refuse(r, client, b, KUDOS_CONFLICT);
 	}
-	r->stats.again++;
 	return wait_for(r, w);
 }
 
@@ -147,12 +145,18 @@ int replica_batch(struct replica *r, int64_t now, uint64_t client, struct batch_
 		return refuse(r, client, b, KUDOS_EXPIRED); /* I9 */
 	if (seen && seen_contradicts(seen, b->seq, b->raw, b->raw_size))
 		return refuse(r, client, b, KUDOS_CONFLICT);
-	if (seen && intervals_has(&seen->applied, b->seq))
+	if (seen && intervals_has(&seen->applied, b->seq)) {
+		r->stats.again++;
 		return answer_again(r, client, b);
+	}
 	if ((seen && seen_closed(seen)) || sessions_lapsed(&r->sessions, b->session, seen))
 		return refuse(r, client, b, KUDOS_EXPIRED);
-	if (seen && intervals_has(&seen->pending, b->seq))
-		return wait_again(r, client, b);
+	if (seen && intervals_has(&seen->pending, b->seq)) {
+		size_t waiters = r->waiter_count;
+		int e = wait_again(r, client, b);
+		r->stats.again += r->waiter_count > waiters; /* else it is refused */
+		return e;
+	}
 	if (r->pending_bytes + b->raw_size > LIMIT_PENDING_BYTES || (!seen && !has_room_for(r, b->session)) ||
 	    (seen && seen->applied.count + seen->pending.count >= LIMIT_SEEN_INTERVALS))
 		return refuse(r, client, b, KUDOS_BUSY);

@@ -82,7 +82,8 @@ static void tell_port(struct metric_table *t, const struct host *h, int64_t now)
 	metric_gauge(t, "clients", "Clients, heard within ten seconds.", (int64_t)load.clients);
 	metric_by_type(t, "messages_total", "Messages from clients and from peers that ask.",
 		       h->metrics.messages);
-	metric_by_code(t, "refused_total", "Batches refused.", h->metrics.refused);
+	metric_by_code(t, "refused_total", "Batches, closes and questions about batches that were refused.",
+		       h->metrics.refused);
 	metric_by_code(t, "errors_total", "Other messages that were answered with an error.",
 		       h->metrics.errors);
 	metric_counter(t, "malformed_total",

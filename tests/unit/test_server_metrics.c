@@ -175,6 +175,8 @@ Test(server_metrics, likes_and_batches_that_come_again)
 	work(&f, 0);
 	like(&f, 1, 3); /* counted */
 	work(&f, 0);
+	say(&f, &(struct message){.type = MESSAGE_SEEN, /* a question is none */
+				  .seen = {{77, 1}, proof_make(&self, (struct session){77, 1}), 1}});
 	cr_assert(told(&f, "duplicates_total", "client") == 2 && told(&f, "duplicates_total", "peer") == 0);
 	cr_assert(told(&f, "events_total", "") == 4 && told(&f, "likes", "") == 4);
 	cr_assert(told(&f, "batches_total", "") == 2 && told(&f, "records_total", "") == 1);
@@ -210,6 +212,7 @@ Test(server_metrics, what_is_refused_and_what_is_not_of_the_protocol)
 	like(&f, 1, 3);
 	like(&f, 1, 2); /* one number, two contents */
 	work(&f, 0);
+	cr_assert(told(&f, "duplicates_total", "client") == 0);
 	cr_assert(told(&f, "refused_total", "conflict") == 1 && told(&f, "refused_total", "busy") == 0);
 	cr_assert(told(&f, "errors_total", "protocol") == 0 && told(&f, "malformed_total", "") == 0);
 	say(&f, &(struct message){.type = MESSAGE_HEARD});
