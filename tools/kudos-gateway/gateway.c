@@ -152,6 +152,9 @@ static int wait_ms(struct gateway *g)
 	int64_t hub = hub_deadline(&g->hub), notify = notify_deadline(&g->notify);
 	int cluster = kudos_wait_ms(g->handle);
 	int64_t round = round_deadline(&g->round, now);
+	/* What the cluster said has led to more that is wanted of it: nothing else would wake us for that. */
+	if (g->questions.fresh || g->likes.room)
+		return 0;
 	if (hub < at)
 		at = hub;
 	if (round < at)

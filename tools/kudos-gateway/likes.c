@@ -9,7 +9,7 @@
 #include "gateway.h"
 #include "routes.h"
 
-#define WAITING_MOST 65536 /* likes that libkudos has taken, or that wait for it to: over it, come again */
+#define WAITING_MOST 65536 /* likes without a result: over it, come again */
 
 struct likes_request {
 	struct exchange *exchange; /* NULL: it went, and nobody is to be told */
@@ -82,6 +82,7 @@ static bool hand_over(struct likes *likes, struct likes_request *r)
 
 void likes_send(struct likes *likes)
 {
+	likes->room = false;
 	while (likes->queue && hand_over(likes, likes->queue)) {
 		likes->queue = likes->queue->next;
 		if (!likes->queue)
@@ -110,6 +111,7 @@ static void resolve(struct likes *likes, struct likes_request *r, int error)
 		likes->in_doubt++;
 	else
 		likes->refused++;
+	likes->waiting--;
 	if (error && !r->error)
 		r->error = error;
 	if (++r->resolved < r->events.count)
@@ -120,6 +122,7 @@ static void resolve(struct likes *likes, struct likes_request *r, int error)
 
 void likes_result(struct likes *likes, const struct kudos_result *result)
 {
+	likes->room = likes->queue != NULL;
 	for (uint64_t ticket = result->first; ticket <= result->last; ticket++) {
 		struct likes_request **at = owner(likes, (size_t)(ticket - likes->base));
 		struct likes_request *r = *at;
@@ -137,7 +140,7 @@ void likes_result(struct likes *likes, const struct kudos_result *result)
 void likes_run(struct exchange *x)
 {
 	struct likes *likes = &x->gateway->likes;
-	if (likes->count >= WAITING_MOST) {
+	if (likes->waiting >= WAITING_MOST) {
 		exchange_failed(x, KUDOS_BUSY, NULL);
 		return;
 	}
@@ -150,6 +153,7 @@ void likes_run(struct exchange *x)
 		free(r);
 		return;
 	}
+	likes->waiting += r->events.count;
 	r->exchange = x;
 	x->work = r;
 	*likes->queue_end = r;

@@ -18,6 +18,8 @@ struct likes {
 	/* A ring: whose like has the ticket base + i. NULL: resolved, or nobody waits. */
 	struct likes_request **owners;
 	size_t head, count, capacity;		  /* capacity is a power of two */
+	size_t waiting;				  /* likes without a result, whoever has them */
+	bool room;				  /* there may be some again since the last likes_send() */
 	uint64_t base;				  /* the ticket at head */
 	uint64_t acknowledged, refused, in_doubt; /* since the start */
 };

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "questions.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 
 /* Questions that are asked as one: their keys one behind the other. One with a token is a group of its own,
@@ -86,6 +85,7 @@ int questions_add(struct questions *qs, struct question *q)
 	q->place = g->count;
 	g->members[g->count++] = q;
 	g->living++;
+	qs->fresh = true;
 	return KUDOS_OK;
 }
 
@@ -145,6 +145,7 @@ static int ask(struct questions *qs, struct group *g)
 
 void questions_ask(struct questions *qs)
 {
+	qs->fresh = false;
 	for (struct group *g = qs->groups, *next; g; g = next) {
 		next = g->next;
 		int error = g->id ? KUDOS_OK : ask(qs, g);

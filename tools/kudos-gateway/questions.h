@@ -3,6 +3,7 @@
 #ifndef GATEWAY_QUESTIONS_H
 #define GATEWAY_QUESTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,7 @@ struct question {
 struct questions {
 	kudos *handle;
 	struct group *groups; /* asked, not answered; or, with an id of 0, still gathering */
+	bool fresh;	      /* some came since the last questions_ask() */
 };
 
 void questions_init(struct questions *qs, kudos *handle);
