@@ -35,10 +35,8 @@ void kept_relayed(void *arg, struct relayed *item, int error)
 void kept_free_all(struct agent *a)
 {
 	struct relay *r = &a->courier.relay;
-	while (r->ready.first)
-		free(relay_take_id(r, r->ready.first->id));
-	while (r->sent.first)
-		free(relay_take_id(r, r->sent.first->id));
+	while (r->count)
+		free(relay_take_id(r, (r->ready.first ? r->ready.first : r->sent.first)->id));
 }
 
 int agent_open_session(struct agent *a, int64_t now, uint64_t lifetime, uint64_t *id)

@@ -165,16 +165,16 @@ static enum relay_part concerned(int error)
 	}
 }
 
-/* All of that name whom it concerns have the same answer. */
+/* For the one of that name that is on its way. */
 static void relay_answered(struct courier *c, struct session session, uint64_t seq, int error)
 {
-	struct relayed *item;
-	while ((item = relay_take(&c->relay, session, seq, concerned(error)))) {
-		c->stirred = true;
-		if (error == KUDOS_OK)
-			route_progress(c);
-		c->ops.relayed(c->ops.arg, item, error);
-	}
+	struct relayed *item = relay_take(&c->relay, session, seq, concerned(error));
+	if (!item)
+		return;
+	c->stirred = true;
+	if (error == KUDOS_OK)
+		route_progress(c);
+	c->ops.relayed(c->ops.arg, item, error);
 }
 
 /* However wide the range is that a server tells. */
@@ -185,7 +185,7 @@ static void relay_acked(struct courier *c, struct session session, uint64_t lo, 
 			relay_answered(c, session, seq, KUDOS_OK);
 		return;
 	}
-	for (uint64_t seq; (seq = relay_lowest(&c->relay, session, lo, hi));)
+	for (uint64_t seq; lo <= hi && (seq = relay_lowest(&c->relay, session, lo, hi)); lo = seq + 1)
 		relay_answered(c, session, seq, KUDOS_OK);
 }
 

@@ -44,7 +44,7 @@ static void unlink_item(struct relayed_list *list, struct relayed *item)
 		list->first = item->next;
 }
 
-/* One number of a session's two; that others may have the same is what `same` is for. */
+/* One number of a session's two; that others may have the same is one thing that `same` is for. */
 static uint64_t mixed(struct session s)
 {
 	return s.issuer ^ (s.number << 32 | s.number >> 32);
@@ -55,17 +55,38 @@ static bool is_named(const struct relayed *item, struct session session, uint64_
 	return session_equal(item->session, session) && item->seq == seq;
 }
 
+static struct relayed *named(const struct relay *r, struct session session, uint64_t seq)
+{
+	struct relayed *item = map_get(&r->by_name, mixed(session), seq);
+	while (item && !is_named(item, session, seq))
+		item = item->same;
+	return item;
+}
+
+/* To the end of its hash's chain. 0 or -ENOMEM, which only the first of a chain gets. */
+static int add_name(struct relay *r, struct relayed *item)
+{
+	struct relayed *last = map_get(&r->by_name, mixed(item->session), item->seq);
+	item->same = NULL;
+	if (!last)
+		return map_put(&r->by_name, mixed(item->session), item->seq, item);
+	while (last->same)
+		last = last->same;
+	last->same = item;
+	return 0;
+}
+
 int relay_add(struct relay *r, struct relayed *item)
 {
 	if (r->count >= LIMIT_RELAYED)
 		return KUDOS_BUSY;
-	uint64_t a = mixed(item->session);
-	item->same = map_get(&r->by_name, a, item->seq);
-	if (map_put(&r->by_name, a, item->seq, item) < 0)
-		return -ENOMEM;
+	item->held = named(r, item->session, item->seq) != NULL;
 	item->sent = false;
 	item->strange = 0;
-	append(&r->ready, item);
+	if (add_name(r, item) < 0)
+		return -ENOMEM;
+	if (!item->held)
+		append(&r->ready, item);
 	r->count++;
 	return 0;
 }
@@ -125,39 +146,46 @@ static void forget_name(struct relay *r, struct relayed *item)
 	}
 }
 
+/* Out of its list; the next of its name is not held any more. */
+static void let_pass(struct relay *r, struct relayed *item)
+{
+	unlink_item(item->sent ? &r->sent : &r->ready, item);
+	struct relayed *next = named(r, item->session, item->seq);
+	if (!next)
+		return;
+	next->held = false;
+	next->sent = false;
+	append(&r->ready, next);
+}
+
 static struct relayed *take(struct relay *r, struct relayed *item)
 {
 	if (!item)
 		return NULL;
 	forget_name(r, item);
-	unlink_item(item->sent ? &r->sent : &r->ready, item);
+	if (!item->held)
+		let_pass(r, item);
 	r->count--;
-	return item;
-}
-
-static struct relayed *named(const struct relay *r, struct session session, uint64_t seq)
-{
-	struct relayed *item = map_get(&r->by_name, mixed(session), seq);
-	while (item && !is_named(item, session, seq))
-		item = item->same;
 	return item;
 }
 
 struct relayed *relay_take(struct relay *r, struct session session, uint64_t seq, enum relay_part part)
 {
 	struct relayed *item = named(r, session, seq);
-	while (item && part != RELAY_ALL &&
-	       (!is_named(item, session, seq) || item->asks != (part == RELAY_ASKS)))
-		item = item->same;
-	return take(r, item);
+	bool meant = item && (part == RELAY_ALL || item->asks == (part == RELAY_ASKS));
+	return meant ? take(r, item) : NULL;
 }
 
 static struct relayed *with_id(const struct relayed_list *list, uint64_t id)
 {
-	struct relayed *item = list->first;
-	while (item && item->id != id)
-		item = item->next;
-	return item;
+	for (const struct relayed *item = list->first; item; item = item->next) {
+		/* Those held are behind the one that holds them. */
+		for (struct relayed *same = (struct relayed *)item; same; same = same->same) {
+			if (same->id == id)
+				return same;
+		}
+	}
+	return NULL;
 }
 
 struct relayed *relay_take_id(struct relay *r, uint64_t id)
@@ -169,7 +197,18 @@ struct relayed *relay_take_id(struct relay *r, uint64_t id)
 bool relay_is_strange(struct relay *r, struct session session, uint64_t seq)
 {
 	struct relayed *item = named(r, session, seq);
-	return item && ++item->strange >= STRANGE_MOST;
+	if (!item || ++item->strange >= STRANGE_MOST)
+		return item != NULL;
+	struct relayed *next = item->same;
+	while (next && !is_named(next, session, seq))
+		next = next->same;
+	if (!next)
+		return false;
+	forget_name(r, item);
+	let_pass(r, item);
+	item->held = true;
+	add_name(r, item); /* behind the next */
+	return false;
 }
 
 static uint64_t lowest_in(const struct relayed_list *list, struct session session, uint64_t lo, uint64_t hi)

@@ -5,7 +5,10 @@
  *   ready  to be sent at the next chance
  *   sent   in the order in which they were sent, so that only the first can be due again
  *
- * Several with the same name are allowed: one answer is for all of them. */
+ *   held   behind another of the same name, until that one is answered
+ *
+ * An answer carries a name and not what was asked, so of one name only one is on its way at a time: two may
+ * have other contents, or other proofs, and must not hear each other's answers. */
 #ifndef CORE_RELAY_H
 #define CORE_RELAY_H
 
@@ -25,9 +28,9 @@ struct relayed {
 	/* relay.c's own */
 	int64_t sent_at;
 	unsigned strange; /* answers that nobody knows who issued the session */
-	bool sent;
+	bool sent, held;
 	struct relayed *next, *previous; /* in its list */
-	struct relayed *same;		 /* of those with the same name and hash */
+	struct relayed *same; /* the next of those with the same hash, in the order in which they go */
 };
 
 struct relayed_list {
@@ -36,7 +39,7 @@ struct relayed_list {
 
 struct relay {
 	struct relayed_list ready, sent;
-	struct map by_name; /* (session, seq) → those with that hash */
+	struct map by_name; /* (session, seq) → the first of those with that hash */
 	size_t count;
 };
 
@@ -52,13 +55,14 @@ int64_t relay_deadline(const struct relay *r);
 void relay_all_due(struct relay *r);
 /* Whom an answer concerns: who sends and who asks may be told different things of one name. */
 enum relay_part { RELAY_ALL, RELAY_SENDS, RELAY_ASKS };
-/* Unlinks one with that name, or that id. NULL: there is none (any more). */
+/* Unlinks the one with that name that is not held, or the one with that id. NULL: there is none (any more).
+ */
 struct relayed *relay_take(struct relay *r, struct session session, uint64_t seq, enum relay_part part);
 struct relayed *relay_take_id(struct relay *r, uint64_t id);
 /* The lowest number within lo..hi of that session; 0: none. Goes through all. */
 uint64_t relay_lowest(const struct relay *r, struct session session, uint64_t lo, uint64_t hi);
 /* The server does not know who issued that session. Whether that was said so often that it is taken for an
- * answer: made-up names must not keep a client busy for ever. */
+ * answer: made-up names must not keep a client busy for ever. Those held behind it go first now. */
 bool relay_is_strange(struct relay *r, struct session session, uint64_t seq);
 
 #endif

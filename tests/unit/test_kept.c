@@ -168,15 +168,19 @@ Test(kept, asks_whether_one_was_counted)
 	cr_assert(agent_counted(f.agent, name_of(&f, 9), 0, &id) == KUDOS_BAD_NUMBER);
 	cr_assert(agent_counted(f.agent, name_of(&f, 9), 5, &id) == 0);
 	run(&f, 0);
-	expect(&f, "server seen");
+	expect(&f, "");
+	receive_refused_of(&f, 9, 5, KUDOS_NOT_COUNTED);
+	expect(&f, "");
+	receive_refused_of(&f, 9, 5, KUDOS_CONFLICT);
+	run(&f, 0);
+	expect(&f, "put 1 conflict, server seen");
+	receive_refused_of(&f, 9, 5, KUDOS_CONFLICT);
 	receive_refused_of(&f, 9, 5, KUDOS_NOT_COUNTED);
 	expect(&f, "put 2 not-counted");
 	cr_assert(agent_counted(f.agent, name_of(&f, 9), 5, &id) == 0);
 	run(&f, 0);
-	receive_refused_of(&f, 9, 5, KUDOS_CONFLICT);
-	expect(&f, "server seen, put 1 conflict");
 	receive_ack_of(&f, 9, 5, 5);
-	expect(&f, "put 3 ok, 9@101");
+	expect(&f, "server seen, put 3 ok, 9@101");
 	finish(&f);
 }
 

@@ -35,41 +35,59 @@ Test(relay, sends_each_until_it_is_answered)
 	assert_no_leak();
 }
 
-Test(relay, one_answer_is_for_all_of_that_name)
+/* Two contents under one name, or two proofs, must not hear each other's answers. */
+Test(relay, of_one_name_one_is_on_its_way)
 {
 	struct relay r;
-	struct relayed a = item(7, 1, 1, 1), b = item(7, 1, 1, 2), other = item(8, 1, 1, 3);
+	struct relayed a = item(7, 1, 1, 1), b = item(7, 1, 1, 2), c = item(7, 1, 1, 3),
+		       other = item(8, 1, 1, 4);
 	/* Of another session, but with the same hash. */
-	struct relayed alike = item(7 ^ (UINT64_C(3) << 32), 2, 1, 4);
+	struct relayed alike = item(7 ^ (UINT64_C(3) << 32), 2, 1, 5);
 	relay_init(&r, 1);
 	cr_assert(relay_add(&r, &a) == 0 && relay_add(&r, &alike) == 0 && relay_add(&r, &b) == 0 &&
-		  relay_add(&r, &other) == 0);
+		  relay_add(&r, &other) == 0 && relay_add(&r, &c) == 0);
 	cr_assert(r.by_name.count == 2, "the test's idea of the hash");
-	struct relayed *first = relay_take(&r, a.session, 1, RELAY_ALL),
-		       *second = relay_take(&r, a.session, 1, RELAY_ALL);
-	cr_assert((first == &a && second == &b) || (first == &b && second == &a));
-	cr_assert(relay_take(&r, a.session, 1, RELAY_ALL) == NULL);
+	cr_assert(relay_next(&r, 0) == &a && relay_next(&r, 0) == &alike && relay_next(&r, 0) == &other &&
+		  !relay_next(&r, 0));
+	cr_assert(relay_take(&r, a.session, 1, RELAY_ALL) == &a);
+	cr_assert(relay_next(&r, 0) == &b && !relay_next(&r, 0));
+	cr_assert(relay_take_id(&r, 3) == &c && !relay_next(&r, 0) && r.count == 3,
+		  "given up while it was held");
+	cr_assert(relay_add(&r, &c) == 0 && relay_take_id(&r, 2) == &b && relay_next(&r, 0) == &c);
+	cr_assert(relay_take(&r, a.session, 1, RELAY_ALL) == &c && !relay_take(&r, a.session, 1, RELAY_ALL));
 	cr_assert(relay_take(&r, alike.session, 1, RELAY_ALL) == &alike &&
 		  relay_take(&r, other.session, 1, RELAY_ALL) == &other);
 	cr_assert(r.count == 0 && r.by_name.count == 0);
 	relay_deinit(&r);
+	assert_no_leak();
 }
 
-Test(relay, who_asks_is_told_apart_from_who_sends)
+Test(relay, what_is_said_of_an_answer_decides_whose_it_is)
 {
 	struct relay r;
-	struct relayed a = item(7, 1, 1, 1), b = item(7, 1, 1, 2);
-	struct relayed alike = item(7 ^ (UINT64_C(3) << 32), 2, 1, 4); /* another, with the same hash */
+	struct relayed a = item(7, 1, 1, 1);
 	a.asks = true;
-	alike.asks = true;
 	relay_init(&r, 1);
-	cr_assert(relay_add(&r, &a) == 0 && relay_add(&r, &alike) == 0 && relay_add(&r, &b) == 0);
-	cr_assert(relay_take(&r, a.session, 1, RELAY_ASKS) == &a &&
-		  relay_take(&r, a.session, 1, RELAY_ASKS) == NULL);
-	cr_assert(relay_take(&r, alike.session, 1, RELAY_SENDS) == NULL);
-	cr_assert(relay_take(&r, a.session, 1, RELAY_SENDS) == &b && r.count == 1);
-	cr_assert(relay_take(&r, alike.session, 1, RELAY_ALL) == &alike);
+	cr_assert(relay_add(&r, &a) == 0 && relay_next(&r, 0) == &a);
+	cr_assert(!relay_take(&r, a.session, 1, RELAY_SENDS), "late, of one that was sent before");
+	cr_assert(relay_take(&r, a.session, 1, RELAY_ASKS) == &a);
 	relay_deinit(&r);
+}
+
+/* Nobody can keep a session's owner waiting by a name that he made up. */
+Test(relay, a_strange_one_lets_others_of_its_name_pass)
+{
+	struct relay r;
+	struct relayed forged = item(7, 1, 1, 1), own = item(7, 1, 1, 2);
+	relay_init(&r, 1);
+	cr_assert(relay_add(&r, &forged) == 0 && relay_add(&r, &own) == 0);
+	cr_assert(relay_next(&r, 0) == &forged && !relay_is_strange(&r, own.session, 1));
+	cr_assert(relay_next(&r, 0) == &own && relay_take(&r, own.session, 1, RELAY_ALL) == &own);
+	cr_assert(relay_next(&r, 0) == &forged && !relay_is_strange(&r, own.session, 1) &&
+		  relay_is_strange(&r, own.session, 1));
+	cr_assert(relay_take(&r, own.session, 1, RELAY_ALL) == &forged && r.count == 0);
+	relay_deinit(&r);
+	assert_no_leak();
 }
 
 Test(relay, gives_up_on_a_session_that_nobody_issued)
