@@ -11,7 +11,8 @@ RUN_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config libzmq3-dev libczmq-dev
 	libsodium-dev libedit-dev libxxhash-dev libjansson-dev libmicrohttpd-dev)
 # … and those that the tests need besides.
 TEST_PACKAGES=(libcriterion-dev clang clang-format clang-tidy cppcheck python3 python3-zmq python3-msgpack shellcheck
-	libsqlite3-dev iproute2 curl systemd debootstrap git openssl)
+	libsqlite3-dev iproute2 curl systemd debootstrap git openssl
+	python3-yaml python3-jsonschema)
 # … those of the suite cluster a browser besides, which is large …
 BROWSER_PACKAGES=(chromium chromium-driver)
 # … those with real processes programs whose packages would start daemons when installed: unpacked in the build folder …

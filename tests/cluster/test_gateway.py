@@ -8,9 +8,12 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import cluster
+import openapi
 from cluster import ClusterTest, environment, program, wait_until
 
 PORT = 25400
@@ -36,7 +39,7 @@ class Gateway:
             return False
 
     def ask(self, method, path, body=None, **headers):
-        """The response, with its JSON (None: it has no body)."""
+        """The response, with its JSON (None: it has no body). It must be one that doc/openapi.yaml knows."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
         if isinstance(body, (dict, list)):
@@ -44,6 +47,7 @@ class Gateway:
         connection.request(method, path, body, headers)
         response = connection.getresponse()
         text = response.read()
+        openapi.check(method, path, response, text)
         response.json = json.loads(text) if text else None
         connection.close()
         return response
@@ -118,6 +122,15 @@ class GatewayTest(ClusterTest):
         self.assertEqual(g.ask("GET", "/v1/counts/caf%C3%A9").json["count"], 2)
         self.assertEqual(g.ask("GET", "/v1/counts?key=web:1&key=none").json, {"counts": {"web:1": 6, "none": 0}})
         self.cluster_.await_count("web:1", 6)
+
+    def test_nobody_waits_for_the_next_to_come(self):
+        g = self.gateway()
+        took = []
+        for _ in range(5):
+            began = time.monotonic()
+            self.assertEqual(g.ask("POST", "/v1/likes", {"key": "alone"}).status, 200)
+            took.append(time.monotonic() - began)
+        self.assertLess(min(took), 0.5, "a second is the loop's longest wait")
 
     def test_a_token_shows_what_another_gateway_was_told(self):
         a, b = self.gateway(HTTP), self.gateway(HTTP + 1)
@@ -208,6 +221,21 @@ class GatewayTest(ClusterTest):
         never = a.ask("GET", path + "/batches/41")
         self.assertEqual((never.status, never.json["code"]), (410, "expired"))
         self.cluster_.await_count("kept", 80)
+
+    def test_two_contents_at_once(self):
+        """And a forger: each is told what became of his own."""
+        g = self.gateway()
+        name = g.ask("POST", "/v1/sessions").json["session"]
+        forged = name[:-1] + ("0" if name[-1] != "0" else "1")
+        with ThreadPoolExecutor(16) as pool:
+            for number in range(1, 21):
+                def put(session, n, path=f"/v1/sessions/%s/batches/{number}"):
+                    return pool.submit(g.ask, "PUT", path % session, {"key": "at-once", "n": n})
+                own = [put(name, n) for n in (1, 2, 1, 2)]
+                others = [put(forged, 1) for _ in range(4)]
+                told = [future.result().status for future in own]
+                self.assertIn(told, ([200, 409, 200, 409], [409, 200, 409, 200]), number)
+                self.assertEqual({future.result().status for future in others}, {404})
 
     def test_names_that_nobody_gave(self):
         g = self.gateway()

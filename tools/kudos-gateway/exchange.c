@@ -110,7 +110,6 @@ static unsigned status_of(int error)
 		return MHD_HTTP_GONE;
 	case KUDOS_FORBIDDEN:
 		return MHD_HTTP_FORBIDDEN;
-	case KUDOS_UNKNOWN_NODE:
 	case KUDOS_NOT_ISSUED:
 	case KUDOS_NOT_COUNTED:
 		return MHD_HTTP_NOT_FOUND;
