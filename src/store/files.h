@@ -14,6 +14,8 @@ int files_read_all(int fd, struct bytes *out, size_t most);
 int files_read_named(int dir, const char *name, struct bytes *out, size_t most);
 int files_read_exactly(int fd, void *data, size_t size, uint64_t offset); /* -EIO when the file ends before */
 int files_write_all(int fd, const void *data, size_t size, uint64_t offset);
+/* A new file with room for so many bytes, durably in its folder. Its descriptor. */
+int files_create(int dir, const char *name, uint64_t size);
 int files_sync(int fd); /* fsync, of a file or a folder */
 /* When the file was made, in nanoseconds since 1970. No copy of it can have that too: programs that copy keep
  * times of change, never this one. 0: the file system does not know. */

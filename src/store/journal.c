@@ -91,11 +91,18 @@ static int add_segment(struct journal *j, uint64_t number)
 	return 0;
 }
 
-static void remove_segment(struct journal *j, size_t i)
+static void remove_newest(struct journal *j)
 {
-	vector_deinit(&j->segments[i].highest);
-	j->count--;
-	memmove(&j->segments[i], &j->segments[i + 1], (j->count - i) * sizeof *j->segments);
+	vector_deinit(&j->segments[--j->count].highest);
+}
+
+/* All at once: there may be a hundred thousand. */
+static void remove_oldest(struct journal *j, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		vector_deinit(&j->segments[i].highest);
+	j->count -= count;
+	memmove(j->segments, j->segments + count, j->count * sizeof *j->segments);
 }
 
 static int set_meta(struct journal *j, const uint8_t *data, size_t size, uint64_t segment)
@@ -307,7 +314,7 @@ void journal_close(struct journal *j)
 	if (j->read_fd >= 0)
 		close(j->read_fd);
 	while (j->count > 0)
-		remove_segment(j, j->count - 1);
+		remove_newest(j);
 	free(j->segments);
 	bytes_deinit(&j->group);
 	bytes_deinit(&j->front);
@@ -332,24 +339,6 @@ int journal_append(struct journal *j, enum entry_kind kind, struct position at, 
 	return bytes_failed(&j->group) ? (j->failed = -ENOMEM) : 0;
 }
 
-static int create_file(struct journal *j, uint64_t number, uint64_t size)
-{
-	char name[SEGMENT_NAME];
-	segment_name(name, number);
-	int fd = descriptors_open(j->dir, name, O_RDWR | O_CREAT | O_EXCL, 0640);
-	if (fd < 0)
-		return fd;
-	/* Preallocated, so that a commit need not wait for the file system's own journal, and a full disk
-	 * shows here, where nothing is half written. */
-	int r = fallocate(fd, 0, 0, (off_t)size) < 0 && errno != EOPNOTSUPP ? -errno : files_sync(j->dir);
-	if (r < 0) {
-		close(fd);
-		unlinkat(j->dir, name, 0);
-		return r;
-	}
-	return fd;
-}
-
 /* Begins a new segment that has room for the group; what it starts with is left in front. */
 static int rotate(struct journal *j)
 {
@@ -368,9 +357,11 @@ static int rotate(struct journal *j)
 	r = add_segment(j, number);
 	if (r < 0)
 		return j->failed = r;
-	int fd = create_file(j, number, size);
+	char name[SEGMENT_NAME];
+	segment_name(name, number);
+	int fd = files_create(j->dir, name, size);
 	if (fd < 0) {
-		remove_segment(j, j->count - 1);
+		remove_newest(j);
 		return fail(j, fd, "making it", number);
 	}
 	if (j->fd >= 0)
@@ -572,22 +563,24 @@ int journal_truncate(struct journal *j, const struct vector *floor)
 	int r = sweep_end(&j->sweep);
 	if (r < 0)
 		return fail(j, r, "removing older ones", j->segments[0].number);
-	uint64_t first = j->segments[0].number, last = 0;
+	uint64_t first = j->segments[0].number;
+	size_t count = 0;
 	/* One stays always: it may be active, and it holds the newest meta if any does. */
-	while (j->count > 1 && j->segments[0].number != j->meta_segment &&
-	       vector_covers(floor, &j->segments[0].highest)) {
-		last = j->segments[0].number;
-		r = index_drop(&j->index, &j->segments[0].highest, place_of(last, 0), place_of(last + 1, 0));
+	while (count + 1 < j->count && j->segments[count].number != j->meta_segment &&
+	       vector_covers(floor, &j->segments[count].highest)) {
+		const struct segment *s = &j->segments[count++];
+		r = index_drop(&j->index, &s->highest, place_of(s->number, 0), place_of(s->number + 1, 0));
 		if (r < 0)
 			return j->failed = r;
-		if (j->read_fd >= 0 && j->read_segment == last) {
+		if (j->read_fd >= 0 && j->read_segment == s->number) {
 			close(j->read_fd);
 			j->read_fd = -1;
 		}
-		remove_segment(j, 0);
 	}
-	if (last > 0)
-		sweep_begin(&j->sweep, j->dir, first, last);
+	if (count == 0)
+		return 0;
+	sweep_begin(&j->sweep, j->dir, first, j->segments[count - 1].number);
+	remove_oldest(j, count);
 	return 0;
 }
 
