@@ -114,8 +114,6 @@ int replica_members(struct replica *r, int64_t now, struct node from, const stru
 			return -ENOMEM;
 	}
 	int e = members_merge(&r->staged, rows, count);
-	if (e == -E2BIG)
-		e = 0; /* more nodes than there may be: those that fit are kept */
 	if (e < 0 || replica_assert_self(r) < 0)
 		return -ENOMEM;
 	/* Where members listen is news at once, as it is no part of what is announced. */

@@ -117,6 +117,8 @@ int members_merge(struct members *m, const struct member *rows, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		int rc = members_add(m, &rows[i]);
 
+		if (rc == -E2BIG)
+			continue;
 		if (rc < 0)
 			return rc;
 		if (rc == 1 || strongest == 0)

@@ -146,6 +146,10 @@ Test(members, refuses_rows_over_the_limit)
 	cr_assert(add(&m, LIMIT_MEMBERS + 1, 1, false) == -E2BIG);
 	cr_assert(m.count == LIMIT_MEMBERS);
 	cr_assert(add(&m, 7, 2, true) == 1, "what is known can still change");
+	const struct member rows[] = {{.node = {LIMIT_MEMBERS + 1}, .since = 1},
+				      {.node = {8}, .since = 1, .forgotten = true}};
+	cr_assert(members_merge(&m, rows, 2) == 1 && m.count == LIMIT_MEMBERS);
+	cr_assert(members_find(&m, (struct node){8})->forgotten, "a row behind one too many");
 	members_deinit(&m);
 }
 
