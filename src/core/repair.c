@@ -138,11 +138,15 @@ int replica_record(struct replica *r, int64_t now, struct record *record, bool p
 int replica_fetched(struct replica *r, int64_t now, struct origin origin)
 {
 	struct log *log = map_get(&r->logs, origin.id, 0);
-	if (!log)
-		return 0;
+	if (!log || log->asked_until == 0)
+		return 0; /* nothing was asked */
 	log->asked_until = 0;
-	if (log->known > log->appended)
+	if (log->appended < log->asked_from) {
+		log->tries++; /* an answer without what was asked for: another is asked, and not at once */
+		log->gap_since = now;
+	} else if (log->known > log->appended) {
 		log->gap_since = now - GAP_GRACE; /* there is more: ask on at once */
+	}
 	return replica_repair(r, now);
 }
 
@@ -209,6 +213,7 @@ static int repair_log(struct replica *r, struct log *log, int64_t now)
 		log->tries++; /* the last one did not answer */
 	log->asked = p->node;
 	log->asked_until = now + FETCH_TIMEOUT;
+	log->asked_from = log->appended + 1;
 	r->stats.fetches++;
 	/* Records that wait here already need not be sent again. */
 	uint64_t to = log->waiting_count ? log->waiting[0]->at.lsn - 1 : vector_get(&p->vector, log->origin);

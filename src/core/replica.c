@@ -288,6 +288,10 @@ static int apply_batch(struct replica *r, const struct batch *b, struct position
 		return apply_close(r, seen, at);
 	if (intervals_has(&seen->applied, b->seq)) {
 		r->stats.duplicates++;
+		if (seen_contradicts(seen, b->seq, b->raw, b->raw_size)) {
+			r->stats.contradicted++;
+			r->contradiction = (struct contradiction){b->session, b->seq, at};
+		}
 		return 0;
 	}
 	r->stats.batches++;

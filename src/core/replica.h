@@ -79,6 +79,7 @@ struct log {
 	size_t waiting_count, waiting_capacity;
 	int64_t gap_since;   /* when appended < known was first noticed; 0: no gap */
 	int64_t asked_until; /* a fetch is on its way until then; 0: none */
+	uint64_t asked_from; /* … for what comes from here on */
 	struct node asked;   /* whom */
 	unsigned tries;	     /* fetches so far that brought nothing */
 	unsigned gone;	     /* answers in a row that said the records are not held any more */
@@ -119,6 +120,13 @@ struct replica_stats { /* since the start; what is replayed from the journal cou
 	uint64_t duplicates;		   /* batches of records that were applied before */
 	uint64_t again;			   /* … from clients, applied or on their way to disk */
 	uint64_t fetches, refused, gaps;
+	uint64_t contradicted; /* batches applied before with other content (I5) */
+};
+
+struct contradiction {
+	struct session session;
+	uint64_t seq;
+	struct position at; /* of the record that holds the content that was not counted here */
 };
 
 struct replica_config {
@@ -186,6 +194,7 @@ struct replica {
 	size_t action_head, action_count, action_capacity;
 
 	struct replica_stats stats;
+	struct contradiction contradiction; /* the last */
 };
 
 /* V is empty, membership is what meta said before (rows may be NULL, 0) plus self. Load what is on disk next,

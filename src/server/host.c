@@ -99,10 +99,13 @@ static int open_replica(struct host *h, const struct bytes *meta, int64_t now)
 
 static void explain(char *error, size_t size, int e)
 {
-	const char *text = e == -EBADMSG
-			       ? "the data folder holds what this version cannot read: start with another "
-				 "--data, or wipe it to join as a new node"
-			       : strerror(-e);
+	const char *text = strerror(-e);
+	if (e == -EBADMSG)
+		text = "the data folder holds what this version cannot read: start with another --data, or "
+		       "wipe it to join as a new node";
+	if (e == -ENODATA)
+		text = "the data folder holds a checkpoint and no journal: put the journal's files back, or "
+		       "wipe the folder to join as a new node";
 	if (error)
 		snprintf(error, size, "%s", text);
 }
@@ -130,6 +133,8 @@ int host_open(struct host **host, const struct host_config *config, struct store
 		e = open_replica(h, &meta, now);
 	if (e == 0)
 		e = host_recover(h, now);
+	if (e == 0 && h->checkpoint.exists && meta.size == 0)
+		e = -ENODATA; /* a run's first commit comes before its first checkpoint */
 	bytes_deinit(&meta);
 	if (e < 0) {
 		explain(error, error_size, e);
@@ -462,6 +467,22 @@ bool host_full(const struct host *h)
 	return h->replica.pending_bytes + h->replica.incoming_bytes >= GATHERED;
 }
 
+/* Nothing mends it: what is acknowledged is counted. So at least somebody is told. */
+static void tell_contradiction(struct host *h, int64_t now)
+{
+	const struct contradiction *c = &h->replica.contradiction;
+	if (h->replica.stats.contradicted == h->told_contradicted || now < h->contradicted_after)
+		return;
+	h->contradicted_after = now + COMPLAIN_INTERVAL;
+	h->told_contradicted = h->replica.stats.contradicted;
+	host_log(h, 'e',
+		 "batch %llu of session %016llx:%llu has two contents: one is counted here, the other is in "
+		 "record %016llx:%llu, and counted where that came first (%llu such batches so far)",
+		 (unsigned long long)c->seq, (unsigned long long)c->session.issuer,
+		 (unsigned long long)c->session.number, (unsigned long long)c->at.origin.id,
+		 (unsigned long long)c->at.lsn, (unsigned long long)h->told_contradicted);
+}
+
 int host_flush(struct host *h, int64_t now)
 {
 	int e = replica_flush(&h->replica);
@@ -481,6 +502,7 @@ int host_flush(struct host *h, int64_t now)
 	}
 	if (replica_is_forgotten(&h->replica))
 		h->forgotten = KUDOS_FORGOTTEN;
+	tell_contradiction(h, now);
 	return e;
 }
 

@@ -164,6 +164,8 @@ struct host {
 	bool drain_wanted;    /* by an operator: whoever runs the host drains it, as after SIGTERM */
 	int forgotten;	      /* KUDOS_FORGOTTEN once another says that this node was */
 	enum phase told_phase;
+	uint64_t told_contradicted;
+	int64_t contradicted_after;
 	const char *told_waiting; /* what the log last said that it waits for */
 	int64_t tell_waiting;
 };

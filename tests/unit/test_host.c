@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What clients and peers can make grow in a server, up to its limits, and what they are told there. */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -143,6 +144,23 @@ static int like(struct fixture *f, uint32_t who, uint64_t seq, size_t events)
 	if (r->action_count == before || r->actions[r->action_count - 1].type != ACTION_REFUSE)
 		return 0; /* a refusal goes out with the next flush */
 	return r->actions[r->action_count - 1].error;
+}
+
+/* The journal was removed, or lies elsewhere: what the checkpoint has is not passed off as a new node's. */
+Test(host, refuses_a_checkpoint_without_a_journal)
+{
+	struct store *store;
+	const struct host_config config = {.self = self, .seed = 3, .quiet = true};
+	const struct host_io io = {0};
+	struct host *host = NULL;
+	char error[512];
+	cr_assert(store_open_memory(&store) == 0);
+	cr_assert(store->ops->checkpoint_begin(store, true) == 0);
+	cr_assert(store->ops->checkpoint_put(store, "a", 1, "\0\0\0\0\0\0\0", 8) == 0);
+	cr_assert(store->ops->checkpoint_commit(store) == 0);
+	cr_assert(store->ops->checkpoint_poll(store) == 0);
+	cr_assert(host_open(&host, &config, store, &io, SECOND, error, sizeof error) == -ENODATA);
+	cr_assert(!host && strstr(error, "no journal"), "%s", error);
 }
 
 /* Made up, or another's: neither its likes nor its close are taken, and nothing of it is kept. */

@@ -89,6 +89,21 @@ Test(replica, refuses_other_content_under_the_same_number)
 	stop(&f);
 }
 
+/* Each server has counted what it took, for good. */
+Test(replica, notices_that_a_peer_took_other_content_under_the_same_number)
+{
+	struct fixture f;
+	start_serving(&f);
+	add_peer(&f);
+	batch(&f, 1, 1, 5);
+	expect(&f, "append 1:1, commit, publish 1:1, ack 1@1");
+	peer_record(&f, 1, 1, 1, 6, true);
+	expect(&f, "append 2:1, commit");
+	cr_assert(likes(&f) == 5 && f.r.stats.contradicted == 1);
+	cr_assert(f.r.contradiction.seq == 1 && f.r.contradiction.at.origin.id == 2);
+	stop(&f);
+}
+
 Test(replica, expires_what_comes_after_the_close)
 {
 	struct fixture f;
@@ -166,6 +181,7 @@ Test(replica, counts_once_what_a_peer_took_as_well)
 	batch(&f, 1, 2, 7);
 	expect(&f, "ack 2@V");
 	cr_assert(likes(&f) == 12 && f.r.stats.duplicates == 1);
+	cr_assert(f.r.stats.contradicted == 0);
 	stop(&f);
 }
 
@@ -193,6 +209,14 @@ Test(replica, applies_a_peers_records_in_order_and_fetches_what_is_missing)
 	expect(&f, "fetch 20 2:4-4");
 	peer_record(&f, 2, 2, 2, 10, false);
 	expect(&f, "");
+	for (int i = 0; i < 3; i++) { /* an answer with nothing in it, and more that nobody asked for */
+		cr_assert(replica_fetched(&f.r, f.now, (struct origin){2}) == 0);
+		expect(&f, "");
+	}
+	peer_vector(&f, 2, 4);
+	forget_trace(&f);
+	tick(&f, 60 * MS);
+	expect(&f, "vector, fetch 20 2:4-4");
 	stop(&f);
 }
 
