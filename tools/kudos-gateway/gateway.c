@@ -168,8 +168,7 @@ static int wait_ms(struct gateway *g)
 	return at <= now ? 0 : at - now > 1000 ? 1000 : (int)(at - now);
 }
 
-/* One wait and one pass. False: the system refuses. *told: a signal came. */
-static bool pass(struct gateway *g, int signals, bool *told)
+bool gateway_pass(struct gateway *g, int signals, bool *told)
 {
 	struct pollfd fds[3 + HUB_HANDLES + ROUND_HANDLES] = {
 	    {.fd = signals, .events = POLLIN},
@@ -207,12 +206,12 @@ bool gateway_run(struct gateway *g)
 	bool told = false, going = true;
 	tell(g);
 	while (going && !told)
-		going = pass(g, signals, &told);
+		going = gateway_pass(g, signals, &told);
 	int64_t end = gateway_now() + STOP_PATIENCE;
 	http_refuse_new(&g->http);
 	notify_stopping(&g->notify);
 	while (going && g->http.waiting.count && gateway_now() < end)
-		going = pass(g, signals, &told);
+		going = gateway_pass(g, signals, &told);
 	close(signals);
 	return going;
 }

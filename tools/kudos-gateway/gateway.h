@@ -38,6 +38,8 @@ void gateway_close(struct gateway *g);
 /* Serves until SIGTERM or SIGINT; then answers what is under way, for a few seconds at most. False, after a
  * message, when the system refuses to go on. */
 bool gateway_run(struct gateway *g);
+/* One wait and one pass. False: the system refuses. *told: the descriptor of signals has something. */
+bool gateway_pass(struct gateway *g, int signals, bool *told);
 
 int64_t gateway_now(void);    /* monotonic, in milliseconds */
 int64_t gateway_now_us(void); /* … in microseconds */

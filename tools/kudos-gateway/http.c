@@ -13,10 +13,11 @@
 #include "routes.h"
 
 #define CONNECTION_MEMORY \
-	8192		/* bytes libmicrohttpd keeps for one: request line and headers fit or are 431 */
-#define METHODS_SIZE 64 /* "GET, PUT, …" */
-#define BEAT_LOOK 1000	/* ms between two looks for streams that have long been told nothing */
-#define IDLE_SECONDS 60 /* a connection on which nothing moves that long is closed */
+	8192		  /* bytes libmicrohttpd keeps for one: request line and headers fit or are 431 */
+#define METHODS_SIZE 64	  /* "GET, PUT, …" */
+#define LOG_INTERVAL 1000 /* ms between two lines of libmicrohttpd's in the log */
+#define BEAT_LOOK 1000	  /* ms between two looks for streams that have long been told nothing */
+#define IDLE_SECONDS 60	  /* a connection on which nothing moves that long is closed */
 
 static void list_add(struct exchange_list *list, struct exchange *x)
 {
@@ -225,10 +226,14 @@ static enum MHD_Result on_accept(void *arg, const struct sockaddr *peer, socklen
 	return door_admits(&http->gateway->door, peer, gateway_now()) ? MHD_YES : MHD_NO;
 }
 
+/* Every stranger's nonsense is a line to libmicrohttpd: one from time to time is enough to know. */
 static void on_log(void *arg, const char *format, va_list arguments)
 {
-	(void)arg;
+	struct http *http = arg;
 	char line[256];
+	if (gateway_now() < http->log_at)
+		return;
+	http->log_at = gateway_now() + LOG_INTERVAL;
 	vsnprintf(line, sizeof line, format, arguments);
 	line[strcspn(line, "\n")] = '\0';
 	gateway_log("http: %s", line);
@@ -242,7 +247,7 @@ bool http_open(struct http *http, struct gateway *gateway, const struct options 
 	errno = 0;
 	http->daemon = MHD_start_daemon(
 	    MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, (uint16_t)o->port, on_accept, http,
-	    on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_SOCK_ADDR,
+	    on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, http, MHD_OPTION_SOCK_ADDR,
 	    (struct sockaddr *)&at, MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->connections,
 	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 	    (size_t)CONNECTION_MEMORY, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,

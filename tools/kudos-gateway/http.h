@@ -26,7 +26,7 @@ struct http {
 	struct visits visits;
 	struct tally tally;
 	bool resumed; /* connections that libmicrohttpd does not look at before its next run */
-	int64_t beat_at;
+	int64_t beat_at, log_at;
 	uint64_t requests; /* since the start */
 };
 
