@@ -24,6 +24,9 @@ static void dump_server(const struct sim *s, const struct sim_server *v)
 	       "from %llx\n",
 	       (int)r->phase, r->established, r->met_leader, (unsigned long long)r->digest, r->lacks_many,
 	       (unsigned long long)r->snapshot_from.id);
+	const char *waits = replica_waits_for(r, s->now);
+	if (r->phase == PHASE_CATCHING_UP)
+		printf("    waits for %s\n", waits ? waits : "nothing");
 	dump_vector("V", &r->v);
 	for (size_t i = 0; i < r->members.count; i++)
 		printf("    member %016llx %s at %s run %04llx%s\n",
@@ -151,7 +154,10 @@ void check_server(struct sim *s, int i)
 	if (v->phase != v->host->replica.phase) {
 		v->phase = v->host->replica.phase;
 		v->established = v->established || v->phase == PHASE_SERVING;
-		v->patient = v->patient && v->phase != PHASE_SERVING;
+		if (v->patient && v->phase == PHASE_SERVING) { /* it has heard; what comes now is as ever */
+			v->patient = false;
+			v->host->replica.config.grace = 2 * SECOND;
+		}
 		v->may_regress = v->may_regress && v->phase != PHASE_SERVING;
 		sim_log(s, "s%d is in phase %d", i + 1, (int)v->phase);
 		if (s->verbose)
