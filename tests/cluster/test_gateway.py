@@ -299,7 +299,8 @@ class GatewayTest(ClusterTest):
 
     def test_wrong_flags(self):
         for flags in (["--port", "0"], ["--port", "x"], ["--timeout", "0"], ["--bind", "nowhere"],
-                      ["--bind", "0.0.0.0"], ["--nonsense"]):
+                      ["--bind", "0.0.0.0"], ["--nonsense"], ["--origin", "https://a.example", "--origin", "https://b.example"],
+                      ["--proxy", "10.0.0.1", "--proxy", "10.0.0.2"]):
             code, _, err = cluster.run("kudos-gateway", *flags)
             self.assertEqual(code, 2, err)
             self.assertIn(flags[0], err)

@@ -217,6 +217,11 @@ static error_t parse_flag(int flag, char *value, struct argp_state *state)
 {
 	struct given *given = state->input;
 	const char **to = place(given, flag);
+	if (to && *to && (flag == FLAG_ORIGIN || flag == FLAG_PROXY || flag == FLAG_LEADER))
+		argp_error(state, "--%s is given twice: name all in one, separated by commas",
+			   flag == FLAG_ORIGIN	? "origin"
+			   : flag == FLAG_PROXY ? "proxy"
+						: "leader");
 	if (to)
 		*to = value;
 	else if (flag == FLAG_INSECURE)

@@ -3,7 +3,8 @@
 //
 // An outbox is an item of localStorage:
 //
-//	session   given by the cluster; used: when it last answered in it; over: it is closed, and another is needed
+//	session   given by the cluster; lifetime: the seconds that it may rest; used: when the cluster last answered in it;
+//	          over: it is closed, and another is needed
 //	next      the next batch's number in that session
 //	batch     {number, events} that is not acknowledged yet; at most one
 //	waiting   {key: n} that have no number yet, since a batch is on its way or the cluster is not there
@@ -20,7 +21,8 @@
 import { ask } from "./gateway.js";
 
 const PREFIX = "kudos.outbox.";
-const SESSION_REST = 5 * 60e3; // ms without an answer after which another is asked for; they are closed after ten minutes
+// Seconds that a session may rest; longer ones are few at a time. A gateway that has no leader gives usual ones only.
+const LIFETIME = 3600, LIFETIME_USUAL = 600;
 const RETRY_FIRST = 250, RETRY_MOST = 15e3; // ms
 
 // Codes of what is final: the session is gone, and with it the knowledge of what was counted; or a refusal.
@@ -32,7 +34,7 @@ const STRANGE = "something else than the gateway answers"; // a hotel's network,
 const sum = (events) => events.reduce((n, event) => n + event[1], 0);
 
 class Outbox {
-	state = { session: null, used: 0, over: false, next: 1, batch: null, waiting: {} };
+	state = { session: null, lifetime: LIFETIME_USUAL, used: 0, over: false, next: 1, batch: null, waiting: {} };
 	trouble = null; // why the last attempt failed
 	#failures = 0;
 	#wake = () => {};
@@ -83,11 +85,11 @@ class Outbox {
 
 	// Does the one thing that is to be done; false: there is none.
 	async #step() {
-		const { session, used, over, batch, waiting } = this.state;
+		const { session, lifetime, used, over, batch, waiting } = this.state;
 		if (batch) await this.#send(session, batch);
 		else if (this.own && (!session || over)) await this.#open();
 		else if (!this.pending()) return false;
-		else if (this.own && Date.now() - used > SESSION_REST) await this.close();
+		else if (this.own && Date.now() - used > lifetime * 1e3 / 2) await this.close();
 		else {
 			const key = Object.keys(waiting)[0]; // one a batch: a refusal is then for that key alone
 			const { [key]: n, ...rest } = waiting;
@@ -104,10 +106,16 @@ class Outbox {
 	}
 
 	async #open() {
-		const { session } = (await ask("POST", "v1/sessions")) ?? {};
+		let lifetime = LIFETIME;
+		const answer = await ask("POST", "v1/sessions", { lifetime }).catch((error) => {
+			if (error.code !== "limit") throw error;
+			lifetime = LIFETIME_USUAL;
+			return ask("POST", "v1/sessions");
+		});
+		const { session } = answer ?? {};
 		if (typeof session !== "string") throw new Error(STRANGE);
 		this.trouble = null;
-		this.#write({ session, used: Date.now(), over: false, next: 1 });
+		this.#write({ session, lifetime, used: Date.now(), over: false, next: 1 });
 	}
 
 	async close() {
