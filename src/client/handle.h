@@ -28,11 +28,9 @@ struct kudos {
 	struct security *security; /* NULL: without CURVE */
 	bool shares_context;	   /* and the security with it */
 	int epoll_fd;
-	int64_t now;	/* of the last pass */
-	int64_t looked; /* when whether the server's connection has ended */
+	int64_t now; /* of the last pass */
 	int64_t timeout;
 	bool sends_at_once; /* no linger */
-	bool more;	    /* the last pass stopped at its cap: more may be there */
 	int failure;	    /* negative errno from a callback of the agent; 0: none */
 
 	char *endpoints; /* the strings of leaders[] and server, owned */

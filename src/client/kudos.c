@@ -21,7 +21,6 @@
 #define LINGER_DEFAULT 1000
 #define CLOSE_PATIENCE (1 * SECOND)
 #define CONTEXT_SOCKETS 65535
-#define LOOK_EVERY (1 * MS) /* whether the connection has ended */
 /* How many messages wait for a connection. A leader that comes back must not be asked for a session for each
  * time it was asked in vain: a hello and a question are enough. */
 #define LEADER_KEEP 4
@@ -100,6 +99,7 @@ static void on_watch(void *arg, const char *key)
 {
 	struct kudos *k = arg;
 	char topic[1 + LIMIT_KEY + 1];
+	k->notify_link.touched = true;
 	if (k->notify_link.socket)
 		note_failure(k, socket_subscribe(k->notify_link.socket, topic, watch_topic(topic, key)));
 }
@@ -392,17 +392,15 @@ int kudos_send(kudos *k, const char *key, int64_t n, uint64_t *ticket)
 }
 
 /* What a socket has, up to a cap. The agent may close it in between. */
-static bool drain(struct kudos *k, struct link *l, bool *any)
+static void drain(struct kudos *k, struct link *l, bool *any)
 {
 	struct packet packet;
 	for (int i = 0; i < BURST; i++) {
-		int r = l->socket ? socket_receive(l->socket, l->kind, &packet) : 0;
-		if (r == 0)
-			return false;
-		if (r < -1) {
+		int r = l->socket ? link_receive(l, &packet) : 0;
+		if (r < -1)
 			note_failure(k, r);
-			return false;
-		}
+		if (r == 0 || r < -1)
+			return;
 		if (r < 0)
 			continue;
 		*any = true;
@@ -415,37 +413,28 @@ static bool drain(struct kudos *k, struct link *l, bool *any)
 					     packet.body_size);
 		packet_deinit(&packet);
 	}
-	return true;
+	l->touched = true; /* there may be more */
 }
 
-static bool serve(struct kudos *k, struct link *l, bool *any)
+static void serve(struct kudos *k, struct link *l, bool *any)
 {
-	if (!l->socket)
-		return false;
-	note_failure(k, link_flush(l));
-	return drain(k, l, any);
-}
-
-/* A server that says something is there: only its silence is a reason to ask. */
-static void look_whether_ended(struct kudos *k)
-{
-	if (k->now - k->looked < LOOK_EVERY)
+	if (!link_due(l))
 		return;
-	k->looked = k->now;
-	if (link_ended(&k->server_link))
-		agent_disconnected(k->agent, k->now);
+	note_failure(k, link_flush(l));
+	drain(k, l, any);
 }
 
 int handle_pass(struct kudos *k, bool *any)
 {
 	*any = false;
 	k->now = clock_now();
-	k->more = serve(k, &k->server_link, any);
-	if (!*any)
-		look_whether_ended(k);
-	k->more |= serve(k, &k->notify_link, any);
+	links_look(k->epoll_fd);
+	serve(k, &k->server_link, any);
+	if (link_ended(&k->server_link))
+		agent_disconnected(k->agent, k->now);
+	serve(k, &k->notify_link, any);
 	for (size_t i = 0; i < k->leader_count; i++)
-		k->more |= serve(k, &k->leader_links[i], any);
+		serve(k, &k->leader_links[i], any);
 	agent_tick(k->agent, k->now);
 	if (k->failure) {
 		int failure = k->failure;
@@ -455,11 +444,9 @@ int handle_pass(struct kudos *k, bool *any)
 	return 0;
 }
 
-/* Sending makes libzmq take note of what has arrived, and its descriptor silent about it: only asking every
- * socket tells whether there is nothing to do. */
-static bool anything_ready(const struct kudos *k)
+static bool anything_ready(struct kudos *k)
 {
-	if (k->more || link_ready(&k->server_link) || link_ready(&k->notify_link))
+	if (link_ready(&k->server_link) || link_ready(&k->notify_link))
 		return true;
 	for (size_t i = 0; i < k->leader_count; i++) {
 		if (link_ready(&k->leader_links[i]))

@@ -8,10 +8,11 @@
 
 #include "kudos.h"
 
-static int poll_too(void *socket, int epoll_fd, int *fd)
+/* *readable is set when it is found to be. */
+static int poll_too(void *socket, int epoll_fd, int *fd, bool *readable)
 {
 	size_t size = sizeof *fd;
-	struct epoll_event event = {.events = EPOLLIN};
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = readable};
 	if (zmq_getsockopt(socket, ZMQ_FD, fd, &size) != 0 ||
 	    epoll_ctl(epoll_fd, EPOLL_CTL_ADD, *fd, &event) < 0)
 		return -errno;
@@ -28,7 +29,7 @@ static void close_monitor(struct link *l, int epoll_fd)
 }
 
 /* Before the socket connects. libzmq frees the name of a monitor some time after its socket is closed, so
- * each has one of its own. */
+ * each has one of its own; and it signals a message only to who has looked once and found none. */
 static void open_monitor(struct link *l, void *context, int epoll_fd)
 {
 	static _Atomic unsigned opened;
@@ -38,9 +39,9 @@ static void open_monitor(struct link *l, void *context, int epoll_fd)
 		return;
 	int linger = 0;
 	l->monitor = zmq_socket(context, ZMQ_PAIR);
-	if (l->monitor &&
-	    (zmq_setsockopt(l->monitor, ZMQ_LINGER, &linger, sizeof linger) != 0 ||
-	     zmq_connect(l->monitor, name) != 0 || poll_too(l->monitor, epoll_fd, &l->monitor_fd)))
+	if (l->monitor && (zmq_setsockopt(l->monitor, ZMQ_LINGER, &linger, sizeof linger) != 0 ||
+			   zmq_connect(l->monitor, name) != 0 ||
+			   poll_too(l->monitor, epoll_fd, &l->monitor_fd, &l->monitor_readable)))
 		close_monitor(l, epoll_fd);
 }
 
@@ -49,7 +50,10 @@ bool link_ended(struct link *l)
 {
 	bool any = false;
 	char event[sizeof(uint16_t) + sizeof(uint32_t)];
-	while (l->monitor && zmq_recv(l->monitor, event, sizeof event, ZMQ_DONTWAIT) >= 0)
+	if (!l->monitor || !l->monitor_readable)
+		return false;
+	l->monitor_readable = false;
+	while (zmq_recv(l->monitor, event, sizeof event, ZMQ_DONTWAIT) >= 0)
 		any = true; /* that, or the address, which is its second part */
 	return any;
 }
@@ -60,7 +64,8 @@ static int open_link(struct link *l, enum socket_kind kind, const char *endpoint
 	void *socket = socket_new(context, kind);
 	if (!socket)
 		return -errno;
-	*l = (struct link){.socket = socket, .kind = kind, .fd = -1};
+	*l = (struct link){
+	    .socket = socket, .kind = kind, .fd = -1, .touched = true, .monitor_readable = true};
 	/* What is not answered is sent again, elsewhere if need be: nothing is worth waiting for at the end.
 	 */
 	int linger = 0;
@@ -70,7 +75,7 @@ static int open_link(struct link *l, enum socket_kind kind, const char *endpoint
 	if (r == 0 && monitored)
 		open_monitor(l, context, epoll_fd);
 	if (r == 0)
-		r = poll_too(socket, epoll_fd, &l->fd);
+		r = poll_too(socket, epoll_fd, &l->fd, &l->readable);
 	if (r == 0)
 		r = socket_connect(socket, endpoint);
 	if (r)
@@ -136,6 +141,7 @@ int link_send(struct link *l, const void *data, size_t size, size_t keep)
 {
 	if (!l->socket)
 		return 0;
+	l->touched = true;
 	int r = link_flush(l);
 	if (r)
 		return r;
@@ -160,11 +166,38 @@ int link_flush(struct link *l)
 	return 0;
 }
 
-bool link_ready(const struct link *l)
+void links_look(int epoll_fd)
+{
+	struct epoll_event events[32];
+	int n = epoll_wait(epoll_fd, events, sizeof events / sizeof events[0], 0);
+	for (int i = 0; i < n; i++)
+		*(bool *)events[i].data.ptr = true;
+}
+
+bool link_due(const struct link *l)
+{
+	return l->socket && (l->readable || l->touched);
+}
+
+int link_receive(struct link *l, struct packet *packet)
+{
+	int r = socket_receive(l->socket, l->kind, packet);
+	if (r == 0) {
+		l->readable = false;
+		l->touched = l->waiting_count > 0; /* this may have been when the connection came up */
+	}
+	return r;
+}
+
+bool link_ready(struct link *l)
 {
 	int events = 0;
 	size_t size = sizeof events;
-	if (!l->socket || zmq_getsockopt(l->socket, ZMQ_EVENTS, &events, &size) != 0)
+	if (!link_due(l))
 		return false;
-	return (events & ZMQ_POLLIN) || (l->waiting_count && (events & ZMQ_POLLOUT));
+	if (zmq_getsockopt(l->socket, ZMQ_EVENTS, &events, &size) == 0 &&
+	    ((events & ZMQ_POLLIN) || (l->waiting_count && (events & ZMQ_POLLOUT))))
+		return true;
+	l->readable = l->touched = false;
+	return false;
 }

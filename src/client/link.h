@@ -15,14 +15,17 @@ struct link {
 	void *socket; /* NULL: closed */
 	enum socket_kind kind;
 	int fd;	       /* its ZMQ_FD, in the epoll set */
+	bool readable; /* that says there is something for libzmq to take note of */
+	bool touched;  /* since it was last drained it was used: libzmq may have taken note in silence */
 	void *monitor; /* tells of the connection's end; NULL: nothing does */
 	int monitor_fd;
+	bool monitor_readable;
 	struct bytes waiting; /* messages, each behind its size as a size_t */
 	size_t waiting_count;
 };
 
-/* Opens and adds to the epoll set. security: NULL for none. KUDOS_BAD_ENDPOINT or a negative errno; the link
- * is closed then. */
+/* Opens and adds to the epoll set, which knows the link by its address from then on. security: NULL for none.
+ * KUDOS_BAD_ENDPOINT or a negative errno; the link is closed then. */
 int link_open(struct link *l, enum socket_kind kind, const char *endpoint, void *context,
 	      const struct security *security, int epoll_fd);
 /* The same, and link_ended() tells of the connection's end, as far as there is room for the two sockets and
@@ -37,9 +40,18 @@ void link_close(struct link *l, int epoll_fd);
 int link_send(struct link *l, const void *data, size_t size, size_t keep);
 /* Sends what waits as far as it goes. 0 or a negative errno. */
 int link_flush(struct link *l);
-/* Whether the connection has ended, or could not be made, since this was last asked. A system call. */
+/* Whether the connection has ended, or could not be made, since this was last asked. */
 bool link_ended(struct link *l);
-/* Whether a message can be received, or one that waits can be sent. */
-bool link_ready(const struct link *l);
+
+/* Which of the links in the epoll set have something. libzmq asks the kernel at every look at a socket that
+ * has nothing: with this one question those that have are known, and only they are looked at. */
+void links_look(int epoll_fd);
+/* Whether there can be something to receive or to send. */
+bool link_due(const struct link *l);
+/* Receives: as socket_receive(). */
+int link_receive(struct link *l, struct packet *packet);
+/* Whether a message can be received, or one that waits can be sent: asked before sleeping, since the
+ * descriptor is silent about what libzmq took note of when the link was used. */
+bool link_ready(struct link *l);
 
 #endif

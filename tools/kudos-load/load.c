@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -19,6 +20,7 @@
 #define TURN                                                                                                \
 	(500 * NS_PER_MS / 1000) /* between two turns at a rate: each like by itself would take a processor \
 				  */
+#define READY 256 /* clients with answers that are looked at in one turn; the others come next */
 #define STEP_POLL (20 * NS_PER_MS) /* how often to look whether a running step has ended */
 
 static int fail(struct load *load, int error, const kudos *handle)
@@ -55,6 +57,13 @@ static void allow_descriptors(void)
 	}
 }
 
+/* client: whose it is; NULL for the signals, which are read at every turn. */
+static bool poll_too(const struct load *load, int fd, struct client *client)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = client};
+	return epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
 int load_init(struct load *load, const struct plan *plan, struct keys *keys,
 	      const struct kudos_options *options)
 {
@@ -64,15 +73,19 @@ int load_init(struct load *load, const struct plan *plan, struct keys *keys,
 	/* The default slack of 50 microseconds would be added to every intended time that is waited for. */
 	prctl(PR_SET_TIMERSLACK, 1000UL);
 	load->clients = calloc(plan->clients, sizeof(*load->clients));
-	load->fds = calloc(plan->clients + 1, sizeof(*load->fds));
+	load->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	load->phases = calloc(plan->phase_count, sizeof(*load->phases));
-	if (!load->clients || !load->fds || !load->phases)
+	if (!load->clients || !load->phases)
 		return fail(load, KUDOS_NO_MEMORY, NULL);
+	if (load->epoll_fd < 0 || (load->signals >= 0 && !poll_too(load, load->signals, NULL)))
+		return fail(load, KUDOS_SYSTEM, NULL);
 	while (load->opened < plan->clients) {
 		struct client *client = &load->clients[load->opened++];
 		const int r = client_init(client, options, keys);
 		if (r != KUDOS_OK)
 			return fail(load, r, client->handle);
+		if (!poll_too(load, kudos_fd(client->handle), client))
+			return fail(load, KUDOS_SYSTEM, NULL);
 		client->tally = &load->phases[0].tally;
 		client->ready = true;
 	}
@@ -89,10 +102,11 @@ void load_deinit(struct load *load)
 {
 	load_close(load);
 	free(load->clients);
-	free(load->fds);
 	free(load->phases);
 	if (load->signals >= 0)
 		close(load->signals);
+	if (load->epoll_fd >= 0)
+		close(load->epoll_fd);
 }
 
 uint64_t load_unresolved(const struct load *load)
@@ -188,7 +202,6 @@ static int give_turns(struct load *load, uint64_t due, bool *moved)
 static void wait_until(struct load *load, int64_t until)
 {
 	int64_t now = clock_ns();
-	load->fds[0] = (struct pollfd){.fd = load->signals, .events = POLLIN};
 	for (unsigned i = 0; i < load->opened; i++) {
 		struct client *client = &load->clients[i];
 		if (client->stirred) {
@@ -197,15 +210,20 @@ static void wait_until(struct load *load, int64_t until)
 			client->stirred = false;
 		}
 		until = earlier(until, client->wake);
-		load->fds[i + 1] = (struct pollfd){.fd = kudos_fd(client->handle), .events = POLLIN};
 	}
 	now = clock_ns();
 	const int64_t rest = until > now ? until - now : 0;
 	const struct timespec timeout = {.tv_sec = rest / NS_PER_S, .tv_nsec = rest % NS_PER_S};
-	ppoll(load->fds, load->opened + 1, &timeout, NULL);
+	struct epoll_event events[READY];
+	const int n = epoll_pwait2(load->epoll_fd, events, READY, &timeout, NULL);
 	now = clock_ns();
 	for (unsigned i = 0; i < load->opened; i++)
-		load->clients[i].ready = load->fds[i + 1].revents != 0 || load->clients[i].wake <= now;
+		load->clients[i].ready = load->clients[i].wake <= now;
+	for (int i = 0; i < n; i++) {
+		struct client *client = events[i].data.ptr;
+		if (client)
+			client->ready = true;
+	}
 }
 
 static void read_signals(struct load *load)

@@ -7,7 +7,6 @@
 #ifndef LOAD_LOAD_H
 #define LOAD_LOAD_H
 
-#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -28,7 +27,7 @@ struct load {
 	struct keys *keys;
 	struct client *clients;	     /* owned, plan->clients of them */
 	unsigned opened;	     /* how many of them */
-	struct pollfd *fds;	     /* owned: the signals, then one a client */
+	int epoll_fd;		     /* the signals and every client */
 	struct phase_report *phases; /* owned, plan->phase_count of them */
 	unsigned phase;		     /* the one that runs, or the last */
 	unsigned turn;		     /* whose turn it is to get the next like */
