@@ -148,6 +148,26 @@ static void check_renewed(struct sim *s, struct sim_server *v)
 	v->old = false;
 }
 
+/* Whoever it heard lately has all of its own records: none of its likes is with it alone. */
+void check_drained(struct sim *s, int i)
+{
+	const struct replica *r = &s->servers[i].host->replica;
+	const struct origin own = r->config.self.origin;
+	const uint64_t all = vector_get(&r->v, own);
+	for (size_t k = 0; k < r->peer_count; k++) {
+		const struct peer *p = &r->peers[k];
+		for (int j = 0; replica_reachable(p, s->now) && j < s->server_count; j++) {
+			const struct host *h = s->servers[j].host;
+			if (h && origin_equal(h->replica.config.self.origin, p->origin) &&
+			    vector_get(&h->replica.v, own) < all)
+				sim_fail(s, "s%d says that it may end, and s%d lacks records of it", i + 1,
+					 j + 1);
+		}
+	}
+	if (r->pending_count || r->waiter_count)
+		sim_fail(s, "s%d says that it may end, and clients wait for it", i + 1);
+}
+
 void check_server(struct sim *s, int i)
 {
 	struct sim_server *v = &s->servers[i];

@@ -56,6 +56,8 @@ void faults_draw(struct sim *s)
 	if (s->ack_peers && f->destroy) /* no other fault takes copies of what was acknowledged */
 		f->wipe = f->old_copy = f->damage = f->forget = f->split = false;
 	f->hostile = p > 0 && s->seed % 6 == 5; /* by the seed, so as to leave the others as they were */
+	f->drain = p > 0 && s->seed % 6 == 2 && !f->memory_only;
+	f->crash = f->crash || f->drain;
 }
 
 static void disturb(struct sim *s, int64_t until)
@@ -80,6 +82,10 @@ static void crash(struct sim *s)
 	int i = some_server(s);
 	if (!s->servers[i].host)
 		return;
+	if (s->faults.drain && sim_chance(s, 500)) {
+		sim_drain_server(s, i);
+		return;
+	}
 	s->stats.crashes++;
 	if (sim_chance(s, 150)) { /* power loss: all at once */
 		for (int k = 0; k < s->server_count; k++) {

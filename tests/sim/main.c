@@ -36,8 +36,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 struct totals {
-	uint64_t splits, overflowed, flaps, destroyed, at_risk, moves, runs, events, likes, crashes, pauses,
-	    cuts, lost, duplicated, leader_crashes, wipes, forgets, old_copies, damages, io_errors,
+	uint64_t splits, overflowed, flaps, drains, destroyed, at_risk, moves, runs, events, likes, crashes,
+	    pauses, cuts, lost, duplicated, leader_crashes, wipes, forgets, old_copies, damages, io_errors,
 	    clients_died, reads, in_doubt, truncated, snapshots, checkpoints;
 	double hours;
 };
@@ -50,6 +50,7 @@ static void add(struct totals *t, const struct sim *s)
 	t->splits += s->stats.splits;
 	t->overflowed += s->stats.overflowed;
 	t->flaps += s->stats.flaps;
+	t->drains += s->stats.drains;
 	t->destroyed += s->stats.destroyed;
 	t->at_risk += s->stats.at_risk;
 	t->moves += s->stats.moves;
@@ -80,13 +81,14 @@ static void print(const struct totals *t, unsigned long seeds)
 	       "%llu "
 	       "snapshots\n",
 	       seeds, t->hours, N(events), N(likes), N(reads), N(checkpoints), N(snapshots));
-	printf("crashes %llu, restarts in a storm %llu, pauses %llu, partitions %llu, connections broken "
+	printf("crashes %llu, ends in order %llu, restarts in a storm %llu, pauses %llu, partitions %llu, "
+	       "connections broken "
 	       "%llu, messages lost %llu, by "
 	       "full queues %llu, doubled %llu, leader crashes "
 	       "%llu, clients "
 	       "died %llu\n",
-	       N(crashes), N(runs), N(pauses), N(cuts), N(flaps), N(lost), N(overflowed), N(duplicated),
-	       N(leader_crashes), N(clients_died));
+	       N(crashes), N(drains), N(runs), N(pauses), N(cuts), N(flaps), N(lost), N(overflowed),
+	       N(duplicated), N(leader_crashes), N(clients_died));
 	printf("split off %llu, places changed %llu, disks destroyed %llu with %llu acknowledged likes, "
 	       "wiped %llu, old "
 	       "copies %llu, damaged %llu, I/O errors %llu, nodes "

@@ -313,6 +313,38 @@ void sim_on_server_tick(struct sim *s, struct sim_event *e)
 	}
 }
 
+/* An end in order: it takes nothing more, and ends when it has nothing left to do, or after a while. */
+void sim_drain_server(struct sim *s, int i)
+{
+	struct sim_server *v = &s->servers[i];
+	if (s->now < v->paused_until || v->host->replica.phase != PHASE_SERVING)
+		return;
+	s->stats.drains++;
+	sim_log(s, "s%d drains", i + 1);
+	host_drain(v->host, s->now);
+	v->drain_until = s->now + 3500 * MS;
+	sim_at(s, s->now + 200 * MS, (struct sim_event){.type = EVENT_DRAINED, .to = i, .run = v->run});
+	sim_after_call(s, i, host_flush(v->host, s->now));
+}
+
+void sim_on_drained(struct sim *s, struct sim_event *e)
+{
+	struct sim_server *v = sim_awake(s, e);
+	if (!v || e->run != v->run)
+		return;
+	bool drained = host_drained(v->host, s->now);
+	if (!drained && s->now < v->drain_until) {
+		sim_at(s, s->now + 10 * MS,
+		       (struct sim_event){.type = EVENT_DRAINED, .to = e->to, .run = v->run});
+		return;
+	}
+	if (drained)
+		check_drained(s, e->to);
+	sim_stop_server(s, e->to);
+	sim_at(s, s->now + (int64_t)sim_below(s, (uint64_t)RESTART_MAX),
+	       (struct sim_event){.type = EVENT_RESTART, .to = e->to});
+}
+
 /* ---- leaders ---- */
 
 static int answer_from_leader(void *arg, const uint8_t *id, size_t id_size, const void *data, size_t size)

@@ -145,6 +145,9 @@ static void run_event(struct sim *s, struct sim_event *e)
 	case EVENT_FAULT:
 		faults_next(s);
 		break;
+	case EVENT_DRAINED:
+		sim_on_drained(s, e);
+		break;
 	case EVENT_SPLIT:
 		faults_split(s, e->from, e->to);
 		break;

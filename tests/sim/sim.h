@@ -94,7 +94,8 @@ enum event_type {
 	EVENT_CLIENT_TICK,
 	EVENT_CLIENT_ACT,
 	EVENT_FAULT,
-	EVENT_SPLIT, /* the second half of one */
+	EVENT_DRAINED, /* perhaps */
+	EVENT_SPLIT,   /* the second half of one */
 	EVENT_HOSTILE,
 	EVENT_RESTART, /* a server that is down */
 	EVENT_RESTART_LEADER,
@@ -130,6 +131,7 @@ struct sim_server {
 	uint32_t disks;	   /* that were destroyed before this one */
 	struct host *host; /* NULL: down */
 	uint32_t run;
+	int64_t drain_until; /* then it ends, drained or not */
 	int64_t paused_until;
 	int64_t tick_at; /* of the tick event that counts */
 	bool forgotten;	 /* and knows it */
@@ -201,7 +203,7 @@ struct owner {
 struct faults {
 	bool crash, fuse, pause, partition, lossy, leaders, wipe, forget, old_copy, damage, io_error,
 	    clients_die, slow, memory_only, watch, clock, late, rests, move, destroy, flap, split, hostile,
-	    storm;
+	    storm, drain;
 	unsigned loss, duplicate; /* in 1000 */
 	unsigned queue;		  /* messages for one who reads nothing, of each sender */
 	int64_t pace;		  /* between two likes of a client at most, µs */
@@ -267,8 +269,8 @@ struct sim {
 	} hostile;
 
 	struct { /* what was injected */
-		uint64_t splits, overflowed, flaps, destroyed, at_risk, moves, runs, crashes, pauses, cuts,
-		    lost, duplicated, leader_crashes, wipes, forgets, old_copies, damages, io_errors,
+		uint64_t splits, overflowed, flaps, drains, destroyed, at_risk, moves, runs, crashes, pauses,
+		    cuts, lost, duplicated, leader_crashes, wipes, forgets, old_copies, damages, io_errors,
 		    clients_died, reads, in_doubt, truncated, snapshots, checkpoints;
 	} stats;
 	char failure[512]; /* "": none so far */
@@ -280,7 +282,9 @@ uint64_t sim_below(struct sim *s, uint64_t n);
 bool sim_chance(struct sim *s, unsigned in_1000);
 void sim_at(struct sim *s, int64_t at, struct sim_event event); /* data is copied */
 void sim_start_server(struct sim *s, int i);
-void sim_stop_server(struct sim *s, int i);	   /* as kill -9 does */
+void sim_stop_server(struct sim *s, int i);  /* as kill -9 does */
+void sim_drain_server(struct sim *s, int i); /* as SIGTERM does */
+void sim_on_drained(struct sim *s, struct sim_event *e);
 int sim_listens(const struct sim *s, int address); /* the server that does there */
 void sim_start_leader(struct sim *s, int i);
 void sim_stop_leader(struct sim *s, int i);
@@ -356,6 +360,7 @@ void check_server(struct sim *s, int i); /* after each call into it */
 bool check_alone(const struct sim *s, size_t owner, size_t like, int but);
 void check_destroyed(struct sim *s, int i);
 void check_recovered(struct sim *s, int i); /* after its start */
+void check_drained(struct sim *s, int i);   /* it says that nothing is left to do */
 void check_forgotten(struct sim *s, int i); /* it heard that it is */
 void check_record(struct sim *s, struct position at, const void *data, size_t size);
 void check_batch(struct sim *s, int client, const void *data, size_t size); /* what a client sends */
