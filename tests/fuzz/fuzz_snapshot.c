@@ -67,6 +67,8 @@ static void load(struct input *in)
 	struct host *h;
 	struct entry_bytes entry;
 	must(store_open_memory(&store) == 0);
+	/* A checkpoint without a journal is refused: here there is one, with nothing in its meta. */
+	must(store->ops->journal_append(store, ENTRY_META, (struct position){0}, "", 1) == 0);
 	must(store->ops->checkpoint_begin(store, true) == 0);
 	while (next_entry(in, &entry)) {
 		if (entry.kind >= KEY_RECORD)
@@ -78,7 +80,7 @@ static void load(struct input *in)
 	must(store->ops->checkpoint_commit(store) == 0 && store->ops->checkpoint_poll(store) == 0);
 	must(store->ops->journal_commit(store) == 0);
 	int e = open_host(&h, store);
-	must(e == 0 || e == -EBADMSG);
+	must(e == 0 || e == -EBADMSG || e == -ENODATA); /* a later meta may be empty */
 	if (e < 0)
 		return;
 	check_replica(&h->replica);
