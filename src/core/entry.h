@@ -16,18 +16,25 @@ struct counted {
 	int64_t count;
 };
 
-static inline int64_t entry_count(const uint8_t *entry)
+/* Written out, since compilers make one load or store of it then, and a loop of the loop. */
+static inline int64_t entry_count(const uint8_t *e)
 {
-	uint64_t count = 0;
-	for (unsigned i = 0; i < 8; i++)
-		count |= (uint64_t)entry[i] << 8 * i;
-	return (int64_t)count;
+	return (int64_t)((uint64_t)e[0] | (uint64_t)e[1] << 8 | (uint64_t)e[2] << 16 | (uint64_t)e[3] << 24 |
+			 (uint64_t)e[4] << 32 | (uint64_t)e[5] << 40 | (uint64_t)e[6] << 48 |
+			 (uint64_t)e[7] << 56);
 }
 
-static inline void entry_set_count(uint8_t *entry, int64_t count)
+static inline void entry_set_count(uint8_t *e, int64_t count)
 {
-	for (unsigned i = 0; i < 8; i++)
-		entry[i] = (uint8_t)((uint64_t)count >> 8 * i);
+	uint64_t c = (uint64_t)count;
+	e[0] = (uint8_t)c;
+	e[1] = (uint8_t)(c >> 8);
+	e[2] = (uint8_t)(c >> 16);
+	e[3] = (uint8_t)(c >> 24);
+	e[4] = (uint8_t)(c >> 32);
+	e[5] = (uint8_t)(c >> 40);
+	e[6] = (uint8_t)(c >> 48);
+	e[7] = (uint8_t)(c >> 56);
 }
 
 static inline bool entry_is(const uint8_t *entry, const char *key, size_t size)
