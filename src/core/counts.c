@@ -214,8 +214,8 @@ bool counts_next(const struct counts *c, uint64_t *at, struct counted *out)
 
 bool counts_top(struct counts *c, size_t n, struct counted *out, size_t *found)
 {
-	uint64_t places[TOP_POOL / 2];
-	if (n > TOP_POOL / 2 || !top_get(&c->top, &c->arena, n, places, found))
+	uint64_t places[TOP_KEPT];
+	if (n > TOP_KEPT || !top_get(&c->top, &c->arena, n, places, found))
 		return false;
 	for (size_t i = 0; i < *found; i++)
 		out[i] = entry_counted(arena_at(&c->arena, places[i]));

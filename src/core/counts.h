@@ -58,7 +58,7 @@ bool counts_next(const struct counts *c, uint64_t *at, struct counted *out);
 /* Of all keys and their counts, in whatever order they came; keys that count 0 included. */
 uint64_t counts_digest(const struct counts *c);
 
-/* The n keys (at most TOP_POOL / 2) that have the most likes, highest first, as far as they have any; see
+/* The n keys (at most TOP_KEPT) that have the most likes, highest first, as far as they have any; see
  * core/top.h. False: it is not known now, and being found out: top_walk(&c->top, …). */
 bool counts_top(struct counts *c, size_t n, struct counted *out, size_t *found);
 

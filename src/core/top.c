@@ -18,48 +18,93 @@ static int higher_first(const void *a, const void *b)
 	return x->place < y->place ? -1 : x->place > y->place;
 }
 
-/* Leaves each place once, highest first, without those that have sunk below what the pool answers for. */
+/* Each place once, without those that have sunk below what the pool answers for; how many. */
+static size_t gather(const struct top_pool *p, const struct arena *arena, struct ranked *out)
+{
+	uint16_t seen[2 * TOP_POOL] = {0}; /* by a hash of the place: its number in out and one more */
+	size_t count = 0;
+	for (size_t i = 0; i < p->count; i++) {
+		struct ranked r = {entry_count(arena_at(arena, p->places[i])), p->places[i]};
+		size_t at = (size_t)(r.place * UINT64_C(0x9e3779b97f4a7c15) >> 53);
+		if (r.count < p->floor || r.count <= 0)
+			continue;
+		while (seen[at] && out[seen[at] - 1].place != r.place)
+			at = (at + 1) % (2 * TOP_POOL);
+		if (seen[at])
+			continue;
+		out[count++] = r;
+		seen[at] = (uint16_t)count;
+	}
+	return count;
+}
+
+static void put(struct top_pool *p, const struct ranked *r, size_t count)
+{
+	p->count = count;
+	for (size_t i = 0; i < count; i++)
+		p->places[i] = r[i].place;
+}
+
+/* Highest first. */
 static void tidy(struct top_pool *p, const struct arena *arena)
 {
 	struct ranked ranked[TOP_POOL];
-	size_t kept = 0;
-	if (p->count == 0)
-		return;
-	for (size_t i = 0; i < p->count; i++)
-		ranked[i] = (struct ranked){entry_count(arena_at(arena, p->places[i])), p->places[i]};
-	qsort(ranked, p->count, sizeof *ranked, higher_first);
-	for (size_t i = 0; i < p->count && ranked[i].count >= p->floor && ranked[i].count > 0; i++) {
-		if (kept == 0 || ranked[i].place != p->places[kept - 1])
-			p->places[kept++] = ranked[i].place;
-	}
-	p->count = kept;
+	size_t count = gather(p, arena, ranked);
+	if (count > 0)
+		qsort(ranked, count, sizeof *ranked, higher_first);
+	put(p, ranked, count);
 }
 
-static int64_t count_of(const struct top_pool *p, const struct arena *arena, size_t i)
+/* Leaves the TOP_KEPT highest in front, in no order, and behind them the best of the rest (Hoare's find). */
+static void find_best(struct ranked *r, int count)
 {
-	return entry_count(arena_at(arena, p->places[i]));
+	int low = 0, high = count - 1;
+	while (low < high) {
+		int64_t pivot = r[low + (high - low) / 2].count;
+		int i = low, j = high;
+		while (i <= j) {
+			while (r[i].count > pivot)
+				i++;
+			while (r[j].count < pivot)
+				j--;
+			if (i <= j) {
+				struct ranked swapped = r[i];
+				r[i++] = r[j];
+				r[j--] = swapped;
+			}
+		}
+		low = j < TOP_KEPT ? i : low;
+		high = i > TOP_KEPT ? j : high;
+	}
 }
 
 /* Whoever is not kept counts no more than the new floor. */
-static void halve(struct top_pool *p, const struct arena *arena)
+static void cut(struct top_pool *p, const struct arena *arena)
 {
-	tidy(p, arena);
-	if (p->count <= TOP_POOL / 2)
-		return;
-	p->count = TOP_POOL / 2;
-	int64_t best = count_of(p, arena, p->count);
-	if (best > p->floor)
-		p->floor = best;
+	struct ranked ranked[TOP_POOL];
+	size_t count = gather(p, arena, ranked);
+	if (count > TOP_KEPT) {
+		find_best(ranked, (int)count);
+		count = TOP_KEPT;
+		p->floor = ranked[count].count;
+	}
+	put(p, ranked, count);
 }
 
 static void note(struct top_pool *p, const struct arena *arena, uint64_t place, int64_t before, int64_t after)
 {
 	if (after <= p->floor || before > p->floor)
 		return;
-	if (p->count == TOP_POOL)
-		halve(p, arena);
+	if (p->count >= (p->floor > 0 ? TOP_FULL : TOP_POOL))
+		cut(p, arena);
 	if (after > p->floor) /* it may have risen */
 		p->places[p->count++] = place;
+}
+
+static void set_bounds(struct top *t)
+{
+	t->low = t->walking ? INT64_MIN : t->pool.floor;
+	t->high = t->walking ? INT64_MAX : t->pool.floor;
 }
 
 void top_add(struct top *t, const struct arena *arena, uint64_t place, int64_t before, int64_t after)
@@ -67,6 +112,7 @@ void top_add(struct top *t, const struct arena *arena, uint64_t place, int64_t b
 	note(&t->pool, arena, place, before, after);
 	if (t->walking)
 		note(&t->next, arena, place, before, after);
+	set_bounds(t);
 }
 
 static void begin_walk(struct top *t)
@@ -75,6 +121,7 @@ static void begin_walk(struct top *t)
 	t->block = 0;
 	t->next.count = 0;
 	t->next.floor = 0;
+	set_bounds(t);
 }
 
 bool top_get(struct top *t, const struct arena *arena, size_t n, uint64_t *places, size_t *found)
@@ -111,4 +158,5 @@ void top_walk(struct top *t, const struct arena *arena, unsigned blocks)
 		return;
 	t->pool = t->next;
 	t->walking = false;
+	set_bounds(t);
 }

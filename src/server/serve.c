@@ -211,6 +211,8 @@ static void answer_count(struct host *h, uint64_t client, const struct message *
 	host_answer(h, client, &answer);
 }
 
+_Static_assert(LIMIT_TOP <= TOP_KEPT, "that many are kept");
+
 static int on_top(const struct request *rq)
 {
 	struct host *h = rq->h;

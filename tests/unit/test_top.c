@@ -10,7 +10,7 @@
 #include "unit/leak.h"
 
 #define KEYS 6000 /* several pools of them */
-#define MOST (TOP_POOL / 2)
+#define MOST TOP_KEPT
 
 struct model {
 	struct counts counts;
