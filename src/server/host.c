@@ -311,11 +311,10 @@ static int commit(struct host *h, int64_t now)
 {
 	int64_t began = h->config.clock ? h->config.clock() : NEVER;
 	int e = h->store->ops->journal_commit(h->store);
-	if (e < 0)
-		return e;
-	metrics_committed(&h->metrics, h->replica.group, h->replica.group_count,
-			  h->config.clock ? h->config.clock() - began : NEVER);
-	return replica_committed(&h->replica, now);
+	if (e >= 0)
+		metrics_committed(&h->metrics, h->replica.group, h->replica.group_count,
+				  h->config.clock ? h->config.clock() - began : NEVER);
+	return e < 0 ? e : replica_committed(&h->replica, now);
 }
 
 static void publish_vector(struct host *h)
