@@ -95,6 +95,7 @@ static void check_counts(struct sim *s, int i)
 
 void check_second(struct sim *s)
 {
+	memset(s->said, 0, sizeof s->said);
 	for (int i = 0; i < s->server_count; i++) {
 		struct sim_server *v = &s->servers[i];
 		struct vector oldest = v->past[SIM_PAST - 1];

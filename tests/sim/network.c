@@ -24,9 +24,27 @@ static bool full(struct sim *s, int from, int to, unsigned channel)
 	return false;
 }
 
+/* Who asks for something, or tells what the other lacks, gives it time before it does so again. Three times
+ * what was seen in a second at most; where servers restart many times a second each run begins anew. */
+static void check_patience(struct sim *s, int from, int to, const struct sim_event *e)
+{
+	static const unsigned char in_a_second[MESSAGE_TYPE_COUNT] = {
+	    [MESSAGE_HELLO] = 27, [MESSAGE_MEMBERS] = 27, [MESSAGE_HEARTBEAT] = 30,
+	    [MESSAGE_FETCH] = 150, [MESSAGE_REACH] = 39,	  [MESSAGE_SNAPSHOT] = 6,
+	};
+	enum message_type type;
+	if (from >= SIM_SERVERS || s->faults.storm || message_peek(e->data, e->size, &type) != 0 ||
+	    in_a_second[type] == 0)
+		return;
+	if (++s->said[from][to][type] > in_a_second[type])
+		sim_fail(s, "s%d says %s more than %u times in a second", from + 1, message_type_name(type),
+			 in_a_second[type]);
+}
+
 void sim_transmit(struct sim *s, int from, int to, struct sim_event event)
 {
 	unsigned channel = channel_of(&event);
+	check_patience(s, from, to, &event);
 	if ((s->cut[from][to] & channel) || sim_chance(s, s->faults.loss)) {
 		s->stats.lost++;
 		return;

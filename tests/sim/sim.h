@@ -242,6 +242,7 @@ struct sim {
 	struct sim_client clients[SIM_CLIENTS];
 	uint8_t cut[SIM_ENTITIES][SIM_ENTITIES]; /* from → to: channels */
 	unsigned queued[SIM_ENTITIES][SIM_ENTITIES][2];
+	unsigned char said[SIM_SERVERS][SIM_ENTITIES][MESSAGE_TYPE_COUNT]; /* in this second */
 	struct subscription subscriptions[SIM_SERVERS][SIM_SERVERS];
 	struct faults faults;
 	unsigned ack_peers;
