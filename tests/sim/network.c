@@ -29,8 +29,8 @@ static bool full(struct sim *s, int from, int to, unsigned channel)
 static void check_patience(struct sim *s, int from, int to, const struct sim_event *e)
 {
 	static const unsigned char in_a_second[MESSAGE_TYPE_COUNT] = {
-	    [MESSAGE_HELLO] = 27, [MESSAGE_MEMBERS] = 27, [MESSAGE_HEARTBEAT] = 30,
-	    [MESSAGE_FETCH] = 150, [MESSAGE_REACH] = 39,	  [MESSAGE_SNAPSHOT] = 6,
+	    [MESSAGE_HELLO] = 27,  [MESSAGE_MEMBERS] = 27, [MESSAGE_HEARTBEAT] = 30,
+	    [MESSAGE_FETCH] = 150, [MESSAGE_REACH] = 39,   [MESSAGE_SNAPSHOT] = 6,
 	};
 	enum message_type type;
 	if (from >= SIM_SERVERS || s->faults.storm || message_peek(e->data, e->size, &type) != 0 ||
