@@ -304,6 +304,60 @@ Test(directory, forgets_the_one_that_is_down_of_two_with_a_name)
 	directory_deinit(&d);
 }
 
+/* The node that a drain is for; 0: none, and text says why. */
+static uint64_t to_drain(struct directory *d, int64_t now, const char *target, char text[LIMIT_TEXT])
+{
+	const struct member *found = NULL;
+	text[0] = '\0';
+	int r = directory_find_running(d, now, target, strlen(target), &found, text, LIMIT_TEXT);
+	cr_assert((r == 0) == (found != NULL));
+	return found ? found->node.id : 0;
+}
+
+Test(directory, drains_the_one_that_runs_of_two_with_a_name)
+{
+	struct directory d;
+	char text[LIMIT_TEXT];
+	directory_init(&d, 1);
+	register_one(&d, 0, 1, "s1");
+	cr_assert(to_drain(&d, 1000 * MS, "s1", text) == 1 && to_drain(&d, 0, "0000000000000001", text) == 1);
+	cr_assert(to_drain(&d, 9000 * MS, "s1", text) == 0 && strstr(text, "is down"));
+	cr_assert(to_drain(&d, 0, "s2", text) == 0 && strstr(text, "no member has"));
+	cr_assert(to_drain(&d, 0, "", text) == 0 && strstr(text, "no member has"));
+	cr_assert(to_drain(&d, 0, "a~ \x7f", text) == 0 && strstr(text, "\"a~??\""));
+	register_one(&d, 2000 * MS, 2, "s1");
+	cr_assert(to_drain(&d, 2000 * MS, "s1", text) == 2, "the other is down");
+	register_one(&d, 2000 * MS, 3, "s1");
+	cr_assert(to_drain(&d, 2000 * MS, "s1", text) == 0 && strstr(text, "3 members are named"));
+	cr_assert(to_drain(&d, 2000 * MS, "0000000000000003", text) == 3);
+	members_find(&d.members, (struct node){3})->forgotten = true;
+	cr_assert(to_drain(&d, 2000 * MS, "0000000000000003", text) == 0, "who is forgotten runs nowhere");
+	cr_assert(to_drain(&d, 2000 * MS, "s1", text) == 2);
+	char long_name[2 * LIMIT_NAME];
+	memset(long_name, 'x', sizeof long_name - 1);
+	long_name[sizeof long_name - 1] = '\0';
+	cr_assert(to_drain(&d, 0, long_name, text) == 0);
+	long_name[LIMIT_NAME] = '"';
+	long_name[LIMIT_NAME + 1] = '\0';
+	cr_assert(strstr(text, long_name), "no more is shown than a name has: %s", text);
+	directory_deinit(&d);
+}
+
+Test(directory, tells_when_the_next_goes_down)
+{
+	struct directory d;
+	enum server_state state;
+	start(&d, 2);
+	cr_assert(beat(&d, 500 * MS, 2, 0) == 0);
+	while (directory_next_change(&d, 500 * MS, &state))
+		;
+	int64_t first = directory_deadline(&d);
+	cr_assert(first == DIRECTORY_DOWN_AFTER + 1 && !directory_next_change(&d, first - 1, &state));
+	cr_assert(directory_next_change(&d, first, &state)->node.id == 1 && state == SERVER_DOWN);
+	cr_assert(directory_deadline(&d) == 500 * MS + DIRECTORY_DOWN_AFTER + 1);
+	directory_deinit(&d);
+}
+
 Test(directory, lists_members_by_name)
 {
 	struct directory d;

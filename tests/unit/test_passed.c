@@ -27,7 +27,7 @@ Test(passed, is_sent_until_it_is_confirmed)
 	cr_assert(!passed_take(&p, s3, id, &one) && !passed_take(&p, s2, id + 1, &one));
 	cr_assert(!passed_take(&p, s2, 0, &one), "what is in no place is not taken");
 	cr_assert(passed_take(&p, s2, id, &one) && one.client == 7 && one.client_id == 70);
-	cr_assert(!passed_take(&p, s2, id, &one), "once");
+	cr_assert(!passed_take(&p, s2, id, &one) && !passed_take(&p, s2, 0, &one), "once");
 	cr_assert(passed_deadline(&p) == NEVER);
 }
 
@@ -45,6 +45,21 @@ Test(passed, ends_when_nobody_confirms)
 	}
 	cr_assert(due == PASSED_OVER && one.client == 7 && sent > 2);
 	cr_assert(!passed_take(&p, s2, one.id, &one));
+}
+
+/* The end does not wait for the next time that it would be sent. */
+Test(passed, ends_in_time)
+{
+	struct passed p;
+	struct passed_one one;
+	passed_init(&p, 1);
+	cr_assert(passed_add(&p, 0, s2, run, 7, 70) == 0);
+	cr_assert(passed_next(&p, 2900 * MS, &one) == PASSED_SEND);
+	cr_assert(passed_add(&p, 2900 * MS, s2, run, 8, 70) == 0, "another asks under the same number");
+	cr_assert(passed_next(&p, 2900 * MS, &one) == PASSED_SEND && one.client == 8);
+	cr_assert(passed_deadline(&p) == 3 * SECOND && passed_next(&p, 3 * SECOND - 1, &one) == PASSED_NONE);
+	cr_assert(passed_next(&p, 3 * SECOND, &one) == PASSED_OVER && one.client == 7);
+	cr_assert(passed_deadline(&p) == 3400 * MS);
 }
 
 Test(passed, has_room_for_so_many)

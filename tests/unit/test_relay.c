@@ -134,6 +134,27 @@ Test(relay, has_a_limit)
 	relay_deinit(&r);
 }
 
+Test(relay, finds_the_lowest_that_is_on_its_way)
+{
+	struct relay r;
+	struct relayed five = item(7, 1, 5, 1), three = item(7, 1, 3, 2), nine = item(7, 1, 9, 3),
+		       other = item(8, 1, 1, 4), two = item(7, 1, 2, 5);
+	const struct session s = {7, 1};
+	relay_init(&r, 1);
+	cr_assert(relay_lowest(&r, s, 1, 100) == 0);
+	cr_assert(relay_add(&r, &five) == 0 && relay_add(&r, &three) == 0 &&
+		  relay_lowest(&r, s, 1, 100) == 3);
+	cr_assert(relay_next(&r, 0) == &five && relay_next(&r, 0) == &three &&
+		  relay_lowest(&r, s, 1, 100) == 3);
+	cr_assert(relay_add(&r, &nine) == 0 && relay_add(&r, &other) == 0);
+	cr_assert(relay_lowest(&r, s, 1, 100) == 3 && relay_lowest(&r, s, 3, 3) == 3);
+	cr_assert(relay_lowest(&r, s, 4, 100) == 5 && relay_lowest(&r, s, 6, 100) == 9);
+	cr_assert(relay_lowest(&r, s, 1, 2) == 0 && relay_lowest(&r, s, 4, 4) == 0 &&
+		  relay_lowest(&r, s, 10, 12) == 0);
+	cr_assert(relay_add(&r, &two) == 0 && relay_lowest(&r, s, 1, 100) == 2);
+	relay_deinit(&r);
+}
+
 /* Random steps: whoever is there is sent within the time, and nobody else. */
 Test(relay, is_a_set_that_is_gone_through)
 {
