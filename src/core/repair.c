@@ -161,21 +161,29 @@ int replica_gone(struct replica *r, int64_t now, struct node from, struct origin
 	return replica_repair(r, now);
 }
 
-/* Who is to be asked for the log's next record: one who is there and holds it, the owner first, then in turn.
- */
+static bool holds_next(const struct peer *p, const struct log *log, int64_t now)
+{
+	return replica_reachable(p, now) && vector_get(&p->vector, log->origin) > log->appended;
+}
+
+/* Who is to be asked for the log's next record: of those who are there and hold it, the owner first, then
+ * each of the others in turn. */
 static struct peer *holder(struct replica *r, const struct log *log, int64_t now, size_t *holders)
 {
-	struct peer *chosen = NULL;
+	size_t owner = 0, at = 0;
 	*holders = 0;
 	for (size_t i = 0; i < r->peer_count; i++) {
-		struct peer *p = &r->peers[(i + log->tries) % r->peer_count];
-		if (!replica_reachable(p, now) || vector_get(&p->vector, log->origin) <= log->appended)
+		if (!holds_next(&r->peers[i], log, now))
 			continue;
+		if (node_equal(r->peers[i].node, log->owner))
+			owner = *holders;
 		(*holders)++;
-		if (!chosen || (log->tries == 0 && node_equal(p->node, log->owner)))
-			chosen = p;
 	}
-	return chosen;
+	for (size_t i = 0; i < r->peer_count; i++) {
+		if (holds_next(&r->peers[i], log, now) && at++ == (owner + log->tries) % *holders)
+			return &r->peers[i];
+	}
+	return NULL;
 }
 
 /* Records that are needed are in nobody's journal any more. Until their effect is here this server lacks
@@ -202,6 +210,9 @@ static int repair_log(struct replica *r, struct log *log, int64_t now)
 		log->gap_since = now;
 	if (now < log->asked_until || now - log->gap_since < GAP_GRACE)
 		return 0;
+	if (log->asked_until != 0)
+		log->tries++; /* the last one did not answer */
+	log->asked_until = 0;
 	size_t holders;
 	struct peer *p = holder(r, log, now, &holders);
 	if (!p)
@@ -209,8 +220,6 @@ static int repair_log(struct replica *r, struct log *log, int64_t now)
 	if (log->gone >=
 	    holders) /* nobody has the records any more: their effect is in everyone's checkpoint */
 		return ask_snapshot(r, p);
-	if (log->asked_until != 0)
-		log->tries++; /* the last one did not answer */
 	log->asked = p->node;
 	log->asked_until = now + FETCH_TIMEOUT;
 	log->asked_from = log->appended + 1;

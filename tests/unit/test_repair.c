@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/* How a server gets what peers have and it lacks: what waits, whom it asks, and when. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/time.h"
+#include "core/replica.h"
+#include "kudos.h"
+#include "unit/leak.h"
+#include "wire/message.h"
+
+#define PEERS 3 /* nodes 20, 21, 22; their origins 2, 3, 4 */
+
+struct world {
+	struct replica r;
+	int64_t now;
+	struct action last; /* the last one that asks a peer for something */
+	unsigned asked;	    /* how many did, since it was last looked */
+};
+
+static void carry_out(struct world *w)
+{
+	struct action a;
+	w->asked = 0;
+	while (replica_next(&w->r, &a)) {
+		record_unref(a.record);
+		if (a.type == ACTION_FETCH || a.type == ACTION_SNAPSHOT) {
+			w->last = a;
+			w->asked++;
+		}
+		if (a.type == ACTION_COMMIT)
+			cr_assert(replica_committed(&w->r, w->now) == 0);
+	}
+}
+
+static void start(struct world *w)
+{
+	struct member rows[PEERS];
+	*w = (struct world){.now = 100 * SECOND};
+	struct replica_config config = {
+	    .self = {.node = {10}, .origin = {1}, .since = 1}, .seed = 1, .gaps = 4, .alone = true};
+	for (uint64_t i = 0; i < PEERS; i++)
+		rows[i] = (struct member){.node = {20 + i}, .origin = {2 + i}, .since = 1};
+	cr_assert(replica_init(&w->r, &config, w->now, true, rows, PEERS) == 0);
+	cr_assert(replica_flush(&w->r) == 0);
+	carry_out(w);
+	w->r.phase = PHASE_SERVING;
+	for (uint64_t i = 0; i < PEERS; i++) {
+		struct peer *p = &w->r.peers[i];
+		p->origin.id = 2 + i;
+		p->exact = p->serving = p->confirmed = p->vouched = true;
+		p->heard = w->now;
+		replica_log(&w->r, p->origin)->owner = p->node;
+	}
+}
+
+static void stop(struct world *w)
+{
+	replica_deinit(&w->r);
+	assert_no_leak();
+}
+
+static struct log *log_of(struct world *w, uint64_t origin)
+{
+	return map_get(&w->r.logs, origin, 0);
+}
+
+static size_t receive(struct world *w, uint64_t origin, uint64_t lsn, bool published)
+{
+	struct event event = {"k", 1, 1};
+	struct batch_box *box = message_make_batch((struct session){7, 1}, lsn, &event, 1);
+	struct record *record = record_new((struct position){{origin}, lsn}, &box, 1);
+	cr_assert(record && message_encode_record(record) == 0);
+	cr_assert(replica_record(&w->r, w->now, record, published) == 0);
+	size_t size = record->raw_size;
+	record_unref(record);
+	batch_box_unref(box);
+	return size;
+}
+
+/* The peers with these bits have origin's records up to lsn, and have said so. */
+static void hold(struct world *w, unsigned peers, uint64_t origin, uint64_t lsn)
+{
+	struct position at = {{origin}, lsn};
+	for (unsigned i = 0; i < PEERS; i++) {
+		if (peers >> i & 1)
+			cr_assert(vector_set(&w->r.peers[i].vector, at.origin, lsn) == 0);
+	}
+	cr_assert(replica_learn(&w->r, w->now, &at, 1) == 0);
+}
+
+static void later(struct world *w, int64_t time)
+{
+	w->now += time;
+	for (size_t i = 0; i < PEERS; i++)
+		w->r.peers[i].heard = w->now;
+	cr_assert(replica_repair(&w->r, w->now) == 0);
+	carry_out(w);
+}
+
+Test(repair, a_peer_is_in_reach_for_a_while)
+{
+	struct peer p = {.heard = 1000 * MS};
+	cr_assert(replica_reachable(&p, 2500 * MS - 1) && !replica_reachable(&p, 2500 * MS));
+	p.heard = 0;
+	cr_assert(!replica_reachable(&p, 1), "never heard");
+}
+
+Test(repair, what_is_beyond_a_gap_waits_in_order)
+{
+	struct world w;
+	start(&w);
+	struct log *log = log_of(&w, 2);
+	size_t size = receive(&w, 2, 5, true);
+	receive(&w, 2, 3, true);
+	receive(&w, 2, 4, true);
+	receive(&w, 2, 3, true);
+	receive(&w, 2, 5, true);
+	cr_assert(log->waiting_count == 3 && w.r.waiting_bytes == 3 * size && w.r.stats.gaps == 5);
+	for (uint64_t i = 0; i < 3; i++)
+		cr_assert(log->waiting[i]->at.lsn == 3 + i);
+	cr_assert(log->appended == 0 && log->known == 5 && log->gap_since == w.now);
+	replica_drop_waiting(&w.r, log, 0);
+	replica_drop_waiting(&w.r, log, 1);
+	cr_assert(log->waiting_count == 2 && log->waiting[0]->at.lsn == 4 && w.r.waiting_bytes == 2 * size);
+	receive(&w, 2, 1, true);
+	cr_assert(log->appended == 1 && log->waiting_count == 2 && w.r.incoming_count == 1);
+	receive(&w, 2, 3, true);
+	receive(&w, 2, 2, true);
+	cr_assert(log->appended == 5 && log->waiting_count == 0 && w.r.incoming_count == 5);
+	cr_assert(w.r.waiting_bytes == 0 && w.r.incoming_bytes == 5 * size && log->gap_since == 0);
+	receive(&w, 2, 5, true);
+	cr_assert(w.r.incoming_count == 5, "already on its way");
+	w.r.waiting_bytes = LIMIT_REORDER_BYTES - size;
+	receive(&w, 2, 8, true);
+	receive(&w, 2, 9, true);
+	cr_assert(log->waiting_count == 1 && w.r.waiting_bytes == LIMIT_REORDER_BYTES, "no more fits");
+	stop(&w);
+}
+
+Test(repair, only_members_runs_are_listened_to)
+{
+	struct world w;
+	start(&w);
+	receive(&w, 1, 1, true);
+	receive(&w, 9, 1, true);
+	cr_assert(w.r.incoming_count == 0 && !log_of(&w, 9), "its own, and nobody's");
+	receive(&w, 9, 1, false);
+	cr_assert(w.r.incoming_count == 1 && log_of(&w, 9), "a member gave it");
+	receive(&w, 9, 2, true);
+	cr_assert(w.r.incoming_count == 1, "it is no member's run");
+	log_of(&w, 9)->owner.id = 99;
+	receive(&w, 9, 2, true);
+	cr_assert(w.r.incoming_count == 1);
+	cr_assert(vector_set(&w.r.v, (struct origin){3}, 4) == 0);
+	receive(&w, 3, 4, true);
+	cr_assert(w.r.incoming_count == 1, "applied");
+	for (uint64_t origin = 50; origin < 60; origin++)
+		receive(&w, origin, 2, false);
+	cr_assert(replica_logs_full(&w.r) && w.r.logs.count == 4 + PEERS, "no more at a time");
+	stop(&w);
+}
+
+Test(repair, what_is_known_only_rises)
+{
+	struct log log = {.appended = 3};
+	replica_note_known(&log, 5, 10);
+	replica_note_known(&log, 4, 20);
+	cr_assert(log.known == 5 && log.gap_since == 10, "since it was first noticed");
+	log.appended = 5;
+	replica_note_known(&log, 5, 30);
+	cr_assert(log.known == 5 && log.gap_since == 0);
+}
+
+Test(repair, a_gap_is_fetched_after_a_moment_from_its_owner_first)
+{
+	struct world w;
+	start(&w);
+	hold(&w, 7, 3, 6);
+	later(&w, 20 * MS - 1);
+	cr_assert(w.asked == 0);
+	later(&w, 1);
+	cr_assert(w.asked == 1 && w.last.type == ACTION_FETCH && w.last.node.id == 21);
+	cr_assert(w.last.origin.id == 3 && w.last.from == 1 && w.last.to == 6 && w.r.stats.fetches == 1);
+	later(&w, 500 * MS - 1);
+	cr_assert(w.asked == 0, "it has time to answer");
+	later(&w, 1);
+	cr_assert(w.asked == 1 && w.last.node.id == 22 && log_of(&w, 3)->tries == 1);
+	later(&w, 500 * MS);
+	cr_assert(w.asked == 1 && w.last.node.id == 20 && log_of(&w, 3)->tries == 2, "in turn");
+	receive(&w, 3, 4, true);
+	log_of(&w, 3)->asked_until = 0;
+	later(&w, 500 * MS);
+	cr_assert(w.last.to == 3 && log_of(&w, 3)->tries == 2, "the fourth is here already");
+	receive(&w, 3, 1, false);
+	cr_assert(log_of(&w, 3)->tries == 0, "it brought something");
+	cr_assert(replica_fetched(&w.r, w.now, (struct origin){3}) == 0);
+	carry_out(&w);
+	cr_assert(w.asked == 1 && w.last.from == 2 && w.last.to == 3, "there is more: asked for at once");
+	receive(&w, 3, 2, false);
+	receive(&w, 3, 3, false);
+	receive(&w, 3, 5, false);
+	receive(&w, 3, 6, false);
+	cr_assert(replica_fetched(&w.r, w.now, (struct origin){3}) == 0);
+	cr_assert(replica_fetched(&w.r, w.now, (struct origin){77}) == 0);
+	later(&w, SECOND);
+	cr_assert(w.asked == 0 && log_of(&w, 3)->gap_since == 0);
+	stop(&w);
+}
+
+Test(repair, only_who_is_there_and_has_it_is_asked)
+{
+	struct world w;
+	start(&w);
+	hold(&w, 4, 3, 6); /* the owner itself has lost it */
+	later(&w, 20 * MS);
+	cr_assert(w.asked == 1 && w.last.node.id == 22 && w.last.to == 6);
+	hold(&w, 2, 4, 2);
+	w.r.peers[1].heard = 0;
+	w.now += SECOND / 10;
+	cr_assert(replica_repair(&w.r, w.now) == 0);
+	carry_out(&w);
+	cr_assert(w.asked == 0, "the one that has it is out of reach");
+	cr_assert(vector_set(&w.r.peers[2].vector, (struct origin){4}, 0) == 0 ||
+		  vector_get(&w.r.peers[2].vector, (struct origin){4}) == 0);
+	stop(&w);
+}
+
+Test(repair, a_snapshot_when_no_holder_keeps_the_records)
+{
+	struct world w;
+	start(&w);
+	hold(&w, 3, 3, 6);
+	later(&w, 20 * MS);
+	cr_assert(w.last.node.id == 21);
+	cr_assert(replica_gone(&w.r, w.now, (struct node){20}, (struct origin){3}) == 0);
+	cr_assert(replica_gone(&w.r, w.now, (struct node){21}, (struct origin){77}) == 0);
+	carry_out(&w);
+	cr_assert(w.asked == 0 && log_of(&w, 3)->gone == 0, "not from whom it was asked");
+	cr_assert(replica_gone(&w.r, w.now, (struct node){21}, (struct origin){3}) == 0);
+	carry_out(&w);
+	cr_assert(w.asked == 1 && w.last.type == ACTION_FETCH && w.last.node.id == 20);
+	w.r.peers[0].serving = w.r.peers[1].serving = false;
+	cr_assert(replica_gone(&w.r, w.now, (struct node){20}, (struct origin){3}) == 0);
+	carry_out(&w);
+	cr_assert(w.asked == 0 && w.r.phase == PHASE_SERVING, "who catches up itself has none to give");
+	w.r.peers[0].serving = w.r.peers[1].serving = true;
+	later(&w, 1);
+	cr_assert(w.asked == 1 && w.last.type == ACTION_SNAPSHOT && w.r.phase == PHASE_CATCHING_UP);
+	cr_assert(node_equal(w.r.snapshot_from, w.last.node) && !w.r.peers[0].confirmed &&
+		  !w.r.peers[0].vouched);
+	later(&w, SECOND);
+	cr_assert(w.asked == 0, "one at a time");
+	cr_assert(replica_snapshot_ended(&w.r, w.now) == 0);
+	cr_assert(w.r.snapshot_from.id == 0 && log_of(&w, 3)->gone == 0 && log_of(&w, 3)->gap_since == w.now);
+	cr_assert(log_of(&w, 2)->gap_since == 0);
+	later(&w, 20 * MS);
+	cr_assert(w.asked == 1 && w.last.type == ACTION_FETCH, "the records first, again");
+	stop(&w);
+}
+
+Test(repair, who_catches_up_need_not_begin_again)
+{
+	struct world w;
+	start(&w);
+	w.r.phase = PHASE_CATCHING_UP;
+	w.r.lacks_many = true;
+	later(&w, 1);
+	cr_assert(w.asked == 1 && w.last.type == ACTION_SNAPSHOT && w.r.peers[0].confirmed);
+	stop(&w);
+}
+
+Test(repair, so_many_origins_are_asked_of_one_that_serves)
+{
+	struct world w;
+	start(&w);
+	later(&w, 1);
+	cr_assert(w.asked == 0);
+	w.r.lacks_many = true;
+	w.r.serial = 3;
+	w.r.peers[0].serving = false;
+	later(&w, 1);
+	cr_assert(w.asked == 1 && w.last.type == ACTION_SNAPSHOT && w.last.node.id == 21);
+	cr_assert(replica_snapshot_ended(&w.r, w.now) == 0 && !w.r.lacks_many);
+	w.r.lacks_many = true;
+	w.r.peers[1].heard = 0;
+	w.now += 1;
+	w.r.peers[2].heard = w.now;
+	cr_assert(replica_repair(&w.r, w.now) == 0);
+	carry_out(&w);
+	cr_assert(w.asked == 1 && w.last.node.id == 22);
+	stop(&w);
+}
+
+Test(repair, what_waits_is_learnt_anew_once_it_was_dropped)
+{
+	struct world w;
+	start(&w);
+	receive(&w, 2, 5, true);
+	receive(&w, 3, 1, true);
+	hold(&w, 4, 4, 2);
+	cr_assert(replica_drop_all_waiting(&w.r, w.now) == 0);
+	cr_assert(log_of(&w, 2)->waiting_count == 0 && w.r.waiting_bytes == 0 && log_of(&w, 2)->known == 0);
+	cr_assert(log_of(&w, 3)->known == 1 && log_of(&w, 4)->known == 2, "a member has it");
+	stop(&w);
+}
