@@ -187,7 +187,17 @@ Test(snapshot, rows_that_could_not_be_loaded_are_refused)
 	cr_assert(!ROW_OK('s', 0, 1, 0, 0, 0) && !ROW_OK('s', 1, 0, 0, 0, 0));
 	cr_assert(!ROW_OK('s', 1, 1, 0, 0, 1) && !ROW_OK('s', 1, 1, 0, 0, 2, 1, 1));
 	cr_assert(!ROW_OK('s', 1, 1, 0, 0, 1, 0, 1) && !ROW_OK('s', 1, 1, 0, 0, 1, 2, 1));
+	cr_assert(ROW_OK('l', 1, 9, 2, 3) && ROW_OK('l', 1, 9, 2, 3, 4, 9, 2, 3));
+	cr_assert(!ROW_OK('l', 0, 9, 2, 3) && !ROW_OK('l', 1, 0, 2, 3) && !ROW_OK('l', 1, 9, 0, 3) &&
+		  !ROW_OK('l', 1, 9, 2, 0) && !ROW_OK('l', 1, 9, 2) && !ROW_OK('l', 1, 9, 2, 3, 4));
 	cr_assert(!ROW_OK('z', 1, 1));
+	uint32_t blocks = 0;
+	const uint8_t keys[] = "ab", eight[9] = {1};
+	const struct blob a = {keys, 1}, b = {keys + 1, 1}, ab = {keys, 2};
+	cr_assert(host_checkpoint_entry_ok(&a, &(struct blob){eight, 8}, &blocks));
+	cr_assert(!host_checkpoint_entry_ok(&a, &(struct blob){eight, 9}, &blocks) &&
+		  !host_checkpoint_entry_ok(&b, &(struct blob){eight, 8}, &blocks) &&
+		  !host_checkpoint_entry_ok(&ab, &(struct blob){eight, 8}, &blocks));
 }
 
 static bool block_ok(uint32_t number, uint32_t before, const void *bytes, size_t size)
