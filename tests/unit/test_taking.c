@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/* A server that takes in another's snapshot: what it asks for, when it gives up, and that nothing which is
+ * applied here may be lost by it (I7). */
+#include <criterion/criterion.h>
+#include <endian.h>
+#include <string.h>
+
+#include "base/time.h"
+#include "core/proof.h"
+#include "kudos.h"
+#include "leak.h"
+#include "server/host.h"
+
+#define PEER 20
+
+static const struct member self = {
+    .node = {1}, .origin = {2}, .since = 1, .name = "s", .secret = {{1, 2, 3}}};
+
+struct fixture {
+	struct host *host;
+	int64_t now;
+	unsigned asked; /* for a part, since take() */
+	uint64_t id, index;
+};
+
+static void note_peer(void *arg, struct node peer, const void *data, size_t size)
+{
+	struct fixture *f = arg;
+	struct message m;
+	cr_assert(peer.id == PEER && message_decode(data, size, &m) == 0);
+	if (m.type == MESSAGE_SNAPSHOT) {
+		f->asked++;
+		f->id = m.snapshot.id;
+		f->index = m.snapshot.index;
+	}
+	message_deinit(&m);
+}
+
+static void drop_sent(void *arg, const uint8_t *id, size_t id_size, const void *data, size_t size)
+{
+	(void)arg;
+	(void)id;
+	(void)id_size;
+	(void)data;
+	(void)size;
+}
+
+static void drop_published(void *arg, const void *topic, size_t topic_size, const void *data, size_t size)
+{
+	drop_sent(arg, topic, topic_size, data, size);
+}
+
+static void drop_members(void *arg, const struct members *members)
+{
+	(void)arg;
+	(void)members;
+}
+
+static void pass(struct fixture *f, int64_t time)
+{
+	for (int64_t end = f->now + time; f->now < end; f->now += 100 * MS)
+		cr_assert(host_tick(f->host, f->now) == 0 && host_flush(f->host, f->now) == 0);
+}
+
+static void like(struct fixture *f, uint64_t seq)
+{
+	static const struct event event = {"likes", 1, 5};
+	struct batch_box *box = message_make_batch((struct session){2, 1}, seq, &event, 1);
+	cr_assert(replica_batch(&f->host->replica, f->now, 0, box) == 0);
+	batch_box_unref(box);
+}
+
+/* Serves, has logged three likes of its own, and asks the peer for a snapshot. */
+static void setup(struct fixture *f)
+{
+	struct store *store;
+	const struct host_config config = {
+	    .self = self, .seed = 3, .quiet = true, .checkpoint_interval = 3600 * SECOND};
+	const struct host_io io = {f, drop_sent, note_peer, NULL, drop_published, drop_members};
+	const struct member row = {.node = {PEER}, .origin = {21}, .since = 1, .name = "s2"};
+	*f = (struct fixture){.now = SECOND};
+	cr_assert(store_open_memory(&store) == 0);
+	cr_assert(host_open(&f->host, &config, store, &io, f->now, NULL, 0) == 0);
+	pass(f, 10 * SECOND);
+	cr_assert(replica_members(&f->host->replica, f->now, (struct node){0}, &row, 1) == 0);
+	pass(f, SECOND);
+	cr_assert(f->host->replica.phase == PHASE_SERVING);
+	for (uint64_t seq = 1; seq <= 3; seq++) {
+		like(f, seq);
+		cr_assert(host_flush(f->host, f->now) == 0);
+	}
+	f->host->replica.phase = PHASE_CATCHING_UP;
+	f->host->replica.snapshot_from.id = PEER;
+	cr_assert(host_snapshot_start(f->host, f->now, (struct node){PEER}) == 0);
+	cr_assert(f->asked == 1 && f->index == 0);
+	f->asked = 0;
+}
+
+static void teardown(struct fixture *f)
+{
+	host_close(&f->host);
+	assert_no_leak();
+}
+
+static void take(struct fixture *f, uint64_t node, uint64_t id, uint64_t index, bool last,
+		 const struct blob *pairs, size_t count)
+{
+	struct message m = {.type = MESSAGE_PART, .part = {id, index, last, pairs, count}};
+	f->asked = 0;
+	cr_assert(host_snapshot_part(f->host, f->now, (struct node){node}, &m) == 0);
+}
+
+/* One row of origin:lsn in table 'v' or 'r'. */
+static void take_vector(struct fixture *f, char table, uint64_t origin, uint64_t lsn, bool last)
+{
+	const uint64_t little[2] = {htole64(origin), htole64(lsn)};
+	const uint8_t key[5] = {(uint8_t)table};
+	const struct blob pairs[] = {{key, sizeof key}, {(const uint8_t *)little, sizeof little}};
+	take(f, PEER, f->id, f->host->snapshot.index, last, pairs, 1);
+}
+
+static void take_counts(struct fixture *f)
+{
+	static const uint8_t key[5] = {'b'}, block[] = {7, 0, 0, 0, 0, 0, 0, 0, 1, 'k', 0, 0};
+	const struct blob pairs[] = {{key, sizeof key}, {block, sizeof block}};
+	take(f, PEER, f->id, f->host->snapshot.index, false, pairs, 1);
+}
+
+static bool taking(const struct fixture *f)
+{
+	return f->host->snapshot.from.id == PEER;
+}
+
+static int64_t count(const struct fixture *f, const char *key)
+{
+	return counts_get(&f->host->replica.counts, key, strlen(key));
+}
+
+Test(taking, parts_are_asked_for_one_by_one)
+{
+	struct fixture f;
+	setup(&f);
+	take(&f, PEER + 1, f.id, 0, true, NULL, 0);
+	take(&f, PEER, f.id + 1, 0, true, NULL, 0);
+	take(&f, PEER, f.id, 1, true, NULL, 0);
+	cr_assert(f.host->snapshot.index == 0 && !f.host->snapshot.begun && f.asked == 0);
+	take_counts(&f);
+	cr_assert(f.asked == 1 && f.index == 1 && f.host->snapshot.begun);
+	take(&f, PEER, f.id, 0, true, NULL, 0);
+	cr_assert(f.asked == 0 && !f.host->snapshot.committing, "twice");
+	take_vector(&f, 'r', 50, 3, false);
+	take_vector(&f, 'v', 51, 4, true);
+	cr_assert(f.host->snapshot.committing && f.asked == 0);
+	cr_assert(vector_get(&f.host->snapshot.vector, (struct origin){50}) == 3 &&
+		  vector_get(&f.host->snapshot.vector, (struct origin){51}) == 4);
+	take(&f, PEER, f.id, 3, true, NULL, 0);
+	cr_assert(f.host->snapshot.index == 3, "all has come");
+	pass(&f, SECOND);
+	cr_assert(!taking(&f) && f.host->replica.snapshot_from.id == 0);
+	cr_assert(count(&f, "k") == 7 && count(&f, "likes") == 3, "and what the journal has above it");
+	cr_assert(vector_get(&f.host->replica.v, (struct origin){50}) == 3 &&
+		  vector_get(&f.host->replica.v, (struct origin){2}) == 3);
+	teardown(&f);
+}
+
+Test(taking, what_does_not_come_is_asked_for_again_and_given_up)
+{
+	struct fixture f;
+	setup(&f);
+	f.now += 500 * MS - 1;
+	int64_t asked = f.host->snapshot.asked;
+	f.now = asked + 500 * MS - 1;
+	cr_assert(host_snapshot_step(f.host, f.now) == 0 && f.asked == 0);
+	f.now++;
+	cr_assert(host_snapshot_step(f.host, f.now) == 0 && f.asked == 1 && f.index == 0);
+	f.now += 500 * MS;
+	cr_assert(host_snapshot_step(f.host, f.now) == 0 && f.asked == 2);
+	take_counts(&f);
+	for (unsigned i = 1; i <= 8; i++) {
+		f.now += 500 * MS;
+		cr_assert(host_snapshot_step(f.host, f.now) == 0 && f.asked == 1 + i && f.index == 1);
+	}
+	f.now += 500 * MS;
+	cr_assert(host_snapshot_step(f.host, f.now) == 0 && f.asked == 9 && !taking(&f), "eight times");
+	cr_assert(f.host->replica.snapshot_from.id == 0 && count(&f, "likes") == 3);
+	f.now += 500 * MS;
+	cr_assert(host_snapshot_step(f.host, f.now) == 0 && f.asked == 9);
+	teardown(&f);
+}
+
+Test(taking, nothing_that_is_applied_may_be_lost)
+{
+	for (uint64_t there = 3; there <= 6; there++) {
+		struct fixture f;
+		setup(&f);
+		cr_assert(vector_set(&f.host->replica.v, (struct origin){60}, 5) == 0);
+		take_vector(&f, 'v', 60, there, true);
+		cr_assert(f.host->snapshot.committing == (there >= 5) && taking(&f) == (there >= 5));
+		teardown(&f);
+	}
+}
+
+/* The journal begins at its third record. */
+Test(taking, what_the_journal_has_need_not_be_in_it)
+{
+	for (uint64_t there = 1; there <= 3; there++) {
+		struct fixture f;
+		struct vector floor = {0};
+		setup(&f);
+		struct store *store = f.host->store;
+		cr_assert(vector_set(&floor, (struct origin){2}, 2) == 0);
+		cr_assert(store->ops->journal_truncate(store, &floor) == 0);
+		uint64_t lowest = store->ops->journal_lowest(store, (struct origin){2});
+		take_vector(&f, 'v', 2, there, true);
+		cr_assert(taking(&f) == (there + 1 >= lowest || there >= 3), "%d of %d", (int)there,
+			  (int)lowest);
+		vector_deinit(&floor);
+		teardown(&f);
+	}
+}
+
+Test(taking, what_could_not_be_loaded_ends_it)
+{
+	struct fixture f;
+	setup(&f);
+	take_counts(&f);
+	take_vector(&f, 'v', 50, 0, false);
+	cr_assert(!taking(&f) && f.asked == 0);
+	pass(&f, SECOND);
+	cr_assert(count(&f, "k") == 0 && count(&f, "likes") == 3);
+	teardown(&f);
+}
+
+Test(taking, what_is_on_its_way_to_disk_comes_first)
+{
+	struct fixture f;
+	setup(&f);
+	take_vector(&f, 'v', 50, 3, true);
+	f.host->replica.committing = true;
+	cr_assert(host_snapshot_step(f.host, f.now) == 0 && host_snapshot_step(f.host, f.now) == 0);
+	cr_assert(taking(&f));
+	f.host->replica.committing = false;
+	f.host->replica.pending_count = 1;
+	cr_assert(host_snapshot_step(f.host, f.now) == 0 && host_snapshot_step(f.host, f.now) == 0);
+	cr_assert(taking(&f));
+	f.host->replica.pending_count = 0;
+	pass(&f, SECOND);
+	cr_assert(!taking(&f) && vector_get(&f.host->replica.v, (struct origin){50}) == 3);
+	teardown(&f);
+}
+
+Test(taking, its_own_half_made_checkpoint_makes_room)
+{
+	struct fixture f;
+	setup(&f);
+	f.host->checkpoint.phase = CHECKPOINT_WRITING;
+	take_counts(&f);
+	cr_assert(f.host->snapshot.index == 0 && f.asked == 0 && !f.host->snapshot.begun,
+		  "the worker has it");
+	f.host->checkpoint.phase = CHECKPOINT_CUTTING;
+	take_counts(&f);
+	cr_assert(f.host->snapshot.index == 1 && f.host->checkpoint.phase == CHECKPOINT_NONE);
+	cr_assert(host_truncate(f.host) == 0, "not while it takes");
+	teardown(&f);
+}
