@@ -5,16 +5,21 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 
-void descriptors_allow_many(void)
+void descriptors_use_kept(bool use)
 {
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
 	limit.rlim_cur = limit.rlim_max;
-	if (limit.rlim_cur / 4 > DESCRIPTORS_KEPT)
+	if (!use && limit.rlim_cur / 4 > DESCRIPTORS_KEPT)
 		limit.rlim_cur -= DESCRIPTORS_KEPT;
 	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void descriptors_allow_many(void)
+{
+	descriptors_use_kept(false);
 }
 
 /* The limit holds for the whole process: while it is raised here a connection may get in, too. That is one or

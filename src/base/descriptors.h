@@ -4,6 +4,7 @@
 #ifndef BASE_DESCRIPTORS_H
 #define BASE_DESCRIPTORS_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #define DESCRIPTORS_KEPT 128
@@ -11,6 +12,10 @@
 /* Raises this process's limit of open files to what the system allows, less DESCRIPTORS_KEPT. Once, at a
  * daemon's start. */
 void descriptors_allow_many(void);
+
+/* Whether all that is opened from now on gets the kept ones, too; connections that come in the meantime get
+ * them as well. */
+void descriptors_use_kept(bool use);
 
 /* openat(2), close-on-exec, into the kept ones when there are no others left. A descriptor or a negative
  * errno. */

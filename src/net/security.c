@@ -15,16 +15,15 @@
 #define REFRESH SECOND
 #define COMPLAIN (60 * SECOND)
 #define ZAP_ENDPOINT "inproc://zeromq.zap.01"
-#define ZAP_REQUEST_ID 255  /* bytes, at most */
 #define HANDSHAKE_TIME 2000 /* ms. One who is refused hears nothing, and tries again after this */
 #define KEY_BYTES 32
+#define ANSWERS 256 /* in a row, so that no other socket starves */
 
 struct security {
 	zcert_t *own;
 	char server_key[KEY_TEXT + 1];
 	struct trust *trust;
-	void *zap; /* the socket that libzmq asks; NULL: none was asked for */
-	struct reactor *reactor;
+	zsock_t *zap; /* by which libzmq asks; NULL: none was asked for */
 	int64_t refresh_at;
 	int64_t complain_at;
 	uint64_t refused; /* since the last line about it */
@@ -89,10 +88,7 @@ void security_close(struct security *s)
 {
 	if (!s)
 		return;
-	if (s->zap) {
-		reactor_remove_socket(s->reactor, s->zap);
-		zmq_close(s->zap);
-	}
+	zsock_destroy(&s->zap);
 	trust_free(s->trust);
 	zcert_destroy(&s->own);
 	free(s);
@@ -103,7 +99,7 @@ void security_close(struct security *s)
 static int set_own(const struct security *s, void *socket)
 {
 	const int time = HANDSHAKE_TIME;
-	if (zmq_setsockopt(socket, ZMQ_HANDSHAKE_IVL, &time, sizeof time) < 0)
+	if (zmq_setsockopt(zsock_resolve(socket), ZMQ_HANDSHAKE_IVL, &time, sizeof time) < 0)
 		return -errno;
 	zcert_apply(s->own, socket);
 	return 0;
@@ -114,7 +110,7 @@ int security_listen(const struct security *s, void *socket)
 	const int yes = 1;
 	if (!s)
 		return 0;
-	if (zmq_setsockopt(socket, ZMQ_CURVE_SERVER, &yes, sizeof yes) < 0)
+	if (zmq_setsockopt(zsock_resolve(socket), ZMQ_CURVE_SERVER, &yes, sizeof yes) < 0)
 		return -errno;
 	return set_own(s, socket);
 }
@@ -123,123 +119,82 @@ int security_connect(const struct security *s, void *socket)
 {
 	if (!s)
 		return 0;
-	if (zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, s->server_key, KEY_TEXT + 1) < 0)
+	if (zmq_setsockopt(zsock_resolve(socket), ZMQ_CURVE_SERVERKEY, s->server_key, KEY_TEXT + 1) < 0)
 		return -errno;
 	return set_own(s, socket);
 }
 
 /* ---- who may come in: the ZeroMQ Authentication Protocol, RFC 27 ---- */
 
-struct zap_request {
-	uint8_t id[ZAP_REQUEST_ID];
-	size_t id_size;
-	char address[64];
-	char key[KEY_TEXT + 1]; /* "": not of CURVE, or malformed */
-};
+/* The frames of a request. */
+enum { ZAP_VERSION, ZAP_ID, ZAP_DOMAIN, ZAP_ADDRESS, ZAP_IDENTITY, ZAP_MECHANISM, ZAP_KEY, ZAP_FRAMES };
 
-static bool frame_is(zmq_msg_t *frame, const char *text)
-{
-	return zmq_msg_size(frame) == strlen(text) && memcmp(zmq_msg_data(frame), text, strlen(text)) == 0;
-}
-
-static void take_frame(struct zap_request *rq, int index, zmq_msg_t *frame)
-{
-	const size_t size = zmq_msg_size(frame);
-	if (index == 1 && size <= sizeof rq->id) {
-		memcpy(rq->id, zmq_msg_data(frame), size);
-		rq->id_size = size;
-	} else if (index == 3) {
-		snprintf(rq->address, sizeof rq->address, "%.*s", (int)(size < 63 ? size : 63),
-			 (const char *)zmq_msg_data(frame));
-	} else if (index == 6 && size == KEY_BYTES) {
-		zmq_z85_encode(rq->key, zmq_msg_data(frame), KEY_BYTES);
-	}
-}
-
-/* 1: got one; 0: none there; negative errno. */
-static int receive_request(void *zap, struct zap_request *rq)
-{
-	bool curve = true, more = true;
-	*rq = (struct zap_request){0};
-	for (int i = 0; more; i++) {
-		zmq_msg_t frame;
-		zmq_msg_init(&frame);
-		if (zmq_msg_recv(&frame, zap, ZMQ_DONTWAIT) < 0) {
-			int e = errno;
-			zmq_msg_close(&frame);
-			return e == EAGAIN ? 0 : -e;
-		}
-		curve = curve && (i != 0 || frame_is(&frame, "1.0")) && (i != 5 || frame_is(&frame, "CURVE"));
-		take_frame(rq, i, &frame);
-		more = zmq_msg_more(&frame);
-		zmq_msg_close(&frame);
-	}
-	if (!curve)
-		rq->key[0] = '\0';
-	return 1;
-}
-
-/* 300, "try again", and not 400, after which libzmq's client would never try again: the key may be added to
- * the folder at any time. */
-static void reply(void *zap, const struct zap_request *rq, bool granted)
-{
-	const struct {
-		const void *data;
-		size_t size;
-	} frames[] = {{"1.0", 3},
-		      {rq->id, rq->id_size},
-		      {granted ? "200" : "300", 3},
-		      {"", 0},
-		      {rq->key, granted ? KEY_TEXT : 0}, /* the user id, which each message will carry */
-		      {"", 0}};
-	const size_t count = sizeof frames / sizeof frames[0];
-	for (size_t i = 0; i < count; i++)
-		zmq_send(zap, frames[i].data, frames[i].size,
-			 ZMQ_DONTWAIT | (i + 1 < count ? ZMQ_SNDMORE : 0));
-}
-
-static void complain(struct security *s, const struct zap_request *rq)
+static void complain(struct security *s, zframe_t *address, const char *key)
 {
 	int64_t now = clock_now();
 	s->refused++;
 	if (now < s->complain_at)
 		return;
 	s->complain_at = now + COMPLAIN;
-	log_warn(
-	    "refused a connection from %s: its key, %s, is not in the trust folder (%llu such since the last "
-	    "line like this)",
-	    rq->address, rq->key[0] ? rq->key : "none", (unsigned long long)s->refused);
+	log_warn("refused a connection from %.*s: its key, %s, is not in the trust folder (%llu such since "
+		 "the last "
+		 "line like this)",
+		 address ? (int)zframe_size(address) : 0, address ? (const char *)zframe_data(address) : "",
+		 *key ? key : "none", (unsigned long long)s->refused);
 	s->refused = 0;
 }
 
-static bool on_zap(void *arg)
+/* 300, "try again", and not 400, after which libzmq's client would never try again: the key may be added to
+ * the folder at any time. */
+static void answer(struct security *s, zmsg_t *request)
 {
-	struct security *s = arg;
-	for (int i = 0; i < REACTOR_BURST; i++) {
-		struct zap_request rq;
-		if (receive_request(s->zap, &rq) <= 0)
-			return false;
-		bool granted = rq.key[0] && trust_role(s->trust, rq.key) != ROLE_NONE;
-		if (!granted)
-			complain(s, &rq);
-		reply(s->zap, &rq, granted);
-	}
-	return true;
+	char key[KEY_TEXT + 1] = "";
+	zframe_t *frames[ZAP_FRAMES] = {NULL};
+	size_t count = 0;
+	for (zframe_t *f = zmsg_first(request); f && count < ZAP_FRAMES; f = zmsg_next(request))
+		frames[count++] = f;
+	if (count == ZAP_FRAMES && zframe_streq(frames[ZAP_VERSION], "1.0") &&
+	    zframe_streq(frames[ZAP_MECHANISM], "CURVE") && zframe_size(frames[ZAP_KEY]) == KEY_BYTES)
+		zmq_z85_encode(key, zframe_data(frames[ZAP_KEY]), KEY_BYTES);
+	bool granted = *key && trust_role(s->trust, key) != ROLE_NONE;
+	if (!granted)
+		complain(s, frames[ZAP_ADDRESS], key);
+	zmsg_t *reply = zmsg_new();
+	zmsg_addstr(reply, "1.0");
+	zmsg_addmem(reply, frames[ZAP_ID] ? zframe_data(frames[ZAP_ID]) : NULL,
+		    frames[ZAP_ID] ? zframe_size(frames[ZAP_ID]) : 0);
+	zmsg_addstr(reply, granted ? "200" : "300");
+	zmsg_addstr(reply, "");
+	zmsg_addstr(reply, granted ? key : ""); /* the user id, which each message will carry */
+	zmsg_addstr(reply, "");
+	zmsg_send(&reply, s->zap);
+	zmsg_destroy(&reply);
 }
 
-int security_guard(struct security *s, void *context, struct reactor *reactor)
+void security_answer(void *arg)
 {
-	const int linger = 0;
+	struct security *s = arg;
+	zmsg_t *request;
+	for (int i = 0; i < ANSWERS && (request = zmsg_recv(s->zap)); i++) {
+		answer(s, request);
+		zmsg_destroy(&request);
+	}
+}
+
+int security_guard(struct security *s, zsock_t **zap)
+{
+	*zap = NULL;
 	if (!s)
 		return 0;
-	s->zap = zmq_socket(context, ZMQ_REP);
-	s->reactor = reactor;
+	s->zap = zsock_new(ZMQ_REP);
 	s->complain_at = INT64_MIN;
-	if (!s->zap || zmq_setsockopt(s->zap, ZMQ_LINGER, &linger, sizeof linger) < 0 ||
-	    zmq_bind(s->zap, ZAP_ENDPOINT) < 0)
+	zsock_set_rcvtimeo(s->zap, 0); /* zmsg_recv() would wait */
+	zsock_set_sndtimeo(s->zap, 0);
+	if (zsock_bind(s->zap, ZAP_ENDPOINT) < 0)
 		return -errno;
 	log_info("only with CURVE, for the %zu keys in the trust folder", trust_count(s->trust));
-	return reactor_add_socket(reactor, s->zap, on_zap, s);
+	*zap = s->zap;
+	return 0;
 }
 
 enum role security_role(const struct security *s, const zmq_msg_t *frame)

@@ -9,12 +9,11 @@
 #ifndef NET_SECURITY_H
 #define NET_SECURITY_H
 
+#include <czmq.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <zmq.h>
 
-#include "net/reactor.h"
 #include "net/role.h"
 
 struct security;
@@ -24,13 +23,15 @@ struct security;
  * KUDOS_BAD_CERTIFICATE or a negative errno with why. */
 int security_open(struct security **security, const char *key_file, const char *trust_folder, bool is_server,
 		  char *why, size_t size);
-void security_close(struct security *security); /* after its reactor's last pass, before the context ends */
+void security_close(struct security *security);
 
-/* Answers libzmq's question who may connect, from now on. Once for a context, before any bind. 0 or a
- * negative errno. */
-int security_guard(struct security *security, void *context, struct reactor *reactor);
+/* Answers libzmq's question who may connect, from now on; before any bind. *zap: the socket that it asks by,
+ * NULL without CURVE; whenever there is something to read, security_answer() is to be called. 0 or a negative
+ * errno. */
+int security_guard(struct security *security, zsock_t **zap);
+void security_answer(void *security); /* a struct security */
 
-/* Before bind, and before connect. 0 or a negative errno. */
+/* Before bind, and before connect; a zsock_t or libzmq's own. 0 or a negative errno. */
 int security_listen(const struct security *security, void *socket);
 int security_connect(const struct security *security, void *socket);
 

@@ -5,11 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
+#include "base/descriptors.h"
 #include "base/limits.h"
 #include "kudos.h"
 
-#define PORT_LAST 32767 /* above lie the ephemeral ports: see socket_bind_free() */
+#define SOCKETS 4096
 
 /* High-water marks count messages, a connection each. Nothing is unbounded: libzmq would take all memory for
  * one reader that stopped reading.
@@ -89,6 +92,32 @@ static int set_options(void *socket, enum socket_kind kind)
 	return 0;
 }
 
+void socket_begin(void)
+{
+	zsys_handler_set(NULL);
+	zsys_set_logstream(stderr);
+	zsys_set_max_sockets(SOCKETS);
+}
+
+/* zsock_new() ends the process when there is no descriptor for it, and strangers' connections may have taken
+ * all that they can: so it gets one of those that are kept, and is not tried where there is none. */
+zsock_t *socket_open(enum socket_kind kind)
+{
+	descriptors_use_kept(true);
+	int fd = eventfd(0, EFD_CLOEXEC);
+	int error = errno;
+	if (fd >= 0)
+		close(fd);
+	zsock_t *socket = fd >= 0 ? zsock_new(kinds[kind].type) : NULL;
+	descriptors_use_kept(false);
+	if (socket && set_options(zsock_resolve(socket), kind) < 0) {
+		error = errno;
+		zsock_destroy(&socket);
+	}
+	errno = error;
+	return socket;
+}
+
 void *socket_new(void *context, enum socket_kind kind)
 {
 	void *socket = zmq_socket(context, kinds[kind].type);
@@ -110,54 +139,42 @@ void socket_free(void **socket)
 	*socket = NULL;
 }
 
-int socket_bind(void *socket, const char *address, int port)
-{
-	char endpoint[LIMIT_ENDPOINT + 1];
-	int size = snprintf(endpoint, sizeof(endpoint), "tcp://%s:%d", address, port);
-
-	if (size < 0 || (size_t)size >= sizeof(endpoint) || port < 1 || port > 65535)
-		return -EINVAL;
-	return zmq_bind(socket, endpoint) < 0 ? -errno : 0;
-}
-
 /* Not the kernel's choice of a port: that would be an ephemeral one, where a socket that keeps connecting to
- * a server that is down can connect to itself and hold the port. */
-int socket_bind_free(void *socket, const char *address, int first, int *port)
+ * a server that is down can connect to itself and hold the port. Nor zsock's of a range, which tries all of
+ * it whatever the error. */
+int socket_bind(zsock_t *socket, const char *address, int first, int last)
 {
-	for (int i = first; i <= PORT_LAST; i++) {
-		int rc = socket_bind(socket, address, i);
-
-		if (rc == -EADDRINUSE)
-			continue;
-		if (rc == 0)
-			*port = i;
-		return rc;
-	}
-	return -EADDRINUSE;
+	int port = -1;
+	if (first < 1 || last > 65535)
+		return -EINVAL;
+	errno = EADDRINUSE; /* when there are none to try */
+	for (int i = first; i <= last && port < 0 && errno == EADDRINUSE; i++)
+		port = zsock_bind(socket, "tcp://%s:%d", address, i);
+	return port < 0 ? -errno : port;
 }
 
 int socket_connect(void *socket, const char *endpoint)
 {
 	if (!endpoint_valid(endpoint))
 		return KUDOS_BAD_ENDPOINT;
-	if (zmq_connect(socket, endpoint) == 0)
+	if (zmq_connect(zsock_resolve(socket), endpoint) == 0)
 		return 0;
 	return errno == EINVAL ? KUDOS_BAD_ENDPOINT : -errno;
 }
 
 void socket_disconnect(void *socket, const char *endpoint)
 {
-	zmq_disconnect(socket, endpoint);
+	zmq_disconnect(zsock_resolve(socket), endpoint);
 }
 
 int socket_subscribe(void *socket, const void *topic, size_t size)
 {
-	return zmq_setsockopt(socket, ZMQ_SUBSCRIBE, topic, size) < 0 ? -errno : 0;
+	return zmq_setsockopt(zsock_resolve(socket), ZMQ_SUBSCRIBE, topic, size) < 0 ? -errno : 0;
 }
 
 int socket_unsubscribe(void *socket, const void *topic, size_t size)
 {
-	return zmq_setsockopt(socket, ZMQ_UNSUBSCRIBE, topic, size) < 0 ? -errno : 0;
+	return zmq_setsockopt(zsock_resolve(socket), ZMQ_UNSUBSCRIBE, topic, size) < 0 ? -errno : 0;
 }
 
 static int receive_frame(void *socket, zmq_msg_t *frame)

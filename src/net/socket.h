@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* ZeroMQ sockets as this project uses them: options set before bind and connect, messages of one payload
  * frame with an identity (ROUTER) or a topic (XPUB, SUB) before it, nothing ever blocks. What libzmq does
- * that one must know stands beside each option in socket.c. A socket belongs to one thread. */
+ * that one must know stands beside each option in socket.c. A socket belongs to one thread.
+ *
+ * The daemons' are czmq's (zsock_t); libkudos's are libzmq's, since czmq has one context for a whole process,
+ * signal handlers and an end of its own. A void *socket below is of
+ * either kind where it connects and subscribes, and libzmq's (zsock_resolve()) on the path of messages. */
 #ifndef NET_SOCKET_H
 #define NET_SOCKET_H
 
+#include <czmq.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <zmq.h>
 
 enum socket_kind {
 	SOCKET_ROUTER,
@@ -17,16 +21,21 @@ enum socket_kind {
 	SOCKET_SUB,
 };
 
+/* czmq, once at a daemon's start: no signal handlers, log lines on stderr, sockets for all members. */
+void socket_begin(void);
+
 /* The options every socket gets: HWMs (socket.c says which and why), LINGER, MAXMSGSIZE = LIMIT_MESSAGE,
  * RECONNECT_IVL and _MAX, for ROUTER also MANDATORY and HANDOVER, for DEALER IMMEDIATE. NULL on failure
  * (errno). */
+zsock_t *socket_open(enum socket_kind kind); /* zsock_destroy() ends it */
 void *socket_new(void *context, enum socket_kind kind);
 void socket_free(void **socket); /* takes NULL inside */
 
-/* Binds to tcp://address:port. 0, or a negative errno (-EADDRINUSE, -EADDRNOTAVAIL, …). */
-int socket_bind(void *socket, const char *address, int port);
-/* Binds to the first free port from first up to 32767 and tells which. */
-int socket_bind_free(void *socket, const char *address, int first, int *port);
+#define SOCKET_PORT_LAST 32767 /* above lie the ephemeral ports: see socket_bind() */
+
+/* Binds to tcp://address:port, the first that is free from first to last. The port, or a negative errno
+ * (-EADDRINUSE, -EADDRNOTAVAIL, …). */
+int socket_bind(zsock_t *socket, const char *address, int first, int last);
 /* 0; KUDOS_BAD_ENDPOINT for what is not an endpoint; negative errno. */
 int socket_connect(void *socket, const char *endpoint);
 void socket_disconnect(void *socket, const char *endpoint);

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/server.h"
 
+#include <czmq.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <zmq.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "daemon/stop.h"
 #include "kudos.h"
 #include "net/reactor.h"
 #include "net/security.h"
@@ -29,7 +30,7 @@
 struct link {
 	struct server *server;
 	struct node node;
-	void *dealer;
+	zsock_t *dealer;
 	char client_endpoint[LIMIT_ENDPOINT + 1];
 	char notify_endpoint[LIMIT_ENDPOINT + 1];
 };
@@ -37,16 +38,16 @@ struct link {
 struct leader {
 	struct server *server;
 	size_t index;
-	void *dealer;
+	zsock_t *dealer;
 };
 
 struct server {
 	const struct options *options; /* by reference */
 	struct notify *notify;	       /* by reference */
-	void *context;
+	struct stop stop;
 	struct reactor *reactor;
-	struct security *security; /* NULL: without CURVE */
-	void *router, *xpub, *sub; /* xpub: NULL while it is being replaced */
+	struct security *security;    /* NULL: without CURVE */
+	zsock_t *router, *xpub, *sub; /* xpub: NULL while it is being replaced */
 	struct unread *answers, *published;
 	int notify_port;
 	struct subscribers subscribers;
@@ -66,7 +67,7 @@ struct server {
 static void send_to_client(void *arg, const uint8_t *id, size_t id_size, const void *data, size_t size)
 {
 	struct server *s = arg;
-	unread_send(s->answers, s->router, clock_now(), id, id_size, data, size);
+	unread_send(s->answers, zsock_resolve(s->router), clock_now(), id, id_size, data, size);
 }
 
 static struct link *link_to(struct server *s, struct node node)
@@ -82,27 +83,28 @@ static void send_to_peer(void *arg, struct node peer, const void *data, size_t s
 {
 	struct link *link = link_to(arg, peer);
 	if (link)
-		socket_send(link->dealer, NULL, 0, data, size);
+		socket_send(zsock_resolve(link->dealer), NULL, 0, data, size);
 }
 
 static void send_to_leader(void *arg, size_t leader, const void *data, size_t size)
 {
 	struct server *s = arg;
-	socket_send(s->leaders[leader].dealer, NULL, 0, data, size);
+	socket_send(zsock_resolve(s->leaders[leader].dealer), NULL, 0, data, size);
 }
 
 /* ---- in ---- */
 
 /* Reads what is there, to a cap; handle() gets each message. */
-static bool drain(struct server *s, void *socket, enum socket_kind kind,
+static void drain(struct server *s, zsock_t *from, enum socket_kind kind,
 		  int (*handle)(struct server *s, void *arg, int64_t now, struct packet *p), void *arg)
 {
 	int64_t now = clock_now();
+	void *socket = zsock_resolve(from);
 	for (int i = 0; i < REACTOR_BURST && s->error == 0 && !host_full(s->host); i++) {
 		struct packet p;
 		int r = socket_receive(socket, kind, &p);
 		if (r == 0)
-			return false;
+			return;
 		if (r == -1)
 			host_malformed(s->host, now, "somebody", KUDOS_PROTOCOL);
 		if (r < 0)
@@ -110,7 +112,6 @@ static bool drain(struct server *s, void *socket, enum socket_kind kind,
 		s->error = handle(s, arg, now, &p);
 		packet_deinit(&p);
 	}
-	return true;
 }
 
 static int from_client(struct server *s, void *arg, int64_t now, struct packet *p)
@@ -123,10 +124,10 @@ static int from_client(struct server *s, void *arg, int64_t now, struct packet *
 				   p->head_size, p->body, p->body_size);
 }
 
-static bool on_router(void *arg)
+static void on_router(void *arg)
 {
 	struct server *s = arg;
-	return drain(s, s->router, SOCKET_ROUTER, from_client, NULL);
+	drain(s, s->router, SOCKET_ROUTER, from_client, NULL);
 }
 
 static int from_publisher(struct server *s, void *arg, int64_t now, struct packet *p)
@@ -135,10 +136,10 @@ static int from_publisher(struct server *s, void *arg, int64_t now, struct packe
 	return host_receive_published(s->host, now, p->body, p->body_size);
 }
 
-static bool on_sub(void *arg)
+static void on_sub(void *arg)
 {
 	struct server *s = arg;
-	return drain(s, s->sub, SOCKET_SUB, from_publisher, NULL);
+	drain(s, s->sub, SOCKET_SUB, from_publisher, NULL);
 }
 
 static int from_subscriber(struct server *s, void *arg, int64_t now, struct packet *p)
@@ -166,10 +167,10 @@ static int from_subscriber(struct server *s, void *arg, int64_t now, struct pack
 	return 0;
 }
 
-static bool on_xpub(void *arg)
+static void on_xpub(void *arg)
 {
 	struct server *s = arg;
-	return drain(s, s->xpub, SOCKET_XPUB, from_subscriber, NULL);
+	drain(s, s->xpub, SOCKET_XPUB, from_subscriber, NULL);
 }
 
 static void look_at_subscribers(struct server *s)
@@ -177,7 +178,7 @@ static void look_at_subscribers(struct server *s)
 	struct packet p;
 	int r;
 	while (s->xpub && s->error == 0 && !s->spoiled &&
-	       (r = socket_receive(s->xpub, SOCKET_XPUB, &p)) != 0 && r >= -1) {
+	       (r = socket_receive(zsock_resolve(s->xpub), SOCKET_XPUB, &p)) != 0 && r >= -1) {
 		if (r < 0)
 			continue;
 		s->error = from_subscriber(s, NULL, clock_now(), &p);
@@ -192,7 +193,7 @@ static void publish(void *arg, const void *topic, size_t topic_size, const void 
 	if (s->security && *(const char *)topic != 'k')
 		look_at_subscribers(s);
 	if (s->xpub && !s->spoiled)
-		unread_publish(s->published, s->xpub, topic, topic_size, data, size);
+		unread_publish(s->published, zsock_resolve(s->xpub), topic, topic_size, data, size);
 }
 
 /* Before there is no room for what others would read. */
@@ -210,10 +211,10 @@ static int from_peer(struct server *s, void *arg, int64_t now, struct packet *p)
 	return host_receive_peer(s->host, now, link->node, p->body, p->body_size);
 }
 
-static bool on_link(void *arg)
+static void on_link(void *arg)
 {
 	struct link *link = arg;
-	return drain(link->server, link->dealer, SOCKET_DEALER, from_peer, link);
+	drain(link->server, link->dealer, SOCKET_DEALER, from_peer, link);
 }
 
 static int from_leader(struct server *s, void *arg, int64_t now, struct packet *p)
@@ -222,20 +223,19 @@ static int from_leader(struct server *s, void *arg, int64_t now, struct packet *
 	return host_receive_leader(s->host, now, leader->index, p->body, p->body_size);
 }
 
-static bool on_leader(void *arg)
+static void on_leader(void *arg)
 {
 	struct leader *leader = arg;
-	return drain(leader->server, leader->dealer, SOCKET_DEALER, from_leader, leader);
+	drain(leader->server, leader->dealer, SOCKET_DEALER, from_leader, leader);
 }
 
 /* ---- peers ---- */
 
 static void link_free(struct server *s, struct link *link)
 {
-	if (link->dealer) {
-		reactor_remove_socket(s->reactor, link->dealer);
-		socket_free(&link->dealer);
-	}
+	if (link->dealer)
+		reactor_remove(s->reactor, link->dealer, -1);
+	zsock_destroy(&link->dealer);
 	socket_disconnect(s->sub, link->notify_endpoint);
 	free(link);
 }
@@ -249,14 +249,14 @@ static struct link *link_new(struct server *s, const struct member *m)
 	link->node = m->node;
 	memcpy(link->client_endpoint, m->client_endpoint, sizeof link->client_endpoint);
 	memcpy(link->notify_endpoint, m->notify_endpoint, sizeof link->notify_endpoint);
-	link->dealer = socket_new(s->context, SOCKET_DEALER);
+	link->dealer = socket_open(SOCKET_DEALER);
 	if (!link->dealer || security_connect(s->security, link->dealer) < 0 ||
 	    socket_connect(link->dealer, m->client_endpoint) != 0 ||
 	    socket_connect(s->sub, m->notify_endpoint) != 0 ||
-	    reactor_add_socket(s->reactor, link->dealer, on_link, link) < 0) {
+	    reactor_add(s->reactor, link->dealer, -1, on_link, link) < 0) {
 		log_warn("cannot connect to %s (%s, %s): %s", m->name, m->client_endpoint, m->notify_endpoint,
 			 zmq_strerror(errno));
-		socket_free(&link->dealer);
+		zsock_destroy(&link->dealer);
 		link_free(s, link);
 		return NULL;
 	}
@@ -309,12 +309,10 @@ const struct member *server_self(const struct server *s)
 	return &s->host->config.self;
 }
 
-static int bind_port(void *socket, const struct options *o, const char *flag, int port, int first, int *bound)
+/* The port, or a negative errno that has been logged. */
+static int bind_port(zsock_t *socket, const struct options *o, const char *flag, int port, int first)
 {
-	int e =
-	    port ? socket_bind(socket, o->address, port) : socket_bind_free(socket, o->address, first, bound);
-	if (port && e == 0)
-		*bound = port;
+	int e = socket_bind(socket, o->address, port ? port : first, port ? port : SOCKET_PORT_LAST);
 	if (e == -EADDRINUSE)
 		log_error("port %d on %s is in use: stop who uses it or choose another %s", port, o->address,
 			  flag);
@@ -397,10 +395,10 @@ static int open_leaders(struct server *s, const struct options *o)
 {
 	for (size_t i = 0; i < o->leader_count; i++) {
 		struct leader *leader = &s->leaders[i];
-		*leader = (struct leader){s, i, socket_new(s->context, SOCKET_DEALER)};
+		*leader = (struct leader){s, i, socket_open(SOCKET_DEALER)};
 		if (!leader->dealer || security_connect(s->security, leader->dealer) < 0 ||
 		    socket_connect(leader->dealer, o->leader[i]) != 0 ||
-		    reactor_add_socket(s->reactor, leader->dealer, on_leader, leader) < 0)
+		    reactor_add(s->reactor, leader->dealer, -1, on_leader, leader) < 0)
 			return -errno;
 		s->leader_count++;
 	}
@@ -412,30 +410,31 @@ static int open_sockets(struct server *s, const struct options *o)
 	int e = open_security(s, o);
 	if (e < 0)
 		return e;
-	s->reactor =
-	    reactor_new(); /* the reactor first: it blocks the signals, and the context starts threads */
-	s->context = s->reactor ? zmq_ctx_new() : NULL;
-	if (!s->context)
-		return -ENOMEM;
-	zmq_ctx_set(s->context, ZMQ_MAX_SOCKETS, 4096);
-	s->router = socket_new(s->context, SOCKET_ROUTER);
-	s->xpub = socket_new(s->context, SOCKET_XPUB);
-	s->sub = socket_new(s->context, SOCKET_SUB);
+	e = stop_open(&s->stop); /* first: it blocks the signals, and czmq's context starts threads */
+	if (e < 0)
+		return e;
+	socket_begin();
+	s->reactor = reactor_new();
 	s->answers = unread_new(UNREAD_EACH);
 	s->published = unread_new(UNREAD_EACH);
-	if (!s->answers || !s->published)
+	if (!s->reactor || !s->answers || !s->published)
 		return -ENOMEM;
-	if (!s->router || !s->xpub || !s->sub || security_guard(s->security, s->context, s->reactor) < 0 ||
+	zsock_t *zap;
+	s->router = socket_open(SOCKET_ROUTER);
+	s->xpub = socket_open(SOCKET_XPUB);
+	s->sub = socket_open(SOCKET_SUB);
+	if (!s->router || !s->xpub || !s->sub || security_guard(s->security, &zap) < 0 ||
 	    security_listen(s->security, s->router) < 0 || security_listen(s->security, s->xpub) < 0 ||
 	    security_connect(s->security, s->sub) < 0 || socket_subscribe(s->sub, "r", 1) < 0 ||
 	    socket_subscribe(s->sub, "v", 1) < 0)
 		return -errno;
-	e = open_leaders(s, o);
-	if (e == 0)
-		e = reactor_add_socket(s->reactor, s->sub, on_sub, s);
-	if (e == 0)
-		e = reactor_add_socket(s->reactor, s->router, on_router, s);
-	return e == 0 ? reactor_add_socket(s->reactor, s->xpub, on_xpub, s) : e;
+	if (reactor_add(s->reactor, NULL, s->stop.fd, stop_look, &s->stop) < 0 ||
+	    (zap && reactor_add(s->reactor, zap, -1, security_answer, s->security) < 0) ||
+	    reactor_add(s->reactor, s->sub, -1, on_sub, s) < 0 ||
+	    reactor_add(s->reactor, s->router, -1, on_router, s) < 0 ||
+	    reactor_add(s->reactor, s->xpub, -1, on_xpub, s) < 0)
+		return -ENOMEM;
+	return open_leaders(s, o);
 }
 
 struct server *server_new(const struct options *o, struct notify *notify)
@@ -444,6 +443,7 @@ struct server *server_new(const struct options *o, struct notify *notify)
 	struct server *s = calloc(1, sizeof *s);
 	if (s) {
 		s->options = o;
+		s->stop.fd = -1;
 		s->notify = notify;
 		subscribers_init(&s->subscribers);
 	}
@@ -451,12 +451,11 @@ struct server *server_new(const struct options *o, struct notify *notify)
 	if (e < 0)
 		log_error("cannot start: %s", zmq_strerror(-e));
 	if (e == 0)
-		e = bind_port(s->router, o, "--client-port", o->client_port, FIRST_PORT, &client_port);
-	if (e == 0)
+		e = client_port = bind_port(s->router, o, "--client-port", o->client_port, FIRST_PORT);
+	if (e > 0)
+		e = s->notify_port = bind_port(s->xpub, o, "--notify-port", o->notify_port, client_port + 1);
+	if (e > 0) {
 		unread_bound(s->answers, client_port);
-	if (e == 0)
-		e = bind_port(s->xpub, o, "--notify-port", o->notify_port, client_port + 1, &s->notify_port);
-	if (e == 0) {
 		if (o->name)
 			snprintf(s->name, sizeof s->name, "%s", o->name);
 		else
@@ -479,18 +478,18 @@ void server_free(struct server *s)
 		link_free(s, s->links[i]);
 	free(s->links);
 	for (size_t i = 0; i < s->leader_count; i++)
-		socket_free(&s->leaders[i].dealer);
-	socket_free(&s->router);
-	socket_free(&s->xpub);
-	socket_free(&s->sub);
+		zsock_destroy(&s->leaders[i].dealer);
+	zsock_destroy(&s->router);
+	zsock_destroy(&s->xpub);
+	zsock_destroy(&s->sub);
 	security_close(s->security);
-	if (s->context)
-		zmq_ctx_term(s->context);
+	zsys_shutdown(); /* before what libzmq may still give back is freed */
 	unread_free(s->answers);
 	unread_free(s->published);
 	reactor_free(s->reactor);
 	host_close(&s->host);
 	subscribers_deinit(&s->subscribers);
+	stop_close(&s->stop);
 	free(s);
 }
 
@@ -501,13 +500,12 @@ void server_free(struct server *s)
  * what they missed meanwhile is fetched. */
 static void end_subscriptions(struct server *s)
 {
-	const int linger = 0;
 	s->spoiled = false;
 	if (!s->xpub)
 		return;
-	reactor_remove_socket(s->reactor, s->xpub);
-	zmq_setsockopt(s->xpub, ZMQ_LINGER, &linger, sizeof linger);
-	socket_free(&s->xpub);
+	reactor_remove(s->reactor, s->xpub, -1);
+	zsock_set_linger(s->xpub, 0);
+	zsock_destroy(&s->xpub);
 	host_unwatch_all(s->host);
 	subscribers_deinit(&s->subscribers);
 }
@@ -517,12 +515,12 @@ static void renew_subscriptions(struct server *s)
 {
 	if (s->xpub)
 		return;
-	s->xpub = socket_new(s->context, SOCKET_XPUB);
+	s->xpub = socket_open(SOCKET_XPUB);
 	if (s->xpub && security_listen(s->security, s->xpub) == 0 &&
-	    socket_bind(s->xpub, s->options->address, s->notify_port) == 0 &&
-	    reactor_add_socket(s->reactor, s->xpub, on_xpub, s) == 0)
+	    socket_bind(s->xpub, s->options->address, s->notify_port, s->notify_port) > 0 &&
+	    reactor_add(s->reactor, s->xpub, -1, on_xpub, s) == 0)
 		return;
-	socket_free(&s->xpub);
+	zsock_destroy(&s->xpub);
 }
 
 /* Whoever left no longer watches anything. */
@@ -591,10 +589,10 @@ static int drain_out(struct server *s)
 
 int server_run(struct server *s)
 {
-	int e = step(s), stop = 0;
-	while (e == 0 && stop == 0 && !s->host->drain_wanted) {
-		stop = reactor_pass(s->reactor, deadline(s));
-		e = stop < 0 ? stop : step(s);
+	int e = step(s);
+	while (e == 0 && !s->stop.asked && !s->host->drain_wanted) {
+		int pass = reactor_pass(s->reactor, deadline(s));
+		e = pass < 0 ? pass : step(s);
 	}
 	return e == 0 ? drain_out(s) : e;
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "daemon/stop.h"
 #include "net/reactor.h"
 #include "net/socket.h"
 
@@ -11,23 +12,22 @@ struct pipe_end {
 	struct reactor *reactor;
 	int fd;
 	int calls;
-	bool more;
+	bool idle;
 	bool remove_self;
 	struct pipe_end *remove;
 };
 
-static bool on_byte(void *arg)
+static void on_byte(void *arg)
 {
 	struct pipe_end *p = arg;
 	char byte;
 	p->calls++;
-	if (!p->more)
+	if (!p->idle)
 		cr_assert(read(p->fd, &byte, 1) == 1);
 	if (p->remove_self)
-		reactor_remove_fd(p->reactor, p->fd);
+		reactor_remove(p->reactor, NULL, p->fd);
 	if (p->remove)
-		reactor_remove_fd(p->reactor, p->remove->fd);
-	return p->more;
+		reactor_remove(p->reactor, NULL, p->remove->fd);
 }
 
 /* A pipe whose reading end is in the reactor; *in is the writing end. */
@@ -62,7 +62,7 @@ Test(reactor, calls_who_is_ready)
 	struct pipe_end p[3];
 	for (int i = 0; i < 3; i++) {
 		p[i] = add_pipe(r, &in[i]);
-		cr_assert(reactor_add_fd(r, p[i].fd, on_byte, &p[i]) == 0);
+		cr_assert(reactor_add(r, NULL, p[i].fd, on_byte, &p[i]) == 0);
 	}
 	put(in[0]);
 	put(in[2]);
@@ -76,12 +76,11 @@ struct eater {
 	int served;
 };
 
-static bool on_food(void *arg)
+static void on_food(void *arg)
 {
 	struct eater *e = arg;
 	e->served += !*e->full;
 	*e->full = true;
-	return true;
 }
 
 Test(reactor, each_comes_first_in_its_turn)
@@ -93,7 +92,7 @@ Test(reactor, each_comes_first_in_its_turn)
 		int in;
 		struct pipe_end p = add_pipe(r, &in);
 		eaters[i] = (struct eater){.full = &full};
-		cr_assert(reactor_add_fd(r, p.fd, on_food, &eaters[i]) == 0);
+		cr_assert(reactor_add(r, NULL, p.fd, on_food, &eaters[i]) == 0);
 		put(in);
 	}
 	for (int pass = 0; pass < 9; pass++) {
@@ -111,7 +110,7 @@ Test(reactor, handlers_may_remove_themselves_and_others)
 	struct pipe_end p[3];
 	for (int i = 0; i < 3; i++) {
 		p[i] = add_pipe(r, &in[i]);
-		cr_assert(reactor_add_fd(r, p[i].fd, on_byte, &p[i]) == 0);
+		cr_assert(reactor_add(r, NULL, p[i].fd, on_byte, &p[i]) == 0);
 		put(in[i]);
 		put(in[i]);
 	}
@@ -124,16 +123,16 @@ Test(reactor, handlers_may_remove_themselves_and_others)
 	reactor_free(r);
 }
 
-Test(reactor, whoever_stopped_at_its_cap_is_called_again_without_waiting)
+Test(reactor, whoever_leaves_something_is_called_again_without_waiting)
 {
 	struct reactor *r = reactor_new();
 	int in;
 	struct pipe_end p = add_pipe(r, &in);
-	cr_assert(reactor_add_fd(r, p.fd, on_byte, &p) == 0);
+	cr_assert(reactor_add(r, NULL, p.fd, on_byte, &p) == 0);
 	put(in);
-	p.more = true;
+	p.idle = true;
 	cr_assert(reactor_pass(r, NEVER) == 0);
-	p.more = false;
+	p.idle = false;
 	cr_assert(reactor_pass(r, NEVER) == 0);
 	cr_assert(p.calls == 2);
 	cr_assert(reactor_pass(r, clock_now() + MS) == 0);
@@ -141,63 +140,62 @@ Test(reactor, whoever_stopped_at_its_cap_is_called_again_without_waiting)
 	reactor_free(r);
 }
 
-Test(reactor, signals_ask_to_stop_after_the_handlers)
+Test(stop, is_asked_for_by_signals)
 {
-	struct reactor *r = reactor_new();
-	int in;
-	struct pipe_end p = add_pipe(r, &in);
-	cr_assert(reactor_add_fd(r, p.fd, on_byte, &p) == 0);
-	put(in);
+	struct stop stop;
+	cr_assert(stop_open(&stop) == 0);
 	cr_assert(kill(getpid(), SIGTERM) == 0);
-	cr_assert(reactor_pass(r, NEVER) == 1);
-	cr_assert(p.calls == 1);
-	cr_assert(reactor_pass(r, 0) == 0, "one signal, one answer");
+	cr_assert(!stop.asked, "not before somebody looks");
+	stop_look(&stop);
+	cr_assert(stop.asked);
+	stop.asked = false;
+	stop_look(&stop);
+	cr_assert(!stop.asked, "one signal, one answer");
 	cr_assert(raise(SIGINT) == 0);
-	cr_assert(reactor_pass(r, NEVER) == 1);
-	reactor_free(r);
+	stop_look(&stop);
+	cr_assert(stop.asked);
+	stop_close(&stop);
 }
 
 struct receiver {
-	void *socket;
+	zsock_t *socket;
 	int got;
 };
 
-static bool on_message(void *arg)
+/* Two at a time. */
+static void on_message(void *arg)
 {
 	struct receiver *receiver = arg;
 	struct packet packet;
-	for (int i = 0; i < REACTOR_BURST; i++) {
-		if (socket_receive(receiver->socket, SOCKET_ROUTER, &packet) != 1)
-			return false;
+	for (int i = 0; i < 2 && socket_receive(zsock_resolve(receiver->socket), SOCKET_ROUTER, &packet) == 1;
+	     i++) {
 		packet_deinit(&packet);
 		receiver->got++;
 	}
-	return true;
 }
 
 Test(reactor, drains_a_socket_over_several_passes)
 {
 	enum { COUNT = 900 };
 	struct reactor *r = reactor_new();
-	void *context = zmq_ctx_new();
-	struct receiver receiver = {.socket = socket_new(context, SOCKET_ROUTER)};
-	void *dealer = socket_new(context, SOCKET_DEALER);
-	cr_assert(socket_bind(receiver.socket, "127.0.0.1", 21731) == 0);
-	cr_assert(socket_connect(dealer, "tcp://127.0.0.1:21731") == 0);
-	cr_assert(reactor_add_socket(r, receiver.socket, on_message, &receiver) == 0);
+	struct receiver receiver = {.socket = socket_open(SOCKET_ROUTER)};
+	zsock_t *dealer = socket_open(SOCKET_DEALER);
+	cr_assert(socket_bind(receiver.socket, "127.0.0.1", 21731, 21731) > 0);
+	cr_assert(socket_connect(zsock_resolve(dealer), "tcp://127.0.0.1:21731") == 0);
+	cr_assert(reactor_add(r, receiver.socket, -1, on_message, &receiver) == 0);
 
 	int64_t deadline = clock_now() + 10 * SECOND;
 	int sent = 0;
 	while (receiver.got < COUNT && clock_now() < deadline) {
-		while (sent < COUNT && socket_send(dealer, NULL, 0, "x", 1) == 0)
+		while (sent < COUNT && socket_send(zsock_resolve(dealer), NULL, 0, "x", 1) == 0)
 			sent++;
 		cr_assert(reactor_pass(r, clock_now() + MS) == 0);
 	}
 	cr_assert(receiver.got == COUNT, "%d of %d", receiver.got, sent);
-	reactor_remove_socket(r, receiver.socket);
+	reactor_remove(r, receiver.socket, -1);
 	cr_assert(reactor_pass(r, 0) == 0);
-	socket_free(&dealer);
-	socket_free(&receiver.socket);
-	zmq_ctx_term(context);
+	zsock_destroy(&dealer);
+	zsock_destroy(&receiver.socket);
+	zsys_shutdown();
 	reactor_free(r);
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "base/limits.h"
 #include "kudos.h"
 #include "net/socket.h"
@@ -33,17 +36,20 @@ static int send_when_connected(void *socket, const void *body, size_t size)
 }
 
 struct pair {
-	void *context, *server, *client;
+	void *context, *client;
+	zsock_t *bound;
+	void *server; /* bound, as libzmq knows it */
 };
 
 static struct pair open_pair(enum socket_kind server, enum socket_kind client, int port)
 {
 	char endpoint[64];
 	struct pair p = {.context = zmq_ctx_new()};
-	p.server = socket_new(p.context, server);
+	p.bound = socket_open(server);
+	p.server = zsock_resolve(p.bound);
 	p.client = socket_new(p.context, client);
 	snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.1:%d", port);
-	cr_assert(socket_bind(p.server, "127.0.0.1", port) == 0);
+	cr_assert(socket_bind(p.bound, "127.0.0.1", port, port) > 0);
 	cr_assert(socket_connect(p.client, endpoint) == 0);
 	return p;
 }
@@ -51,8 +57,9 @@ static struct pair open_pair(enum socket_kind server, enum socket_kind client, i
 static void close_pair(struct pair *p)
 {
 	socket_free(&p->client);
-	socket_free(&p->server);
-	socket_free(&p->server); /* twice is fine */
+	socket_free(&p->client); /* twice is fine */
+	zsock_destroy(&p->bound);
+	zsys_shutdown();
 	zmq_ctx_term(p->context);
 }
 
@@ -169,22 +176,41 @@ Test(socket, publishes_to_topics_once_the_subscription_arrived)
 
 Test(socket, binds_where_nobody_else_does)
 {
-	void *context = zmq_ctx_new();
-	void *a = socket_new(context, SOCKET_ROUTER), *b = socket_new(context, SOCKET_XPUB);
+	zsock_t *a = socket_open(SOCKET_ROUTER), *b = socket_open(SOCKET_XPUB);
 	int port = 0;
-	cr_assert(socket_bind(a, "127.0.0.1", 21710) == 0);
-	cr_assert(socket_bind(b, "127.0.0.1", 21710) == -EADDRINUSE);
-	cr_assert(socket_bind(b, "127.0.0.1", 0) == -EINVAL, "no wildcard ports");
-	cr_assert(socket_bind(b, "127.0.0.1", 65536) == -EINVAL);
-	cr_assert(socket_bind_free(b, "127.0.0.1", 21710, &port) == 0);
+	cr_assert(socket_bind(a, "127.0.0.1", 21710, 21710) > 0);
+	cr_assert(socket_bind(b, "127.0.0.1", 21710, 21710) == -EADDRINUSE);
+	cr_assert(socket_bind(b, "127.0.0.1", 0, 0) == -EINVAL, "no wildcard ports");
+	cr_assert(socket_bind(b, "127.0.0.1", 65536, 65536) == -EINVAL);
+	port = socket_bind(b, "127.0.0.1", 21710, SOCKET_PORT_LAST);
 	cr_assert(port > 21710 && port < 21730, "%d", port);
-	int untouched = 7;
-	cr_assert(socket_bind_free(b, "192.0.2.1", 21710, &untouched) < 0);
-	cr_assert(socket_bind_free(b, "127.0.0.1", 32768, &untouched) == -EADDRINUSE);
-	cr_assert(untouched == 7);
-	socket_free(&a);
-	socket_free(&b);
-	zmq_ctx_term(context);
+	cr_assert(socket_bind(b, "192.0.2.1", 21710, SOCKET_PORT_LAST) == -EADDRNOTAVAIL);
+	cr_assert(socket_bind(b, "127.0.0.1", 32768, SOCKET_PORT_LAST) == -EADDRINUSE);
+	zsock_destroy(&a);
+	zsock_destroy(&b);
+	zsys_shutdown();
+}
+
+/* zsock_new() would end the process. */
+Test(socket, opens_with_the_last_descriptors_and_without_any_says_so)
+{
+	struct rlimit limit = {.rlim_cur = 600, .rlim_max = 600};
+	cr_assert(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+	descriptors_allow_many();
+	socket_begin();
+	zsock_t *first = socket_open(SOCKET_DEALER), *second, *third;
+	while (open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0)
+		;
+	second = socket_open(SOCKET_DEALER);
+	cr_assert(first && second, "of those that are kept");
+	cr_assert(open("/dev/null", O_RDONLY | O_CLOEXEC) < 0 && errno == EMFILE, "and they are kept on");
+	while (descriptors_open(AT_FDCWD, "/dev/null", O_RDONLY, 0) >= 0)
+		;
+	third = socket_open(SOCKET_DEALER);
+	cr_assert(third == NULL && errno == EMFILE);
+	zsock_destroy(&first);
+	zsock_destroy(&second);
+	zsys_shutdown();
 }
 
 Test(socket, knows_an_endpoint)

@@ -12,22 +12,26 @@
 #define PORT 21750
 
 struct fixture {
-	void *context, *xpub;
+	void *context;
+	zsock_t *bound;
+	void *xpub; /* bound, as libzmq knows it */
 	struct subscribers s;
 };
 
 static void setup(struct fixture *f, int port)
 {
 	f->context = zmq_ctx_new();
-	f->xpub = socket_new(f->context, SOCKET_XPUB);
-	cr_assert(socket_bind(f->xpub, "127.0.0.1", port) == 0);
+	f->bound = socket_open(SOCKET_XPUB);
+	f->xpub = zsock_resolve(f->bound);
+	cr_assert(socket_bind(f->bound, "127.0.0.1", port, port) > 0);
 	subscribers_init(&f->s);
 }
 
 static void teardown(struct fixture *f)
 {
 	subscribers_deinit(&f->s);
-	socket_free(&f->xpub);
+	zsock_destroy(&f->bound);
+	zsys_shutdown();
 	zmq_ctx_term(f->context);
 }
 

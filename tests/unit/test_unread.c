@@ -15,7 +15,9 @@
 #define PIECE 100000
 
 struct fixture {
-	void *context, *router;
+	void *context;
+	zsock_t *bound;
+	void *router; /* bound, as libzmq knows it */
 	struct unread *u;
 	uint8_t *piece;
 };
@@ -23,18 +25,19 @@ struct fixture {
 static void setup(struct fixture *f, int port)
 {
 	f->context = zmq_ctx_new();
-	f->router = socket_new(f->context, SOCKET_ROUTER);
+	f->bound = socket_open(SOCKET_ROUTER);
+	f->router = zsock_resolve(f->bound);
 	f->u = unread_new(LIMIT);
 	f->piece = calloc(1, PIECE);
-	cr_assert(socket_bind(f->router, "127.0.0.1", port) == 0);
+	cr_assert(socket_bind(f->bound, "127.0.0.1", port, port) > 0);
 	unread_bound(f->u, port);
 }
 
 static void teardown(struct fixture *f)
 {
-	const int linger = 0;
-	zmq_setsockopt(f->router, ZMQ_LINGER, &linger, sizeof linger);
-	socket_free(&f->router);
+	zsock_set_linger(f->bound, 0);
+	zsock_destroy(&f->bound);
+	zsys_shutdown();
 	zmq_ctx_term(f->context);
 	cr_assert(unread_bytes(f->u) == 0, "all comes back in the end");
 	unread_free(f->u);
@@ -169,7 +172,8 @@ Test(unread, what_nobody_takes_is_not_published)
 {
 	struct fixture f;
 	setup(&f, PORT + 3);
-	void *xpub = socket_new(f.context, SOCKET_XPUB);
+	zsock_t *bound = socket_open(SOCKET_XPUB);
+	void *xpub = zsock_resolve(bound);
 	cr_assert(unread_publish(f.u, xpub, "r", 1, f.piece, PIECE) == 0);
 	cr_assert(unread_bytes(f.u) == 0, "nobody is subscribed");
 	void *sub = zmq_socket(f.context, ZMQ_SUB);
@@ -179,7 +183,7 @@ Test(unread, what_nobody_takes_is_not_published)
 	zmq_setsockopt(sub, ZMQ_SUBSCRIBE, "r", 1);
 	char endpoint[64];
 	snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.1:%d", PORT + 4);
-	cr_assert(socket_bind(xpub, "127.0.0.1", PORT + 4) == 0 && zmq_connect(sub, endpoint) == 0);
+	cr_assert(socket_bind(bound, "127.0.0.1", PORT + 4, PORT + 4) > 0 && zmq_connect(sub, endpoint) == 0);
 	struct packet p;
 	AWAIT(socket_receive(xpub, SOCKET_XPUB, &p) == 1);
 	packet_deinit(&p);
@@ -190,6 +194,6 @@ Test(unread, what_nobody_takes_is_not_published)
 	cr_assert(unread_bytes(f.u) <= LIMIT);
 	zmq_close(sub);
 	AWAIT(socket_receive(xpub, SOCKET_XPUB, &p) == 0 && unread_bytes(f.u) == 0);
-	socket_free(&xpub);
+	zsock_destroy(&bound);
 	teardown(&f);
 }
