@@ -82,3 +82,40 @@ Test(sessions, remembers_what_the_latest_batches_held)
 	seen_note_content(&seen, 1 + SEEN_CONTENTS, "b", 1);
 	cr_assert(!seen_contradicts(&seen, 1, "b", 1), "forgotten");
 }
+
+Test(sessions, those_that_last_are_counted)
+{
+	struct sessions s;
+	const uint64_t lasting = UINT64_C(1) << 61 | 5;
+	sessions_init(&s, 1);
+	struct seen *usual = sessions_get(&s, (struct session){5, 1}, 0);
+	struct seen *one = sessions_get(&s, (struct session){lasting, 1}, 0);
+	cr_assert(s.lasting == 1 && sessions_get(&s, one->session, 0) == one && s.lasting == 1);
+	sessions_drop(&s, usual);
+	cr_assert(s.lasting == 1);
+	sessions_drop(&s, one);
+	cr_assert(s.lasting == 0);
+	sessions_deinit(&s);
+}
+
+Test(sessions, what_lapsed_unused_takes_nothing)
+{
+	struct sessions s;
+	const struct session three = {5, 3}, four = {5, 4}, five = {5, 5};
+	sessions_init(&s, 1);
+	struct seen *used = sessions_get(&s, three, 0), *empty = sessions_get(&s, four, 0);
+	cr_assert(intervals_add(&used->applied, 1, 1) == 0);
+	cr_assert(!sessions_lapsed(&s, four, NULL) && !sessions_lapsed(&s, (struct session){9, 1}, NULL));
+	cr_assert(sessions_lapse(&s, four, (struct position){{1}, 7}) == 0 && s.lapsing == 1);
+	cr_assert(sessions_lapsed(&s, four, empty) && sessions_lapsed(&s, four, NULL));
+	cr_assert(!sessions_lapsed(&s, three, used) && !sessions_lapsed(&s, five, NULL));
+	cr_assert(sessions_lapse(&s, five, (struct position){{1}, 8}) == 0 && s.lapsing == 1, "still open");
+	cr_assert(sessions_lapse(&s, four, (struct position){{1}, 9}) == 0 && s.lapsing == 1, "no news");
+	sessions_issuer(&s, 5)->lapse.at.lsn = 0;
+	cr_assert(sessions_lapse(&s, four, (struct position){{1}, 9}) == 0 && s.lapsing == 1);
+	cr_assert(sessions_lapse(&s, (struct session){5, 6}, (struct position){{1}, 9}) == 0 &&
+		  s.lapsing == 2);
+	cr_assert(sessions_forget_range(&s, 5, 1, 5) == 0);
+	cr_assert(!sessions_forgotten(&s, three) && sessions_forgotten(&s, five), "what was used goes on");
+	sessions_deinit(&s);
+}
