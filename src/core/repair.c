@@ -12,6 +12,7 @@
 
 #define GAP_GRACE (20 * MS)	 /* a record may still be on its way when a vector already shows it */
 #define FETCH_TIMEOUT (500 * MS) /* then another peer is asked */
+#define SNAPSHOT_PAUSE SECOND	 /* after one that came to nothing: the next may do so, too */
 #define REACHABLE (1500 * MS)	 /* heard within */
 
 bool replica_reachable(const struct peer *p, int64_t now)
@@ -188,9 +189,9 @@ static struct peer *holder(struct replica *r, const struct log *log, int64_t now
 
 /* Records that are needed are in nobody's journal any more. Until their effect is here this server lacks
  * counts, and takes no clients. */
-static int ask_snapshot(struct replica *r, const struct peer *from)
+static int ask_snapshot(struct replica *r, const struct peer *from, int64_t now)
 {
-	if (r->snapshot_from.id != 0 || !from->serving)
+	if (r->snapshot_from.id != 0 || !from->serving || now < r->snapshot_after)
 		return 0;
 	r->snapshot_from = from->node;
 	if (r->phase == PHASE_SERVING) {
@@ -219,7 +220,7 @@ static int repair_log(struct replica *r, struct log *log, int64_t now)
 		return 0;
 	if (log->gone >=
 	    holders) /* nobody has the records any more: their effect is in everyone's checkpoint */
-		return ask_snapshot(r, p);
+		return ask_snapshot(r, p, now);
 	log->asked = p->node;
 	log->asked_until = now + FETCH_TIMEOUT;
 	log->asked_from = log->appended + 1;
@@ -239,7 +240,7 @@ static int repair_many(struct replica *r, int64_t now)
 	for (size_t i = 0; r->lacks_many && i < r->peer_count; i++) {
 		struct peer *p = &r->peers[(i + r->serial) % r->peer_count];
 		if (replica_reachable(p, now) && p->serving)
-			return ask_snapshot(r, p);
+			return ask_snapshot(r, p, now);
 	}
 	return 0;
 }
@@ -254,6 +255,12 @@ int replica_repair(struct replica *r, int64_t now)
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+int replica_snapshot_given_up(struct replica *r, int64_t now)
+{
+	r->snapshot_after = now + SNAPSHOT_PAUSE;
+	return replica_snapshot_ended(r, now);
 }
 
 int replica_snapshot_ended(struct replica *r, int64_t now)

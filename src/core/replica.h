@@ -188,6 +188,7 @@ struct replica {
 
 	bool lacks_many;	   /* others hold records of more origins than are fetched at a time */
 	struct node snapshot_from; /* a snapshot is being fetched from there; 0: none */
+	int64_t snapshot_after;	   /* none is asked for before then */
 	int64_t next_tick, next_vector, next_agree, next_idle;
 
 	struct action *actions; /* a queue: action_head..action_count */
@@ -239,8 +240,8 @@ int replica_record(struct replica *r, int64_t now, struct record *record, bool p
 int replica_fetched(struct replica *r, int64_t now,
 		    struct origin origin); /* an answer to a fetch is complete */
 int replica_gone(struct replica *r, int64_t now, struct node from, struct origin origin);
-int replica_snapshot_ended(struct replica *r,
-			   int64_t now); /* adopted or given up; asks again when still needed */
+int replica_snapshot_ended(struct replica *r, int64_t now);    /* adopted; asks again when still needed */
+int replica_snapshot_given_up(struct replica *r, int64_t now); /* … after a while */
 
 struct vector_message {
 	struct node node;

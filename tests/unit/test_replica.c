@@ -231,6 +231,18 @@ Test(replica, asks_for_a_snapshot_when_the_records_are_gone)
 	forget_trace(&f);
 	cr_assert(replica_gone(&f.r, f.now, (struct node){PEER}, (struct origin){2}) == 0);
 	expect(&f, "snapshot 20");
+
+	/* It could not be adopted, and the next will be no better at once. */
+	cr_assert(replica_snapshot_given_up(&f.r, f.now) == 0);
+	tick(&f, 60 * MS);
+	forget_trace(&f);
+	cr_assert(replica_gone(&f.r, f.now, (struct node){PEER}, (struct origin){2}) == 0);
+	expect(&f, "");
+	peer_vector(&f, 2, 4);
+	tick(&f, 900 * MS);
+	forget_trace(&f);
+	tick(&f, 50 * MS);
+	expect(&f, "snapshot 20");
 	stop(&f);
 }
 
