@@ -5,7 +5,9 @@ A measurement that several rows share is made once a round (`Round.once`), so th
 what was measured within the same minutes.
 """
 
+import signal
 import statistics
+import threading
 import time
 
 from systems import BARE_PORT, Failed, Kudos, Nats, Redis, cpu_seconds, pause, resident_bytes
@@ -106,6 +108,70 @@ def visibility(r):
 
 def visibility_paced(r):
     return r.once(quiet_cluster)[1], r.once(paced_round_trip) + 2 * r.once(paced_disk_sync)
+
+
+# ---- many clients, one like of each at a time ----
+
+
+def by_ones(clients):
+    """What measures so many clients of one like in flight each: (a second, p99 in ms) of Kudos, Redis and the floor."""
+
+    def kudos_by_ones(r):
+        with Kudos(r.bench) as kudos:
+            report = kudos.load("--clients", clients, "--window", 1, "--linger", -1, "--keys", KEYS, "--duration", f"{r.seconds}s")
+            return report["likes_per_s"], report["latency_us"]["p99"] / 1000
+
+    def redis_by_ones(r):
+        with Redis(r.bench) as redis:
+            per_s, _ = redis.benchmark(clients, 1, KEYS, 20000)
+            return redis.benchmark(clients, 1, KEYS, int(per_s * r.seconds))
+
+    def bare_by_ones(r):
+        report = r.bench.run("floor", r.bench.folder, BARE_PORT, clients, r.seconds)
+        return report["count"] / r.seconds, report["p99_us"] / 1000
+
+    return kudos_by_ones, redis_by_ones, bare_by_ones
+
+
+def rows_by_ones(clients):
+    ours, redis, bare = by_ones(clients)
+    name = f"one-by-one/{clients}"
+    return [
+        Row(name, "likes/s", 1, 1.5, lambda r: (r.once(ours)[0], r.once(redis)[0]), True,
+            note="each client sends its next like when the one before is acknowledged; Kudos: the clients spread over three "
+                 "servers. Redis: two replicas, appendfsync always on all three."),
+        Row(f"{name}-p99", "ms", 1, 0.5, lambda r: (r.once(ours)[1], r.once(redis)[1]), note="of the same runs."),
+        Row(f"{name}-floor", "likes/s", 0.6, 0.8, lambda r: (r.once(ours)[0], r.once(bare)[0]), True,
+            note="theirs: one libzmq ROUTER that answers as many DEALERs, with one fdatasync for all that it found at once."),
+    ]
+
+
+def one_alone(r):
+    """p50 of one client's likes at one server that has no others."""
+    with Kudos(r.bench, servers=1) as kudos:
+        return r.bench.run("one-like", "acknowledged", r.seconds / 2, kudos.endpoint("s1"))["p50_us"]
+
+
+# ---- a client whose server is gone ----
+
+
+def longest_like(r, number):
+    """The longest of 20 clients' likes in ms, 2,000 a second, when a server of three gets the signal."""
+    with Kudos(r.bench) as kudos:
+        hit = threading.Timer(r.seconds / 2, kudos.processes["s3"].send_signal, [number])
+        hit.start()
+        report = kudos.load("--clients", 20, "--rate", 2000, "--duration", f"{r.seconds}s", "--no-check")
+        hit.join()
+        kudos.stop("s3", kill=True)
+        return report["latency_us"]["max"] / 1000
+
+
+def killed(r):
+    return longest_like(r, signal.SIGKILL)
+
+
+def stopped(r):
+    return longest_like(r, signal.SIGSTOP)
 
 
 # ---- open loop ----
@@ -214,6 +280,12 @@ ROWS = [
         note="bare libzmq: 24 bytes a message, one hop, one sender, no acknowledgement, no disk, no replica."),
     Row("one-like", "us p50", 1.25, 1.1, one_like,
         note="theirs: bare libzmq round trip + one fdatasync of a 128-byte append, both of this run."),
+    Row("one-like-alone", "us p50", 1.2, 1.1, lambda r: (r.once(one_alone), r.once(bare_round_trip) + r.once(disk_sync)),
+        note="as above, of one server that has no others."),
+    *rows_by_ones(50), *rows_by_ones(200), *rows_by_ones(1000),
+    Row("moves-killed", "ms", 1, 0.3, lambda r: (r.once(killed), 100.0),
+        note="the longest like of 20 clients at 2,000/s when one of three servers gets kill -9; theirs: the target."),
+    Row("moves-stopped", "ms", 1, 0.5, lambda r: (r.once(stopped), 1200.0), note="the same with SIGSTOP."),
     Row("visible", "us p50", 1.5, 1.2, visibility,
         note="ours: until watchers on both other servers were told, likes 6 ms apart. theirs: round trip + two fdatasync, "
              "back to back, which finds processors and disk awake."),

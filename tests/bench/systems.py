@@ -6,6 +6,7 @@ win every comparison.
 """
 
 import contextlib
+import csv
 import glob
 import json
 import os
@@ -285,6 +286,14 @@ class Redis(System):
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until(lambda: self.lag() <= 0, "Redis replicas", 120)
         return count / (time.monotonic() - start)
+
+    def benchmark(self, clients, pipeline, keys, count):
+        """(INCR a second, p99 in ms), as redis-benchmark tells them."""
+        command = [self.bench.program("redis-benchmark"), "-p", str(REDIS_PORT), "-c", str(clients), "-P",
+                   str(pipeline), "-r", str(keys), "-n", str(count), "--csv", "INCR", "like:__rand_int__"]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        row = list(csv.DictReader(line for line in done.stdout.splitlines() if line.startswith('"')))[0]
+        return float(row["rps"]), float(row["p99_latency_ms"])
 
     def fill(self, keys):
         """INCR of each key, once."""
