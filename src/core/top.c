@@ -5,6 +5,10 @@
 
 #include "core/entry.h"
 
+#define SEEN_BITS 11
+#define SEEN ((size_t)1 << SEEN_BITS) /* twice what is looked for in it */
+_Static_assert(SEEN >= 2 * (size_t)TOP_POOL, "so there is always an end of looking");
+
 struct ranked {
 	int64_t count;
 	uint64_t place;
@@ -21,15 +25,15 @@ static int higher_first(const void *a, const void *b)
 /* Each place once, without those that have sunk below what the pool answers for; how many. */
 static size_t gather(const struct top_pool *p, const struct arena *arena, struct ranked *out)
 {
-	uint16_t seen[2 * TOP_POOL] = {0}; /* by a hash of the place: its number in out and one more */
+	uint16_t seen[SEEN] = {0}; /* by a hash of the place: its number in out and one more */
 	size_t count = 0;
 	for (size_t i = 0; i < p->count; i++) {
 		struct ranked r = {entry_count(arena_at(arena, p->places[i])), p->places[i]};
-		size_t at = (size_t)(r.place * UINT64_C(0x9e3779b97f4a7c15) >> 53);
+		size_t at = (size_t)(r.place * UINT64_C(0x9e3779b97f4a7c15) >> (64 - SEEN_BITS));
 		if (r.count < p->floor || r.count <= 0)
 			continue;
 		while (seen[at] && out[seen[at] - 1].place != r.place)
-			at = (at + 1) % (2 * TOP_POOL);
+			at = (at + 1) % SEEN;
 		if (seen[at])
 			continue;
 		out[count++] = r;
