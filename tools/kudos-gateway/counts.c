@@ -5,14 +5,14 @@
 #include <string.h>
 #include <strings.h>
 
+#include "asking.h"
 #include "gateway.h"
 #include "routes.h"
 
 #define TOKEN_HEADER "Kudos-Token"
 
 struct counting {
-	struct question question;
-	struct exchange *exchange;
+	struct asking asking;
 	struct events events; /* of likes; their keys are asked for */
 	bool one;	      /* GET /v1/counts/{key} */
 	const char *keys[];   /* the events', or libmicrohttpd's until the exchange ends */
@@ -23,12 +23,12 @@ static struct counting *counting_new(struct exchange *x, size_t key_count)
 	struct counting *c = calloc(1, sizeof *c + key_count * sizeof c->keys[0]);
 	if (!c)
 		return NULL;
-	c->exchange = x;
-	c->question.keys = c->keys;
-	c->question.key_count = key_count;
-	c->question.token = exchange_parameter(x, "token");
-	if (!c->question.token)
-		c->question.token = exchange_header(x, TOKEN_HEADER);
+	struct question *q = &c->asking.question;
+	q->keys = c->keys;
+	q->key_count = key_count;
+	q->token = exchange_parameter(x, "token");
+	if (!q->token)
+		q->token = exchange_header(x, TOKEN_HEADER);
 	return c;
 }
 
@@ -37,7 +37,7 @@ static json_t *as_json(const struct counting *c, const int64_t *counts)
 	if (c->one)
 		return json_pack("{s:s, s:I}", "key", c->keys[0], "count", (json_int_t)counts[0]);
 	json_t *list = json_object();
-	for (size_t i = 0; i < c->question.key_count && list; i++) {
+	for (size_t i = 0; i < c->asking.question.key_count && list; i++) {
 		if (json_object_set_new(list, c->keys[i], json_integer(counts[i])) != 0) {
 			json_decref(list);
 			list = NULL;
@@ -61,7 +61,7 @@ static json_t *with_token(struct exchange *x, json_t *json)
 static void counted(struct question *q, int error, const int64_t *counts)
 {
 	struct counting *c = (struct counting *)q;
-	struct exchange *x = c->exchange;
+	struct exchange *x = asking_exchange(q);
 	if (error)
 		exchange_failed(x, error, NULL);
 	else if (c->events.count)
@@ -70,12 +70,10 @@ static void counted(struct question *q, int error, const int64_t *counts)
 		exchange_answer_json(x, MHD_HTTP_OK, as_json(c, counts));
 }
 
-static void ask(struct exchange *x, struct counting *c)
+static void ask(struct counting *c)
 {
-	c->question.counted = counted;
-	x->work = c;
-	if (questions_add(&x->gateway->questions, &c->question) != KUDOS_OK)
-		exchange_failed(x, KUDOS_NO_MEMORY, NULL);
+	c->asking.question.counted = counted;
+	asking_ask(&c->asking);
 }
 
 static bool good_key(struct exchange *x, const char *key)
@@ -91,13 +89,11 @@ void counts_run_one(struct exchange *x)
 	if (!good_key(x, x->rest))
 		return;
 	struct counting *c = counting_new(x, 1);
-	if (!c) {
-		exchange_failed(x, KUDOS_NO_MEMORY, NULL);
+	if (!asking_init((struct asking *)c, x))
 		return;
-	}
 	c->one = true;
 	c->keys[0] = x->rest;
-	ask(x, c);
+	ask(c);
 }
 
 static enum MHD_Result count_keys(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
@@ -127,28 +123,23 @@ void counts_run(struct exchange *x)
 		return;
 	}
 	struct counting *c = counting_new(x, count);
-	if (!c) {
-		exchange_failed(x, KUDOS_NO_MEMORY, NULL);
+	if (!asking_init((struct asking *)c, x))
 		return;
-	}
 	const char **at = c->keys;
 	MHD_get_connection_values(x->connection, MHD_GET_ARGUMENT_KIND, take_keys, &at);
-	x->work = c;
 	for (size_t i = 0; i < count; i++) {
 		if (!good_key(x, c->keys[i]))
 			return;
 	}
-	ask(x, c);
+	ask(c);
 }
 
 void counts_end(struct exchange *x)
 {
 	struct counting *c = x->work;
-	if (!c)
-		return;
-	questions_withdraw(&x->gateway->questions, &c->question);
-	events_deinit(&c->events);
-	free(c);
+	if (c)
+		events_deinit(&c->events);
+	asking_end(x);
 }
 
 /* RFC 7240. */
@@ -175,11 +166,12 @@ void counts_answer_likes(struct exchange *x, struct events *events)
 		exchange_answer_empty(x, MHD_HTTP_NO_CONTENT);
 		return;
 	}
-	c->question.token = NULL; /* what this handle was acknowledged is newer */
+	asking_init(&c->asking, x);
+	x->reads = true;
+	c->asking.question.token = NULL; /* what this handle was acknowledged is newer */
 	for (size_t i = 0; i < events->count; i++)
 		c->keys[i] = events->list[i].key;
 	c->events = *events;
-	x->reads = true;
 	*events = (struct events){0};
-	ask(x, c);
+	ask(c);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "routes.h"
 
+#include "asking.h"
+
 const struct route *routes(void)
 {
 	static const struct route table[] = {
@@ -11,11 +13,11 @@ const struct route *routes(void)
 	    {"DELETE", "/v1/sessions/", true, ACCESS_WRITE, sessions_run_close, sessions_end},
 	    {"GET", "/v1/counts", false, ACCESS_READ, counts_run, counts_end},
 	    {"GET", "/v1/counts/", true, ACCESS_READ, counts_run_one, counts_end},
-	    {"GET", "/v1/top", false, ACCESS_READ, top_run, top_end},
+	    {"GET", "/v1/top", false, ACCESS_READ, top_run, asking_end},
 	    {"GET", "/v1/watch", false, ACCESS_READ, watch_run, watch_end},
-	    {"GET", "/v1/status", false, ACCESS_OPERATE, status_run, status_end},
+	    {"GET", "/v1/status", false, ACCESS_OPERATE, status_run, asking_end},
 	    {"GET", "/metrics", false, ACCESS_OPERATE, metrics_run, metrics_end},
-	    {"GET", "/readyz", false, ACCESS_NONE, ready_run, status_end},
+	    {"GET", "/readyz", false, ACCESS_NONE, ready_run, asking_end},
 	    {"GET", "/healthz", false, ACCESS_NONE, health_run, NULL},
 	    {"GET", "/", false, ACCESS_NONE, page_run, NULL},
 	    {"GET", "/page.css", false, ACCESS_NONE, page_run, NULL},

@@ -3,13 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "asking.h"
 #include "gateway.h"
 #include "routes.h"
-
-struct looking {
-	struct question question;
-	struct exchange *exchange;
-};
 
 static json_t *server_json(const struct kudos_server_status *s)
 {
@@ -36,7 +32,7 @@ static json_t *status_json(const struct kudos_status *s)
 
 static void tell_status(struct question *q, int error, const struct kudos_status *status)
 {
-	struct exchange *x = ((struct looking *)q)->exchange;
+	struct exchange *x = asking_exchange(q);
 	if (error)
 		exchange_failed(x, error, NULL);
 	else
@@ -45,7 +41,7 @@ static void tell_status(struct question *q, int error, const struct kudos_status
 
 static void tell_ready(struct question *q, int error, const struct kudos_status *status)
 {
-	struct exchange *x = ((struct looking *)q)->exchange;
+	struct exchange *x = asking_exchange(q);
 	bool up = false;
 	for (size_t i = 0; !error && i < status->server_count; i++)
 		up |= strcmp(status->servers[i].state, "up") == 0;
@@ -57,14 +53,11 @@ static void tell_ready(struct question *q, int error, const struct kudos_status 
 
 static void ask(struct exchange *x, void (*status)(struct question *, int, const struct kudos_status *))
 {
-	struct looking *l = calloc(1, sizeof *l);
-	x->work = l;
-	if (l) {
-		l->exchange = x;
-		l->question.status = status;
-	}
-	if (!l || questions_add(&x->gateway->questions, &l->question) != KUDOS_OK)
-		exchange_failed(x, KUDOS_NO_MEMORY, NULL);
+	struct asking *a = calloc(1, sizeof *a);
+	if (!asking_init(a, x))
+		return;
+	a->question.status = status;
+	asking_ask(a);
 }
 
 void status_run(struct exchange *x)
@@ -76,14 +69,6 @@ void status_run(struct exchange *x)
 void ready_run(struct exchange *x)
 {
 	ask(x, tell_ready);
-}
-
-void status_end(struct exchange *x)
-{
-	struct looking *l = x->work;
-	if (l)
-		questions_withdraw(&x->gateway->questions, &l->question);
-	free(l);
 }
 
 /* The loop runs, whatever the cluster does. */

@@ -2,19 +2,15 @@
 /* GET /v1/top?n=20: the keys with the most likes. */
 #include <stdlib.h>
 
+#include "asking.h"
 #include "gateway.h"
 #include "routes.h"
 
 #define BY_DEFAULT 20
 
-struct ranking {
-	struct question question;
-	struct exchange *exchange;
-};
-
 static void tell(struct question *q, int error, const struct kudos_ranked *top, size_t n)
 {
-	struct exchange *x = ((struct ranking *)q)->exchange;
+	struct exchange *x = asking_exchange(q);
 	if (error) {
 		exchange_failed(x, error, NULL);
 		return;
@@ -35,21 +31,10 @@ void top_run(struct exchange *x)
 				 KUDOS_TOP_MAX);
 		return;
 	}
-	struct ranking *r = calloc(1, sizeof *r);
-	x->work = r;
-	if (r) {
-		r->exchange = x;
-		r->question.top = (size_t)n;
-		r->question.ranked = tell;
-	}
-	if (!r || questions_add(&x->gateway->questions, &r->question) != KUDOS_OK)
-		exchange_failed(x, KUDOS_NO_MEMORY, NULL);
-}
-
-void top_end(struct exchange *x)
-{
-	struct ranking *r = x->work;
-	if (r)
-		questions_withdraw(&x->gateway->questions, &r->question);
-	free(r);
+	struct asking *a = calloc(1, sizeof *a);
+	if (!asking_init(a, x))
+		return;
+	a->question.top = (size_t)n;
+	a->question.ranked = tell;
+	asking_ask(a);
 }
