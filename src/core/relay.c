@@ -9,9 +9,6 @@
 
 #define AGAIN_AFTER (1100 * MS) /* as with the window's: later than a server counts as silent */
 #define STRANGE_MOST 3
-/* While some are unanswered the others gather for so long at most: a server commits what has come meanwhile
- * as one, and a trickle would be many small commits. */
-#define GATHER (10 * MS)
 
 void relay_init(struct relay *r, uint64_t seed)
 {
@@ -94,19 +91,11 @@ int relay_add(struct relay *r, struct relayed *item)
 	return 0;
 }
 
-/* When those that are ready may go: now, as the rest of those that have just gone; or at once, when none is
- * unanswered. */
-static int64_t ready_at(const struct relay *r)
-{
-	return r->sent.first ? r->gone_at + GATHER : 0;
-}
-
 struct relayed *relay_next(struct relay *r, int64_t now)
 {
 	struct relayed *item = r->ready.first;
-	if (item && (now == r->gone_at || now >= ready_at(r))) {
+	if (item) {
 		unlink_item(&r->ready, item);
-		r->gone_at = now;
 	} else {
 		item = r->sent.first;
 		if (!item || now < item->sent_at + AGAIN_AFTER)
@@ -122,7 +111,7 @@ struct relayed *relay_next(struct relay *r, int64_t now)
 int64_t relay_deadline(const struct relay *r)
 {
 	if (r->ready.first)
-		return ready_at(r);
+		return 0;
 	return r->sent.first ? r->sent.first->sent_at + AGAIN_AFTER : NEVER;
 }
 

@@ -41,7 +41,6 @@ struct relay {
 	struct relayed_list ready, sent;
 	struct map by_name; /* (session, seq) → the first of those with that hash */
 	size_t count;
-	int64_t gone_at; /* when the last of those that were ready were sent */
 };
 
 void relay_init(struct relay *r, uint64_t seed);
