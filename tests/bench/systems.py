@@ -55,12 +55,12 @@ def cpu_seconds(pid):
     return total / 1e9
 
 
-def resident_bytes(pid):
+def resident_bytes(pid, what="VmRSS"):
     with open(f"/proc/{pid}/status", encoding="ascii") as file:
         for line in file:
-            if line.startswith("VmRSS:"):
+            if line.startswith(what + ":"):
                 return int(line.split()[1]) * 1024
-    raise Failed(f"process {pid} has no VmRSS")
+    raise Failed(f"process {pid} has no {what}")
 
 
 class Bench:

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* Readers of one key's stream at a gateway, while it is liked 1,000 times a second.
+ *
+ *	sse-readers LEADER PORT READERS SECONDS
+ *
+ * Each told count is a sample: the time since the oldest like in it that this reader had not been told of was
+ * acknowledged. Prints samples_print()'s line. */
+#include <kudos.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "samples.h"
+
+#define KEY "sse"
+#define RATE 1000 /* likes a second */
+#define MOST 1000000
+
+static _Atomic int64_t acked_at[MOST + 1]; /* of the like with which the count was that */
+static atomic_bool over;
+
+struct reader {
+	int fd;
+	int64_t told; /* -1: nothing yet */
+};
+
+static void on_result(void *arg, const struct kudos_result *result)
+{
+	(void)arg;
+	if (result->error)
+		give_up("like", kudos_error_text(result->error));
+	for (uint64_t t = result->first; t <= result->last && t <= MOST; t++)
+		atomic_store(&acked_at[t], clock_ns());
+}
+
+static void *like(void *leader)
+{
+	const struct kudos_options options = {.leaders = leader, .on_result = on_result};
+	kudos *handle;
+	if (kudos_open(&handle, &options))
+		give_up("kudos_open", NULL);
+	const int64_t began = clock_ns();
+	for (int64_t sent = 0; !atomic_load(&over);) {
+		for (; sent < (clock_ns() - began) * RATE / NS_PER_S && sent < MOST; sent++)
+			kudos_send(handle, KEY, 1, NULL);
+		kudos_process(handle, 1);
+	}
+	kudos_flush(handle);
+	kudos_close(&handle);
+	return NULL;
+}
+
+static void join(struct reader *r, int port)
+{
+	static const char ask[] = "GET /v1/watch?key=" KEY " HTTP/1.1\r\nHost: x\r\n\r\n";
+	const struct sockaddr_in at = {
+	    .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	*r = (struct reader){socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), -1};
+	if (r->fd < 0 || connect(r->fd, (const struct sockaddr *)&at, sizeof at) < 0 ||
+	    send(r->fd, ask, sizeof ask - 1, 0) < 0)
+		give_up("reader", strerror(errno));
+}
+
+/* The last count in what it is told now; a count that is cut is told again with the next. */
+static void hear(struct reader *r, struct samples *samples)
+{
+	char text[4097], *last = NULL;
+	const ssize_t size = recv(r->fd, text, sizeof text - 1, MSG_DONTWAIT);
+	if (size <= 0)
+		give_up("a reader was cut off", NULL);
+	text[size] = '\0';
+	for (char *at = text; (at = strstr(at, "\"count\":")); at++)
+		last = at + 8;
+	if (!last || !strchr(last, '}'))
+		return;
+	const int64_t count = strtoll(last, NULL, 10);
+	if (r->told >= 0 && count > r->told && count <= MOST) {
+		const int64_t acked = atomic_load(&acked_at[r->told + 1]), now = clock_ns();
+		samples_add(samples, acked && acked < now ? now - acked : 0);
+	}
+	r->told = count;
+}
+
+static void hear_all(int epoll, int64_t until, struct samples *samples)
+{
+	struct epoll_event events[512];
+	while (clock_ns() < until) {
+		const int n = epoll_wait(epoll, events, 512, 100);
+		for (int i = 0; i < n; i++)
+			hear(events[i].data.ptr, samples);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 5)
+		give_up("usage: sse-readers LEADER PORT READERS SECONDS", NULL);
+	const int port = (int)positive(argv[2]);
+	const size_t count = (size_t)positive(argv[3]);
+	const int64_t seconds = (int64_t)positive(argv[4]);
+	struct rlimit limit;
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	struct reader *readers = calloc(count, sizeof *readers);
+	const int epoll = epoll_create1(EPOLL_CLOEXEC);
+	struct samples warm = {0}, samples = {0};
+	pthread_t liker;
+	if (!readers || epoll < 0)
+		give_up("readers", strerror(errno));
+	for (size_t i = 0; i < count; i++) {
+		join(&readers[i], port);
+		struct epoll_event event = {.events = EPOLLIN, .data.ptr = &readers[i]};
+		epoll_ctl(epoll, EPOLL_CTL_ADD, readers[i].fd, &event);
+	}
+	pthread_create(&liker, NULL, like, argv[1]);
+	hear_all(epoll, clock_ns() + 3 * NS_PER_S, &warm);
+	hear_all(epoll, clock_ns() + seconds * NS_PER_S, &samples);
+	atomic_store(&over, true);
+	pthread_join(liker, NULL);
+	samples_print(&samples);
+	samples_deinit(&warm);
+	samples_deinit(&samples);
+	free(readers);
+	return 0;
+}
