@@ -78,3 +78,12 @@ Test(intervals, numbers_that_count_up_stay_one_interval)
 	cr_assert(s.count == 1 && s.capacity == 1);
 	intervals_deinit(&s);
 }
+
+Test(intervals, the_highest_number_is_one_like_others)
+{
+	struct intervals s = {0};
+	cr_assert(intervals_add(&s, 5, 5) == 0 && intervals_add(&s, 9, UINT64_MAX) == 0 && s.count == 2);
+	cr_assert(intervals_add(&s, 3, UINT64_MAX) == 0 && s.count == 1 && s.at[0].lo == 3);
+	cr_assert(intervals_has(&s, UINT64_MAX) && !intervals_has(&s, 2));
+	intervals_deinit(&s);
+}
