@@ -8,8 +8,8 @@
 
 #include "kudos.h"
 
-/* *readable is set when it is found to be. */
-static int poll_too(void *socket, int epoll_fd, int *fd, bool *readable)
+/* readable: a bool that is set when it is found to be. */
+static int poll_too(void *socket, int epoll_fd, int *fd, void *readable)
 {
 	size_t size = sizeof *fd;
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = readable};
@@ -19,8 +19,11 @@ static int poll_too(void *socket, int epoll_fd, int *fd, bool *readable)
 	return 0;
 }
 
+/* While this end is still there: libzmq's thread waits for ever when it has news and nobody at the other end,
+ * and with it everything in the context. */
 static void close_monitor(struct link *l, int epoll_fd)
 {
+	zmq_socket_monitor(l->socket, NULL, 0);
 	if (!l->monitor)
 		return;
 	epoll_ctl(epoll_fd, EPOLL_CTL_DEL, l->monitor_fd, NULL);
@@ -29,19 +32,21 @@ static void close_monitor(struct link *l, int epoll_fd)
 }
 
 /* Before the socket connects. libzmq frees the name of a monitor some time after its socket is closed, so
- * each has one of its own; and it signals a message only to who has looked once and found none. */
+ * each has one of its own; it signals a message only to who has looked once and found none; and it would wait
+ * where the queue is full: that of ends alone is as long as there were connections. */
 static void open_monitor(struct link *l, void *context, int epoll_fd)
 {
 	static _Atomic unsigned opened;
 	char name[48];
 	snprintf(name, sizeof name, "inproc://kudos-monitor-%u", opened++);
-	if (zmq_socket_monitor(l->socket, name, ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CONNECT_RETRIED) != 0)
+	if (zmq_socket_monitor(l->socket, name, ZMQ_EVENT_DISCONNECTED) != 0)
 		return;
-	int linger = 0;
+	int none = 0;
 	l->monitor = zmq_socket(context, ZMQ_PAIR);
-	if (l->monitor && (zmq_setsockopt(l->monitor, ZMQ_LINGER, &linger, sizeof linger) != 0 ||
-			   zmq_connect(l->monitor, name) != 0 ||
-			   poll_too(l->monitor, epoll_fd, &l->monitor_fd, &l->monitor_readable)))
+	if (!l->monitor || zmq_setsockopt(l->monitor, ZMQ_LINGER, &none, sizeof none) != 0 ||
+	    zmq_setsockopt(l->monitor, ZMQ_RCVHWM, &none, sizeof none) != 0 ||
+	    zmq_connect(l->monitor, name) != 0 ||
+	    poll_too(l->monitor, epoll_fd, &l->monitor_fd, &l->monitor_readable))
 		close_monitor(l, epoll_fd);
 }
 
@@ -100,8 +105,8 @@ void link_close(struct link *l, int epoll_fd)
 	if (!l->socket)
 		return;
 	epoll_ctl(epoll_fd, EPOLL_CTL_DEL, l->fd, NULL);
-	socket_free(&l->socket);
 	close_monitor(l, epoll_fd);
+	socket_free(&l->socket);
 	bytes_deinit(&l->waiting);
 	l->waiting_count = 0;
 }

@@ -40,7 +40,7 @@ void link_close(struct link *l, int epoll_fd);
 int link_send(struct link *l, const void *data, size_t size, size_t keep);
 /* Sends what waits as far as it goes. 0 or a negative errno. */
 int link_flush(struct link *l);
-/* Whether the connection has ended, or could not be made, since this was last asked. */
+/* Whether the connection has ended since this was last asked. */
 bool link_ended(struct link *l);
 
 /* Which of the links in the epoll set have something. libzmq asks the kernel at every look at a socket that
