@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 
 #include "kudos.h"
 
@@ -63,6 +64,14 @@ bool link_ended(struct link *l)
 	return any;
 }
 
+/* Whether half of the descriptors that the process may have are left: the lowest that is free is taken first.
+ */
+static bool is_spare(int fd)
+{
+	struct rlimit limit;
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)fd < limit.rlim_cur / 2;
+}
+
 static int open_link(struct link *l, enum socket_kind kind, const char *endpoint, void *context,
 		     const struct security *security, int epoll_fd, bool monitored)
 {
@@ -77,10 +86,10 @@ static int open_link(struct link *l, enum socket_kind kind, const char *endpoint
 	int r = zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger) == 0 ? 0 : -errno;
 	if (r == 0)
 		r = security_connect(security, socket);
-	if (r == 0 && monitored)
-		open_monitor(l, context, epoll_fd);
 	if (r == 0)
 		r = poll_too(socket, epoll_fd, &l->fd, &l->readable);
+	if (r == 0 && monitored && is_spare(l->fd))
+		open_monitor(l, context, epoll_fd);
 	if (r == 0)
 		r = socket_connect(socket, endpoint);
 	if (r)

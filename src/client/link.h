@@ -28,8 +28,8 @@ struct link {
  * KUDOS_BAD_ENDPOINT or a negative errno; the link is closed then. */
 int link_open(struct link *l, enum socket_kind kind, const char *endpoint, void *context,
 	      const struct security *security, int epoll_fd);
-/* The same, and link_ended() tells of the connection's end, as far as there is room for the two sockets and
- * descriptors more that this takes. */
+/* The same, and link_ended() tells of the connection's end, while the process has half of its descriptors
+ * left: this takes two more. */
 int link_open_monitored(struct link *l, enum socket_kind kind, const char *endpoint, void *context,
 			const struct security *security, int epoll_fd);
 /* Drops everything that was not sent yet. Takes a closed one. */
