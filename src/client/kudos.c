@@ -56,8 +56,8 @@ static void on_send_leader(void *arg, size_t index, const void *data, size_t siz
 	struct kudos *k = arg;
 	struct link *l = &k->leader_links[index];
 	if (!l->socket)
-		note_failure(
-		    k, link_open(l, SOCKET_DEALER, k->leaders[index], k->context, k->security, k->epoll_fd));
+		note_failure(k, link_open(l, SOCKET_DEALER, k->leaders[index], k->context, k->security,
+					  k->epoll_fd, false));
 	note_failure(k, link_send(l, data, size, LEADER_KEEP));
 }
 
@@ -74,8 +74,8 @@ static void on_use_server(void *arg, const char *endpoint)
 	struct kudos *k = arg;
 	link_close(&k->server_link, k->epoll_fd);
 	if (*endpoint)
-		note_failure(k, link_open_monitored(&k->server_link, SOCKET_DEALER, endpoint, k->context,
-						    k->security, k->epoll_fd));
+		note_failure(k, link_open(&k->server_link, SOCKET_DEALER, endpoint, k->context, k->security,
+					  k->epoll_fd, true));
 }
 
 static void on_use_notify(void *arg, const char *endpoint)
@@ -84,7 +84,7 @@ static void on_use_notify(void *arg, const char *endpoint)
 	link_close(&k->notify_link, k->epoll_fd);
 	if (*endpoint)
 		note_failure(k, link_open(&k->notify_link, SOCKET_SUB, endpoint, k->context, k->security,
-					  k->epoll_fd));
+					  k->epoll_fd, false));
 }
 
 static size_t watch_topic(char *topic, const char *key)
@@ -99,17 +99,14 @@ static void on_watch(void *arg, const char *key)
 {
 	struct kudos *k = arg;
 	char topic[1 + LIMIT_KEY + 1];
-	k->notify_link.touched = true;
-	if (k->notify_link.socket)
-		note_failure(k, socket_subscribe(k->notify_link.socket, topic, watch_topic(topic, key)));
+	note_failure(k, link_subscribe(&k->notify_link, topic, watch_topic(topic, key)));
 }
 
 static void on_unwatch(void *arg, const char *key)
 {
 	struct kudos *k = arg;
 	char topic[1 + LIMIT_KEY + 1];
-	if (k->notify_link.socket)
-		note_failure(k, socket_unsubscribe(k->notify_link.socket, topic, watch_topic(topic, key)));
+	note_failure(k, link_unsubscribe(&k->notify_link, topic, watch_topic(topic, key)));
 }
 
 static void on_result(void *arg, const struct kudos_result *result)
@@ -413,7 +410,6 @@ static void drain(struct kudos *k, struct link *l, bool *any)
 					     packet.body_size);
 		packet_deinit(&packet);
 	}
-	l->touched = true; /* there may be more */
 }
 
 static void serve(struct kudos *k, struct link *l, bool *any)

@@ -72,8 +72,8 @@ static bool is_spare(int fd)
 	return getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)fd < limit.rlim_cur / 2;
 }
 
-static int open_link(struct link *l, enum socket_kind kind, const char *endpoint, void *context,
-		     const struct security *security, int epoll_fd, bool monitored)
+int link_open(struct link *l, enum socket_kind kind, const char *endpoint, void *context,
+	      const struct security *security, int epoll_fd, bool monitored)
 {
 	void *socket = socket_new(context, kind);
 	if (!socket)
@@ -95,18 +95,6 @@ static int open_link(struct link *l, enum socket_kind kind, const char *endpoint
 	if (r)
 		link_close(l, epoll_fd);
 	return r;
-}
-
-int link_open(struct link *l, enum socket_kind kind, const char *endpoint, void *context,
-	      const struct security *security, int epoll_fd)
-{
-	return open_link(l, kind, endpoint, context, security, epoll_fd, false);
-}
-
-int link_open_monitored(struct link *l, enum socket_kind kind, const char *endpoint, void *context,
-			const struct security *security, int epoll_fd)
-{
-	return open_link(l, kind, endpoint, context, security, epoll_fd, true);
 }
 
 void link_close(struct link *l, int epoll_fd)
@@ -196,11 +184,23 @@ bool link_due(const struct link *l)
 int link_receive(struct link *l, struct packet *packet)
 {
 	int r = socket_receive(l->socket, l->kind, packet);
-	if (r == 0) {
-		l->readable = false;
-		l->touched = l->waiting_count > 0; /* this may have been when the connection came up */
-	}
+	l->readable = l->readable && r != 0;
+	/* There may be more; or this was when the connection came up. */
+	l->touched = r != 0 || l->waiting_count > 0;
 	return r;
+}
+
+int link_subscribe(struct link *l, const void *topic, size_t size)
+{
+	if (!l->socket)
+		return 0;
+	l->touched = true;
+	return socket_subscribe(l->socket, topic, size);
+}
+
+int link_unsubscribe(struct link *l, const void *topic, size_t size)
+{
+	return l->socket ? socket_unsubscribe(l->socket, topic, size) : 0;
 }
 
 bool link_ready(struct link *l)

@@ -139,8 +139,7 @@ void courier_refused(struct courier *c, int64_t now, struct session session, uin
 void courier_no_hello(struct courier *c, int64_t now);
 void courier_not_serving(struct courier *c, int64_t now);
 void courier_session_closed(struct courier *c, struct session session);
-/* The connection to it ended: its process is gone, which silence tells a second later.
- */
+/* The connection to it ended: its process is gone, which silence tells a second later. */
 void courier_disconnected(struct courier *c, int64_t now);
 
 /* What a leader said. */
