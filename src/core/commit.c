@@ -133,20 +133,18 @@ static bool has_room_for(const struct replica *r, struct session session)
 	       (lifetime_class(session.issuer) == 0 || r->sessions.lasting < limit / LASTING_SHARE);
 }
 
-int replica_batch(struct replica *r, int64_t now, uint64_t client, struct batch_box *box)
+/* Answers what is known of a batch already; b->raw is NULL when it is asked about and not sent. 1: nothing
+ * is; 0 or -ENOMEM: answered. */
+static int answer_known(struct replica *r, uint64_t client, const struct batch *b, const struct seen *seen)
 {
-	const struct batch *b = &box->batch;
-	if (r->phase != PHASE_SERVING || replica_crowded(r))
-		return refuse(r, client, b, KUDOS_NOT_SERVING);
 	if (r->waiter_count >= LIMIT_WAITERS)
 		return refuse(r, client, b, KUDOS_BUSY);
-	struct seen *seen = sessions_find(&r->sessions, b->session);
 	if (!seen && sessions_forgotten(&r->sessions, b->session))
 		return refuse(r, client, b, KUDOS_EXPIRED); /* I9 */
-	if (seen && seen_contradicts(seen, b->seq, b->raw, b->raw_size))
+	if (seen && b->raw && seen_contradicts(seen, b->seq, b->raw, b->raw_size))
 		return refuse(r, client, b, KUDOS_CONFLICT);
 	if (seen && intervals_has(&seen->applied, b->seq)) {
-		r->stats.again++;
+		r->stats.again += b->raw != NULL;
 		return answer_again(r, client, b);
 	}
 	if ((seen && seen_closed(seen)) || sessions_lapsed(&r->sessions, b->session, seen))
@@ -154,9 +152,21 @@ int replica_batch(struct replica *r, int64_t now, uint64_t client, struct batch_
 	if (seen && intervals_has(&seen->pending, b->seq)) {
 		size_t waiters = r->waiter_count;
 		int e = wait_again(r, client, b);
-		r->stats.again += r->waiter_count > waiters; /* else it is refused */
+		r->stats.again += b->raw && r->waiter_count > waiters; /* else it is refused */
 		return e;
 	}
+	return 1;
+}
+
+int replica_batch(struct replica *r, int64_t now, uint64_t client, struct batch_box *box)
+{
+	const struct batch *b = &box->batch;
+	if (r->phase != PHASE_SERVING || replica_crowded(r))
+		return refuse(r, client, b, KUDOS_NOT_SERVING);
+	struct seen *seen = sessions_find(&r->sessions, b->session);
+	int e = answer_known(r, client, b, seen);
+	if (e <= 0)
+		return e;
 	if (r->pending_bytes + b->raw_size > LIMIT_PENDING_BYTES || (!seen && !has_room_for(r, b->session)) ||
 	    (seen && seen->applied.count + seen->pending.count >= LIMIT_SEEN_INTERVALS))
 		return refuse(r, client, b, KUDOS_BUSY);
@@ -167,20 +177,11 @@ int replica_batch(struct replica *r, int64_t now, uint64_t client, struct batch_
 
 int replica_seen(struct replica *r, uint64_t client, struct session session, uint64_t seq)
 {
-	const struct batch b = {.session = session, .seq = seq}; /* without its bytes */
-	const struct seen *seen = sessions_find(&r->sessions, session);
+	const struct batch b = {.session = session, .seq = seq};
 	if (r->phase != PHASE_SERVING)
 		return refuse(r, client, &b, KUDOS_NOT_SERVING);
-	if (r->waiter_count >= LIMIT_WAITERS)
-		return refuse(r, client, &b, KUDOS_BUSY);
-	if (seen && intervals_has(&seen->applied, seq))
-		return answer_again(r, client, &b);
-	if ((seen && seen_closed(seen)) || sessions_lapsed(&r->sessions, session, seen) ||
-	    (!seen && sessions_forgotten(&r->sessions, session)))
-		return refuse(r, client, &b, KUDOS_EXPIRED);
-	if (seen && intervals_has(&seen->pending, seq))
-		return wait_again(r, client, &b);
-	return refuse(r, client, &b, KUDOS_NOT_COUNTED);
+	int e = answer_known(r, client, &b, sessions_find(&r->sessions, session));
+	return e <= 0 ? e : refuse(r, client, &b, KUDOS_NOT_COUNTED);
 }
 
 int replica_close(struct replica *r, int64_t now, uint64_t client, struct batch_box *box)
