@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* A growable byte buffer that remembers failure: after an allocation failed every further append does nothing
- * and bytes_failed() is true, so that a chain of appends needs one check at its end. */
+ * and bytes_failed() is true, so that a chain of appends needs one check at its end. And numbers as all
+ * machines must agree on them: little-endian, wherever they lie. */
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct bytes {
 	uint8_t *data; /* owned; NULL while empty */
@@ -24,6 +27,19 @@ uint8_t *bytes_extend(struct bytes *b, size_t size);
 static inline bool bytes_failed(const struct bytes *b)
 {
 	return b->failed;
+}
+
+static inline uint64_t bytes_get64(const uint8_t *from)
+{
+	uint64_t value;
+	memcpy(&value, from, sizeof value);
+	return le64toh(value);
+}
+
+static inline void bytes_put64(uint8_t *to, uint64_t value)
+{
+	value = htole64(value);
+	memcpy(to, &value, sizeof value);
 }
 
 #endif

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/bytes.h"
+
 #define ENTRY_HEADER 9 /* count, key size */
 
 struct counted {
@@ -16,25 +18,14 @@ struct counted {
 	int64_t count;
 };
 
-/* Written out, since compilers make one load or store of it then, and a loop of the loop. */
-static inline int64_t entry_count(const uint8_t *e)
+static inline int64_t entry_count(const uint8_t *entry)
 {
-	return (int64_t)((uint64_t)e[0] | (uint64_t)e[1] << 8 | (uint64_t)e[2] << 16 | (uint64_t)e[3] << 24 |
-			 (uint64_t)e[4] << 32 | (uint64_t)e[5] << 40 | (uint64_t)e[6] << 48 |
-			 (uint64_t)e[7] << 56);
+	return (int64_t)bytes_get64(entry);
 }
 
-static inline void entry_set_count(uint8_t *e, int64_t count)
+static inline void entry_set_count(uint8_t *entry, int64_t count)
 {
-	uint64_t c = (uint64_t)count;
-	e[0] = (uint8_t)c;
-	e[1] = (uint8_t)(c >> 8);
-	e[2] = (uint8_t)(c >> 16);
-	e[3] = (uint8_t)(c >> 24);
-	e[4] = (uint8_t)(c >> 32);
-	e[5] = (uint8_t)(c >> 40);
-	e[6] = (uint8_t)(c >> 48);
-	e[7] = (uint8_t)(c >> 56);
+	bytes_put64(entry, (uint64_t)count);
 }
 
 static inline bool entry_is(const uint8_t *entry, const char *key, size_t size)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/hash.h"
 
 void members_deinit(struct members *m)
@@ -127,12 +128,6 @@ int members_merge(struct members *m, const struct member *rows, size_t count)
 	return strongest;
 }
 
-static void put_id(uint8_t *at, uint64_t id)
-{
-	for (size_t b = 0; b < 8; b++)
-		at[b] = (uint8_t)(id >> (8 * b));
-}
-
 /* Each row's hash is the seed of the next. The bytes are laid out by hand: all machines must agree.
  *   u64 little-endian node id │ u8 forgotten │ u64 little-endian origin of its newest run; 0: forgotten */
 uint64_t members_digest(const struct members *m)
@@ -143,9 +138,9 @@ uint64_t members_digest(const struct members *m)
 		const struct member *member = &m->list[i];
 		uint8_t row[17];
 
-		put_id(row, member->node.id);
+		bytes_put64(row, member->node.id);
 		row[8] = member->forgotten ? 1 : 0;
-		put_id(row + 9, member->forgotten ? 0 : member->origin.id);
+		bytes_put64(row + 9, member->forgotten ? 0 : member->origin.id);
 		digest = hash_bytes(row, sizeof(row), digest);
 	}
 	return digest;

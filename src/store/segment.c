@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/hash.h"
 
 #define ALIGN 8
@@ -16,24 +17,11 @@ static void put32(uint8_t *to, uint32_t value)
 	memcpy(to, &value, sizeof value);
 }
 
-static void put64(uint8_t *to, uint64_t value)
-{
-	value = htole64(value);
-	memcpy(to, &value, sizeof value);
-}
-
 static uint32_t get32(const uint8_t *from)
 {
 	uint32_t value;
 	memcpy(&value, from, sizeof value);
 	return le32toh(value);
-}
-
-static uint64_t get64(const uint8_t *from)
-{
-	uint64_t value;
-	memcpy(&value, from, sizeof value);
-	return le64toh(value);
 }
 
 void segment_name(char name[SEGMENT_NAME], uint64_t number)
@@ -60,8 +48,8 @@ void segment_encode(struct bytes *out, enum entry_kind kind, struct position at,
 	memset(to, 0, SEGMENT_HEADER);
 	put32(to + 4, (uint32_t)size);
 	put32(to + 12, (uint32_t)kind);
-	put64(to + 16, at.origin.id);
-	put64(to + 24, at.lsn);
+	bytes_put64(to + 16, at.origin.id);
+	bytes_put64(to + 24, at.lsn);
 	if (size)
 		memcpy(to + SEGMENT_HEADER, data, size);
 	memset(to + SEGMENT_HEADER + size, 0, segment_entry_size(size) - SEGMENT_HEADER - size);
@@ -75,7 +63,7 @@ void segment_seal(struct bytes *entries, uint64_t segment, uint64_t offset, uint
 		put32(header + 8, (uint32_t)group);
 		uint64_t h = hash_head(header, segment, offset + at);
 		put32(header, (uint32_t)h);
-		put64(header + 32, hash_bytes(header + SEGMENT_HEADER, size, h));
+		bytes_put64(header + 32, hash_bytes(header + SEGMENT_HEADER, size, h));
 		at += segment_entry_size(size);
 	}
 }
@@ -83,8 +71,8 @@ void segment_seal(struct bytes *entries, uint64_t segment, uint64_t offset, uint
 void segment_peek(const uint8_t *bytes, struct segment_head *head)
 {
 	*head = (struct segment_head){
-	    .check = get64(bytes + 32),
-	    .at = {{get64(bytes + 16)}, get64(bytes + 24)},
+	    .check = bytes_get64(bytes + 32),
+	    .at = {{bytes_get64(bytes + 16)}, bytes_get64(bytes + 24)},
 	    .size = get32(bytes + 4),
 	    .group = get32(bytes + 8),
 	    .kind = (enum entry_kind)get32(bytes + 12),
@@ -123,14 +111,14 @@ const uint8_t *segment_positions(const struct segment_head *head, const uint8_t 
 	if (head->kind < SEGMENT_MARK || head->size < before)
 		return NULL;
 	*count = (head->size - before) / 16;
-	if (before && get64(data + 8) < *count) /* zeros may follow */
-		*count = get64(data + 8);
+	if (before && bytes_get64(data + 8) < *count) /* zeros may follow */
+		*count = bytes_get64(data + 8);
 	return data + before;
 }
 
 uint64_t segment_birth(const struct segment_head *head, const uint8_t *data)
 {
-	return head->kind == SEGMENT_MARK && head->size >= SEGMENT_MARK_DATA ? get64(data) : 0;
+	return head->kind == SEGMENT_MARK && head->size >= SEGMENT_MARK_DATA ? bytes_get64(data) : 0;
 }
 
 bool segment_check_data(const struct segment_head *head, const uint8_t *data)
