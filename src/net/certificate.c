@@ -153,6 +153,7 @@ static int read_file(zcert_t **certificate, const char *path, bool private, char
 	if (e < 0)
 		return fail(why, room, e, "%s: %s", path, strerror(-e));
 	zcert_t *c = certificate_parse(text, size);
+	explicit_bzero(text, sizeof text); /* what czmq copied of a secret is its own */
 	if (!c)
 		return fail(why, room, KUDOS_BAD_CERTIFICATE,
 			    "%s: not a certificate as \"kudos keygen\" makes them", path);
@@ -239,6 +240,7 @@ static int write_file(zcert_t *c, const char *path, bool secret, bool replace)
 	if (e == 0 && fchmod(fd, secret ? 0600 : 0644) < 0)
 		e = -errno;
 	close(fd);
+	explicit_bzero(text, strlen(text));
 	free(text);
 	if (e == 0 && (replace ? rename(draft, path) : link(draft, path)) < 0)
 		e = -errno;

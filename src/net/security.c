@@ -137,8 +137,7 @@ static void complain(struct security *s, zframe_t *address, const char *key)
 		return;
 	s->complain_at = now + COMPLAIN;
 	log_warn("refused a connection from %.*s: its key, %s, is not in the trust folder (%llu such since "
-		 "the last "
-		 "line like this)",
+		 "the last line like this)",
 		 address ? (int)zframe_size(address) : 0, address ? (const char *)zframe_data(address) : "",
 		 *key ? key : "none", (unsigned long long)s->refused);
 	s->refused = 0;
