@@ -7,11 +7,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/descriptors.h"
+
 /* The second number of statm, in pages. */
 int64_t usage_memory(void)
 {
 	char line[128] = "";
-	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	int fd = descriptors_open(AT_FDCWD, "/proc/self/statm", O_RDONLY, 0);
 	if (fd < 0)
 		return 0;
 	ssize_t size = read(fd, line, sizeof line - 1);

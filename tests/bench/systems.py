@@ -281,9 +281,7 @@ class Redis(System):
     def increments(self, clients, pipeline, keys, count):
         """INCR of drawn keys, until the replicas have all of them: how many a second."""
         start = time.monotonic()
-        command = [self.bench.program("redis-benchmark"), "-p", str(REDIS_PORT), "-c", str(clients), "-P",
-                   str(pipeline), "-r", str(keys), "-n", str(count), "-q", "INCR", "like:__rand_int__"]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.benchmark(clients, pipeline, keys, count)
         wait_until(lambda: self.lag() <= 0, "Redis replicas", 120)
         return count / (time.monotonic() - start)
 
