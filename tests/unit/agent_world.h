@@ -5,7 +5,6 @@
 #define UNIT_AGENT_WORLD_H
 
 #include <criterion/criterion.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,39 +16,17 @@
 #include "leak.h"
 #include "wire/batch_builder.h"
 #include "wire/message.h"
+#include "unit/trace.h"
 
 struct fixture {
 	struct agent *agent;
 	int64_t now;
-	char trace[8192];
-	size_t used;
+	struct trace trace;
 	struct bytes last_batch, batch_before; /* as sent */
 	uint64_t id, status_id;		       /* of the last count and status sent */
 };
 
-static inline void note(struct fixture *f, const char *format, ...)
-{
-	va_list arguments;
-	va_start(arguments, format);
-	if (f->used)
-		f->used += (size_t)snprintf(f->trace + f->used, sizeof f->trace - f->used, ", ");
-	f->used += (size_t)vsnprintf(f->trace + f->used, sizeof f->trace - f->used, format, arguments);
-	va_end(arguments);
-	cr_assert(f->used < sizeof f->trace);
-}
-
-static void forget(struct fixture *f)
-{
-	f->used = 0;
-	f->trace[0] = '\0';
-}
-
-static void expect_at(struct fixture *f, int line, const char *trace)
-{
-	cr_assert(strcmp(f->trace, trace) == 0, "line %d: expected\n  %s\ngot\n  %s", line, trace, f->trace);
-	forget(f);
-}
-#define expect(f, trace) expect_at(f, __LINE__, trace)
+#define expect(f, text) trace_expect(&(f)->trace, __LINE__, text)
 
 static inline void note_batch(struct fixture *f, const void *data, size_t size)
 {

@@ -10,31 +10,19 @@
 #define UNIT_COURIER_WORLD_H
 
 #include <criterion/criterion.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/time.h"
 #include "core/courier.h"
 #include "leak.h"
+#include "trace.h"
 
 struct fixture {
 	struct courier c;
-	char trace[16384];
-	size_t used;
+	struct trace trace;
 	int64_t now;
 };
-
-static inline void note(struct fixture *f, const char *format, ...)
-{
-	va_list arguments;
-	va_start(arguments, format);
-	if (f->used)
-		f->used += (size_t)snprintf(f->trace + f->used, sizeof f->trace - f->used, ", ");
-	f->used += (size_t)vsnprintf(f->trace + f->used, sizeof f->trace - f->used, format, arguments);
-	va_end(arguments);
-	cr_assert(f->used < sizeof f->trace);
-}
 
 static inline void on_use(void *arg, const struct courier_server *server)
 {
@@ -124,18 +112,7 @@ static inline void add(struct fixture *f, const char *events)
 		cr_assert(courier_add(&f->c, f->now, events, 1) == 0);
 }
 
-static inline void forget(struct fixture *f)
-{
-	f->used = 0;
-	f->trace[0] = '\0';
-}
-
-static inline void expect_at(struct fixture *f, int line, const char *trace)
-{
-	cr_assert(strcmp(f->trace, trace) == 0, "line %d: expected\n  %s\ngot\n  %s", line, trace, f->trace);
-	forget(f);
-}
-#define expect(f, trace) expect_at(f, __LINE__, trace)
+#define expect(f, text) trace_expect(&(f)->trace, __LINE__, text)
 
 static const struct session none = {0, 0};
 static const struct proof signed_by = {{1}, 2};

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* One server's rules, fed by hand; what it wants done is read as a trace:
- *   meta, append 1:2, commit        to the journal; the disk here says "durable" at once, unless it is
- * stopped publish 1:2, vector, tell 20    to every peer, to every peer, to node 20 ack 3@2, ack 3@V batch 3
- * is durable, in this server's record 2, or within its vector refuse 3 conflict, closed       to the client
- *   fetch 20 2:1-4, snapshot 20     asked of node 20 */
+ *   meta, append 1:2, commit
+ *       to the journal; the disk here says "durable" at once, unless it is stopped
+ *   publish 1:2, vector, tell 20
+ *       to every peer, to every peer, to node 20
+ *   ack 3@2, ack 3@V, refuse 3 conflict, closed
+ *       to the client: batch 3 is durable, in this server's record 2, or within its vector
+ *   fetch 20 2:1-4, snapshot 20
+ *       asked of node 20 */
 #ifndef UNIT_REPLICA_WORLD_H
 #define UNIT_REPLICA_WORLD_H
 
 #include <criterion/criterion.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,6 +20,7 @@
 #include "kudos.h"
 #include "unit/leak.h"
 #include "wire/message.h"
+#include "unit/trace.h"
 
 #define SELF 10 /* node; its origin is 1 */
 #define PEER 20 /* node; its origin is 2 */
@@ -25,20 +29,8 @@ struct fixture {
 	struct replica r;
 	int64_t now;
 	bool disk_stopped; /* a commit does not end until finish_commit() */
-	char trace[4096];
-	size_t used;
+	struct trace trace;
 };
-
-static inline void note(struct fixture *f, const char *format, ...)
-{
-	va_list arguments;
-	va_start(arguments, format);
-	if (f->used)
-		f->used += (size_t)snprintf(f->trace + f->used, sizeof f->trace - f->used, ", ");
-	f->used += (size_t)vsnprintf(f->trace + f->used, sizeof f->trace - f->used, format, arguments);
-	va_end(arguments);
-	cr_assert(f->used < sizeof f->trace);
-}
 
 static inline void note_client(struct fixture *f, const struct action *a)
 {
@@ -125,19 +117,17 @@ static inline void finish_commit(struct fixture *f)
 }
 
 /* Runs what there is to do and compares the trace since the last time. */
-static inline void expect(struct fixture *f, const char *trace)
+static inline void expect_at(struct fixture *f, int line, const char *text)
 {
 	run(f);
-	cr_assert(strcmp(f->trace, trace) == 0, "\n  %s\ninstead of\n  %s", f->trace, trace);
-	f->used = 0;
-	f->trace[0] = '\0';
+	trace_expect(&f->trace, line, text);
 }
+#define expect(f, text) expect_at(f, __LINE__, text)
 
 static inline void forget_trace(struct fixture *f)
 {
 	run(f);
-	f->used = 0;
-	f->trace[0] = '\0';
+	forget(f);
 }
 
 static inline void start(struct fixture *f)

@@ -108,8 +108,7 @@ Test(kept, a_batch_is_sent_as_it_was_until_it_is_answered)
 	run(&f, 300 * MS);
 	cr_assert(f.batch_before.size == f.last_batch.size &&
 		  memcmp(f.batch_before.data, f.last_batch.data, f.last_batch.size) == 0);
-	f.used = 0; /* pings, and the batch again */
-	f.trace[0] = '\0';
+	forget(&f); /* pings, and the batch again */
 	receive_error(&f, SERVER, 0, KUDOS_NOT_SERVING);
 	receive_welcome(&f, 2, 0);
 	run(&f, 0);
