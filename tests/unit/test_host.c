@@ -10,12 +10,7 @@
 #include "core/proof.h"
 #include "kudos.h"
 #include "leak.h"
-#include "server/host.h"
-
-#define PEER 20
-
-static const struct member self = {
-    .node = {1}, .origin = {2}, .since = 1, .name = "s", .secret = {{1, 2, 3}}};
+#include "host_world.h"
 
 struct fixture {
 	struct host *host;
@@ -39,15 +34,6 @@ static void keep_sent(void *arg, const uint8_t *id, size_t id_size, const void *
 	message_deinit(&m);
 }
 
-static void drop_published(void *arg, const void *topic, size_t topic_size, const void *data, size_t size)
-{
-	(void)arg;
-	(void)topic;
-	(void)topic_size;
-	(void)data;
-	(void)size;
-}
-
 static void keep_for_leader(void *arg, size_t leader, const void *data, size_t size)
 {
 	struct fixture *f = arg;
@@ -65,12 +51,6 @@ static void keep_for_peer(void *arg, struct node peer, const void *data, size_t 
 	cr_assert(peer.id == PEER && message_decode(data, size, &m) == 0);
 	f->drain = m.type == MESSAGE_DRAIN ? m.drain.id : f->drain;
 	message_deinit(&m);
-}
-
-static void drop_members(void *arg, const struct members *members)
-{
-	(void)arg;
-	(void)members;
 }
 
 static void setup(struct fixture *f)

@@ -8,12 +8,9 @@
 #include "base/time.h"
 #include "kudos.h"
 #include "leak.h"
-#include "server/host.h"
+#include "host_world.h"
 
 #define LEADERS 3
-#define PEER 20
-
-static const struct member self = {.node = {1}, .origin = {2}, .since = 1, .name = "s", .secret = {{1}}};
 
 struct fixture {
 	struct host *host;
@@ -36,26 +33,6 @@ static void note_peer(void *arg, struct node peer, const void *data, size_t size
 	enum message_type type;
 	cr_assert(peer.id == PEER && message_peek(data, size, &type) == 0);
 	f->to_peer[type]++;
-}
-
-static void drop_sent(void *arg, const uint8_t *id, size_t id_size, const void *data, size_t size)
-{
-	(void)arg;
-	(void)id;
-	(void)id_size;
-	(void)data;
-	(void)size;
-}
-
-static void drop_published(void *arg, const void *topic, size_t topic_size, const void *data, size_t size)
-{
-	drop_sent(arg, topic, topic_size, data, size);
-}
-
-static void drop_members(void *arg, const struct members *members)
-{
-	(void)arg;
-	(void)members;
 }
 
 static void setup(struct fixture *f, size_t leaders)

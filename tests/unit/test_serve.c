@@ -10,12 +10,7 @@
 #include "core/proof.h"
 #include "kudos.h"
 #include "leak.h"
-#include "server/host.h"
-
-#define PEER 20
-
-static const struct member self = {
-    .node = {1}, .origin = {2}, .since = 1, .name = "s", .secret = {{1, 2, 3}}};
+#include "host_world.h"
 
 struct fixture {
 	struct host *host;
@@ -64,21 +59,6 @@ static void note_leader(void *arg, size_t leader, const void *data, size_t size)
 	enum message_type type;
 	cr_assert(leader == 0 && message_peek(data, size, &type) == 0);
 	f->to_leader[type]++;
-}
-
-static void drop_published(void *arg, const void *topic, size_t topic_size, const void *data, size_t size)
-{
-	(void)arg;
-	(void)topic;
-	(void)topic_size;
-	(void)data;
-	(void)size;
-}
-
-static void drop_members(void *arg, const struct members *members)
-{
-	(void)arg;
-	(void)members;
 }
 
 static void flush(struct fixture *f)

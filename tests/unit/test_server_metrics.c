@@ -9,12 +9,7 @@
 #include "core/proof.h"
 #include "kudos.h"
 #include "leak.h"
-#include "server/host.h"
-
-#define PEER 20
-
-static const struct member self = {
-    .node = {1}, .origin = {2}, .since = 1, .name = "s", .secret = {{1, 2, 3}}};
+#include "host_world.h"
 
 struct fixture {
 	struct host *host;
@@ -36,29 +31,6 @@ static void keep_sent(void *arg, const uint8_t *id, size_t id_size, const void *
 		return;
 	bytes_clear(&f->told);
 	bytes_append(&f->told, data, size);
-}
-
-static void drop_published(void *arg, const void *topic, size_t topic_size, const void *data, size_t size)
-{
-	(void)arg;
-	(void)topic;
-	(void)topic_size;
-	(void)data;
-	(void)size;
-}
-
-static void drop_for_peer(void *arg, struct node peer, const void *data, size_t size)
-{
-	(void)arg;
-	(void)peer;
-	(void)data;
-	(void)size;
-}
-
-static void drop_members(void *arg, const struct members *members)
-{
-	(void)arg;
-	(void)members;
 }
 
 /* Each look at it is 700 µs later. */

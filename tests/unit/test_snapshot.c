@@ -9,12 +9,9 @@
 #include "core/proof.h"
 #include "kudos.h"
 #include "leak.h"
-#include "server/host.h"
+#include "host_world.h"
 
 #define ASKER 7
-
-static const struct member self = {
-    .node = {1}, .origin = {2}, .since = 1, .name = "s", .secret = {{1, 2, 3}}};
 
 struct fixture {
 	struct host *host;
@@ -37,21 +34,6 @@ static void keep_sent(void *arg, const uint8_t *id, size_t id_size, const void *
 		f->index = m.part.index;
 	}
 	message_deinit(&m);
-}
-
-static void drop_published(void *arg, const void *topic, size_t topic_size, const void *data, size_t size)
-{
-	(void)arg;
-	(void)topic;
-	(void)topic_size;
-	(void)data;
-	(void)size;
-}
-
-static void drop_members(void *arg, const struct members *members)
-{
-	(void)arg;
-	(void)members;
 }
 
 static void pass(struct fixture *f, int64_t time)

@@ -9,12 +9,7 @@
 #include "core/proof.h"
 #include "kudos.h"
 #include "leak.h"
-#include "server/host.h"
-
-#define PEER 20
-
-static const struct member self = {
-    .node = {1}, .origin = {2}, .since = 1, .name = "s", .secret = {{1, 2, 3}}};
+#include "host_world.h"
 
 struct fixture {
 	struct host *host;
@@ -34,26 +29,6 @@ static void note_peer(void *arg, struct node peer, const void *data, size_t size
 		f->index = m.snapshot.index;
 	}
 	message_deinit(&m);
-}
-
-static void drop_sent(void *arg, const uint8_t *id, size_t id_size, const void *data, size_t size)
-{
-	(void)arg;
-	(void)id;
-	(void)id_size;
-	(void)data;
-	(void)size;
-}
-
-static void drop_published(void *arg, const void *topic, size_t topic_size, const void *data, size_t size)
-{
-	drop_sent(arg, topic, topic_size, data, size);
-}
-
-static void drop_members(void *arg, const struct members *members)
-{
-	(void)arg;
-	(void)members;
 }
 
 static void pass(struct fixture *f, int64_t time)
