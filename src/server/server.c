@@ -68,6 +68,7 @@ static void send_to_client(void *arg, const uint8_t *id, size_t id_size, const v
 {
 	struct server *s = arg;
 	unread_send(s->answers, zsock_resolve(s->router), clock_now(), id, id_size, data, size);
+	reactor_touch(s->reactor, s->router);
 }
 
 static struct link *link_to(struct server *s, struct node node)
@@ -81,21 +82,25 @@ static struct link *link_to(struct server *s, struct node node)
 
 static void send_to_peer(void *arg, struct node peer, const void *data, size_t size)
 {
+	const struct server *s = arg;
 	struct link *link = link_to(arg, peer);
-	if (link)
-		socket_send(zsock_resolve(link->dealer), NULL, 0, data, size);
+	if (!link)
+		return;
+	socket_send(zsock_resolve(link->dealer), NULL, 0, data, size);
+	reactor_touch(s->reactor, link->dealer);
 }
 
 static void send_to_leader(void *arg, size_t leader, const void *data, size_t size)
 {
 	struct server *s = arg;
 	socket_send(zsock_resolve(s->leaders[leader].dealer), NULL, 0, data, size);
+	reactor_touch(s->reactor, s->leaders[leader].dealer);
 }
 
 /* ---- in ---- */
 
-/* Reads what is there, to a cap; handle() gets each message. */
-static void drain(struct server *s, zsock_t *from, enum socket_kind kind,
+/* Reads what is there, to a cap; handle() gets each message. Whether there may be more. */
+static bool drain(struct server *s, zsock_t *from, enum socket_kind kind,
 		  int (*handle)(struct server *s, void *arg, int64_t now, struct packet *p), void *arg)
 {
 	int64_t now = clock_now();
@@ -104,7 +109,7 @@ static void drain(struct server *s, zsock_t *from, enum socket_kind kind,
 		struct packet p;
 		int r = socket_receive(socket, kind, &p);
 		if (r == 0)
-			return;
+			return false;
 		if (r == -1)
 			host_malformed(s->host, now, "somebody", KUDOS_PROTOCOL);
 		if (r < 0)
@@ -112,6 +117,7 @@ static void drain(struct server *s, zsock_t *from, enum socket_kind kind,
 		s->error = handle(s, arg, now, &p);
 		packet_deinit(&p);
 	}
+	return true;
 }
 
 static int from_client(struct server *s, void *arg, int64_t now, struct packet *p)
@@ -124,10 +130,10 @@ static int from_client(struct server *s, void *arg, int64_t now, struct packet *
 				   p->head_size, p->body, p->body_size);
 }
 
-static void on_router(void *arg)
+static bool on_router(void *arg)
 {
 	struct server *s = arg;
-	drain(s, s->router, SOCKET_ROUTER, from_client, NULL);
+	return drain(s, s->router, SOCKET_ROUTER, from_client, NULL);
 }
 
 static int from_publisher(struct server *s, void *arg, int64_t now, struct packet *p)
@@ -136,10 +142,10 @@ static int from_publisher(struct server *s, void *arg, int64_t now, struct packe
 	return host_receive_published(s->host, now, p->body, p->body_size);
 }
 
-static void on_sub(void *arg)
+static bool on_sub(void *arg)
 {
 	struct server *s = arg;
-	drain(s, s->sub, SOCKET_SUB, from_publisher, NULL);
+	return drain(s, s->sub, SOCKET_SUB, from_publisher, NULL);
 }
 
 static int from_subscriber(struct server *s, void *arg, int64_t now, struct packet *p)
@@ -167,10 +173,10 @@ static int from_subscriber(struct server *s, void *arg, int64_t now, struct pack
 	return 0;
 }
 
-static void on_xpub(void *arg)
+static bool on_xpub(void *arg)
 {
 	struct server *s = arg;
-	drain(s, s->xpub, SOCKET_XPUB, from_subscriber, NULL);
+	return drain(s, s->xpub, SOCKET_XPUB, from_subscriber, NULL);
 }
 
 static void look_at_subscribers(struct server *s)
@@ -192,8 +198,10 @@ static void publish(void *arg, const void *topic, size_t topic_size, const void 
 	/* Who may not have it has subscribed to it by itself: it is looked at before anything goes out. */
 	if (s->security && *(const char *)topic != 'k')
 		look_at_subscribers(s);
-	if (s->xpub && !s->spoiled)
-		unread_publish(s->published, zsock_resolve(s->xpub), topic, topic_size, data, size);
+	if (!s->xpub || s->spoiled)
+		return;
+	unread_publish(s->published, zsock_resolve(s->xpub), topic, topic_size, data, size);
+	reactor_touch(s->reactor, s->xpub);
 }
 
 /* Before there is no room for what others would read. */
@@ -211,10 +219,10 @@ static int from_peer(struct server *s, void *arg, int64_t now, struct packet *p)
 	return host_receive_peer(s->host, now, link->node, p->body, p->body_size);
 }
 
-static void on_link(void *arg)
+static bool on_link(void *arg)
 {
 	struct link *link = arg;
-	drain(link->server, link->dealer, SOCKET_DEALER, from_peer, link);
+	return drain(link->server, link->dealer, SOCKET_DEALER, from_peer, link);
 }
 
 static int from_leader(struct server *s, void *arg, int64_t now, struct packet *p)
@@ -223,10 +231,10 @@ static int from_leader(struct server *s, void *arg, int64_t now, struct packet *
 	return host_receive_leader(s->host, now, leader->index, p->body, p->body_size);
 }
 
-static void on_leader(void *arg)
+static bool on_leader(void *arg)
 {
 	struct leader *leader = arg;
-	drain(leader->server, leader->dealer, SOCKET_DEALER, from_leader, leader);
+	return drain(leader->server, leader->dealer, SOCKET_DEALER, from_leader, leader);
 }
 
 /* ---- peers ---- */
@@ -237,6 +245,7 @@ static void link_free(struct server *s, struct link *link)
 		reactor_remove(s->reactor, link->dealer, -1);
 	zsock_destroy(&link->dealer);
 	socket_disconnect(s->sub, link->notify_endpoint);
+	reactor_touch(s->reactor, s->sub);
 	free(link);
 }
 
@@ -260,6 +269,7 @@ static struct link *link_new(struct server *s, const struct member *m)
 		link_free(s, link);
 		return NULL;
 	}
+	reactor_touch(s->reactor, s->sub);
 	return link;
 }
 
@@ -288,6 +298,7 @@ static void match_links(void *arg, const struct members *members)
 	 * is one. */
 	for (size_t i = 0; i < kept; i++)
 		socket_connect(s->sub, s->links[i]->notify_endpoint);
+	reactor_touch(s->reactor, s->sub);
 	struct link **links = realloc(s->links, (members->count + 1) * sizeof *links);
 	if (!links)
 		return; /* the next change of the membership tries again */
@@ -303,6 +314,18 @@ static void match_links(void *arg, const struct members *members)
 }
 
 /* ---- starting ---- */
+
+static bool on_signal(void *arg)
+{
+	stop_look(arg);
+	return false;
+}
+
+static bool on_zap(void *arg)
+{
+	security_answer(arg);
+	return true;
+}
 
 const struct member *server_self(const struct server *s)
 {
@@ -428,8 +451,8 @@ static int open_sockets(struct server *s, const struct options *o)
 	    security_connect(s->security, s->sub) < 0 || socket_subscribe(s->sub, "r", 1) < 0 ||
 	    socket_subscribe(s->sub, "v", 1) < 0)
 		return -errno;
-	if (reactor_add(s->reactor, NULL, s->stop.fd, stop_look, &s->stop) < 0 ||
-	    (zap && reactor_add(s->reactor, zap, -1, security_answer, s->security) < 0) ||
+	if (reactor_add(s->reactor, NULL, s->stop.fd, on_signal, &s->stop) < 0 ||
+	    (zap && reactor_add(s->reactor, zap, -1, on_zap, s->security) < 0) ||
 	    reactor_add(s->reactor, s->sub, -1, on_sub, s) < 0 ||
 	    reactor_add(s->reactor, s->router, -1, on_router, s) < 0 ||
 	    reactor_add(s->reactor, s->xpub, -1, on_xpub, s) < 0)
