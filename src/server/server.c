@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -18,6 +17,7 @@
 #include "net/socket.h"
 #include "net/subscribers.h"
 #include "net/unread.h"
+#include "server/folder.h"
 #include "server/manager.h"
 
 #define FIRST_PORT 5100
@@ -344,40 +344,6 @@ static int bind_port(zsock_t *socket, const struct options *o, const char *flag,
 	return e;
 }
 
-static int make_folders(char *path)
-{
-	for (char *at = path + 1;; at++) {
-		if (*at != '/' && *at != '\0')
-			continue;
-		char end = *at;
-		*at = '\0';
-		int e = mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
-		*at = end;
-		if (e < 0 || end == '\0')
-			return e;
-	}
-}
-
-static int open_store(struct server *s, const struct options *o, struct store **store)
-{
-	char error[512] = "";
-	if (o->memory_only)
-		return store_open_memory(store);
-	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-	if (o->data)
-		snprintf(s->data, sizeof s->data, "%s", o->data);
-	else if (state && *state)
-		snprintf(s->data, sizeof s->data, "%s/kudos/%s", state, s->name);
-	else
-		snprintf(s->data, sizeof s->data, "%s/.local/state/kudos/%s", home ? home : ".", s->name);
-	int e = make_folders(s->data);
-	if (e < 0)
-		log_error("cannot make the data folder %s: %s; choose another --data", s->data, strerror(-e));
-	else if ((e = store_open_disk(store, s->data, error, sizeof error)) < 0)
-		log_error("cannot open the data folder: %s", error);
-	return e;
-}
-
 static int open_host(struct server *s, const struct options *o, int client_port, int notify_port)
 {
 	const char *address = o->advertise ? o->advertise : o->address;
@@ -396,7 +362,7 @@ static int open_host(struct server *s, const struct options *o, int client_port,
 	struct host_io io = {s, send_to_client, send_to_peer, send_to_leader, publish, match_links};
 	struct store *store;
 	char error[512];
-	int e = open_store(s, o, &store);
+	int e = folder_open(o, s->name, s->data, sizeof s->data, &store);
 	if (e < 0)
 		return e;
 	e = host_open(&s->host, &config, store, &io, clock_now(), error, sizeof error);
