@@ -185,7 +185,7 @@ static void relay_acked(struct courier *c, struct session session, uint64_t lo, 
 			relay_answered(c, session, seq, KUDOS_OK);
 		return;
 	}
-	for (uint64_t seq; lo <= hi && (seq = relay_lowest(&c->relay, session, lo, hi)); lo = seq + 1)
+	for (uint64_t seq; (seq = relay_lowest(&c->relay, session, lo, hi)); lo = seq + 1)
 		relay_answered(c, session, seq, KUDOS_OK);
 }
 
@@ -198,7 +198,7 @@ void courier_session_closed(struct courier *c, struct session session)
 
 void courier_acked(struct courier *c, int64_t now, struct session session, uint64_t lo, uint64_t hi)
 {
-	if (!c->session.number || !session_equal(session, c->session)) {
+	if (!session_equal(session, c->session)) {
 		relay_acked(c, session, lo, hi);
 		return;
 	}
@@ -295,7 +295,7 @@ static void relay_refused(struct courier *c, int64_t now, struct session session
 
 void courier_refused(struct courier *c, int64_t now, struct session session, uint64_t seq, int error)
 {
-	if (!c->session.number || !session_equal(session, c->session)) {
+	if (!session_equal(session, c->session)) {
 		relay_refused(c, now, session, seq, error);
 		return;
 	}

@@ -123,9 +123,7 @@ struct parcel *window_number(struct window *w)
 
 struct parcel *window_find(const struct window *w, uint64_t seq)
 {
-	if (seq == 0 || seq > UINT64_MAX - w->base)
-		return NULL;
-	uint64_t serial = seq + w->base;
+	uint64_t serial = seq + w->base; /* beyond the end it is below the first */
 	return serial >= w->first && serial < w->numbered ? w->ring[serial % WINDOW_RING] : NULL;
 }
 
@@ -157,7 +155,7 @@ bool window_resolve(struct window *w, uint64_t lo, uint64_t hi, int error, windo
 		struct parcel *p = w->ring[s % WINDOW_RING];
 		if (!p)
 			continue;
-		if (run.first && p->first != run.last + 1) {
+		if (p->first != run.last + 1) {
 			tell(&run, fn, arg);
 			run.first = 0;
 		}

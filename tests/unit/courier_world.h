@@ -5,6 +5,7 @@
  *   batch S:3 xyz      batch 3 of session number S with these events, one letter each
  *   assign 0 + 7       ask leader 0 (+: for a session too), node 7 having been lost
  *   request 5          to the server; request@1 5: to leader 1
+ *   relay S:3          batch 3 of a session S that the caller keeps; relayed S:3 ok: what became of it
  *   ok 1-3             the result of tickets 1..3 */
 #ifndef UNIT_COURIER_WORLD_H
 #define UNIT_COURIER_WORLD_H
@@ -14,7 +15,7 @@
 #include <string.h>
 
 #include "base/time.h"
-#include "core/courier.h"
+#include "core/courier_route.h"
 #include "leak.h"
 #include "trace.h"
 
@@ -72,10 +73,21 @@ static inline void on_result(void *arg, const struct kudos_result *r)
 	     (unsigned long long)r->last);
 }
 
+static inline void on_relay(void *arg, const struct relayed *item)
+{
+	note(arg, "relay %llu:%llu", (unsigned long long)item->session.number, (unsigned long long)item->seq);
+}
+
+static inline void on_relayed(void *arg, struct relayed *item, int error)
+{
+	note(arg, "relayed %llu:%llu %s", (unsigned long long)item->session.number,
+	     (unsigned long long)item->seq, kudos_error_code(error));
+}
+
 static inline void start(struct fixture *f, size_t leaders, const struct courier_server *direct)
 {
-	const struct courier_ops ops = {f,	   on_use, on_hello,   on_ping,	  on_batch, on_close,
-					on_assign, NULL,   on_request, on_result, NULL};
+	const struct courier_ops ops = {f,	   on_use,   on_hello,	 on_ping,   on_batch,  on_close,
+					on_assign, on_relay, on_request, on_result, on_relayed};
 	const struct courier_options options = {
 	    .leader_count = leaders, .direct = direct, .linger_us = 1 * MS};
 	memset(f, 0, sizeof *f);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Batches, sessions, results and questions of a client. */
+/* Batches, sessions and results of a client. */
 #include "courier_world.h"
 
 Test(courier, does_nothing_until_asked)
@@ -216,34 +216,6 @@ Test(courier, uses_no_session_that_was_slept_through)
 	finish(&f);
 }
 
-Test(courier, keeps_asking_until_answered)
-{
-	struct fixture f;
-	struct courier_request read = {.id = 5}, status = {.id = 6, .of_leader = true};
-	start(&f, 2, NULL);
-	cr_assert(courier_ask(&f.c, &read) == 0);
-	cr_assert(courier_ask(&f.c, &status) == 0);
-	run(&f, 0);
-	expect(&f, "assign 0, request@0 6");
-	assign_list(&f, 0, 1, 2, 0);
-	welcome(&f);
-	run(&f, 0);
-	welcome(&f);
-	run(&f, 0);
-	expect(&f, "use s1, hello, request 5");
-	run(&f, 300 * MS);
-	expect(&f, "ping, request@1 6");
-	cr_assert(courier_take_request(&f.c, 6, true) == &status);
-	cr_assert(courier_take_request(&f.c, 6, true) == NULL);
-	run(&f, 700 * MS);
-	expect(&f, "ping, ping, use s2, hello, assign 1, lost 1");
-	welcome(&f);
-	run(&f, 0);
-	expect(&f, "request 5");
-	cr_assert(courier_take_request(&f.c, 5, true) == &read);
-	finish(&f);
-}
-
 Test(courier, remembers_the_highest_positions)
 {
 	struct fixture f;
@@ -258,22 +230,165 @@ Test(courier, remembers_the_highest_positions)
 	finish(&f);
 }
 
-Test(courier, closes_at_the_end)
+/* The tick that follows has work only for the first of a batch and for the last. */
+Test(courier, is_not_woken_by_every_like)
 {
 	struct fixture f;
 	start_served(&f);
-	courier_close(&f.c);
-	cr_assert(!f.c.closed);
-	run(&f, 200 * MS);
-	expect(&f, "close 1, close 1");
-	courier_session_closed(&f.c, session(2));
-	cr_assert(!f.c.closed);
-	courier_session_closed(&f.c, session(1));
-	cr_assert(f.c.closed);
+	add(&f, "b");
+	cr_assert(courier_deadline(&f.c) == 0);
+	courier_tick(&f.c, f.now);
+	add(&f, "c");
+	cr_assert(courier_deadline(&f.c) == f.now + 1 * MS);
+	run(&f, 1 * MS);
+	size_t woken = 0;
+	for (size_t i = 0; i < 2 * LIMIT_BATCH_EVENTS; i++) {
+		add(&f, "x");
+		woken += courier_deadline(&f.c) == 0;
+		if (courier_deadline(&f.c) == 0)
+			courier_tick(&f.c, f.now);
+	}
+	cr_assert(woken == 4, "%zu", woken);
 	finish(&f);
 
 	start(&f, 1, NULL);
-	courier_close(&f.c);
-	cr_assert(f.c.closed);
+	while (courier_add(&f.c, f.now, "x", 1) == 0) {
+	}
+	run(&f, 0);
+	cr_assert(courier_add(&f.c, f.now, "x", 1) == KUDOS_BUSY && courier_deadline(&f.c) != 0);
+	finish(&f);
+}
+
+Test(courier, a_push_is_for_what_has_gathered)
+{
+	struct fixture f;
+	start_served(&f);
+	add(&f, "b");
+	courier_push(&f.c);
+	run(&f, 0);
+	expect(&f, "batch 1:2 b");
+	add(&f, "c");
+	run(&f, 999);
+	expect(&f, "");
+	run(&f, 1);
+	expect(&f, "batch 1:3 c");
+	finish(&f);
+}
+
+Test(courier, numbers_nothing_while_it_is_held_back)
+{
+	struct fixture f;
+	start_served(&f);
+	add(&f, "b");
+	run(&f, 1 * MS);
+	refuse(&f, 2, KUDOS_BUSY);
+	for (size_t i = 0; i <= LIMIT_BATCH_EVENTS; i++)
+		add(&f, "c"); /* the first of two is closed */
+	run(&f, 19 * MS);
+	expect(&f, "batch 1:2 b");
+	run(&f, 1 * MS);
+	expect(&f, "batch 1:2 b, batch 1:3 cccccccccccccccc, batch 1:4 c");
+	finish(&f);
+}
+
+Test(courier, an_answer_ends_what_was_held_against_the_server)
+{
+	struct fixture f;
+	start_served(&f);
+	courier_not_serving(&f.c, f.now);
+	welcome(&f);
+	add(&f, "b");
+	run(&f, 1 * MS);
+	refuse(&f, 2, KUDOS_BUSY);
+	run(&f, 30 * SECOND);
+	welcome(&f);
+	refuse(&f, 2, KUDOS_UNKNOWN_SESSION);
+	run(&f, 1 * MS);
+	welcome(&f);
+	forget(&f);
+	ack(&f, 1, 2, 2);
+	cr_assert(courier_deadline(&f.c) == 0 && f.c.losses == 0 && f.c.unknown_since == NEVER);
+	add(&f, "c");
+	run(&f, 1 * MS);
+	refuse(&f, 3, KUDOS_BUSY);
+	run(&f, 19 * MS);
+	expect(&f, "ok 2-2, batch 1:3 c");
+	run(&f, 1 * MS);
+	expect(&f, "batch 1:3 c");
+	ack(&f, 1, 3, 3);
+	int64_t since = f.now;
+	run(&f, 60 * SECOND - 1);
+	expect(&f, "ok 3-3");
+	run(&f, 1);
+	expect(&f, "close 1");
+	cr_assert(f.now == since + 60 * SECOND);
+	finish(&f);
+}
+
+Test(courier, gives_up_a_session_that_stays_unknown)
+{
+	struct fixture f;
+	start_served(&f);
+	add(&f, "b");
+	run(&f, 1 * MS);
+	for (int i = 0; i < 600; i++) {
+		refuse(&f, 2, KUDOS_UNKNOWN_SESSION);
+		cr_assert(f.c.session.number == 1, "after %d s", i);
+		run(&f, 1 * SECOND);
+		welcome(&f);
+		forget(&f);
+	}
+	refuse(&f, 2, KUDOS_UNKNOWN_SESSION);
+	expect(&f, "in-doubt 2-2");
+	finish(&f);
+}
+
+Test(courier, takes_only_whole_sessions_and_only_when_it_needs_one)
+{
+	struct fixture f;
+	start(&f, 1, NULL);
+	courier_take_session(&f.c, f.now, session(5), signed_by);
+	cr_assert(f.c.session.number == 0, "there is nothing to send");
+	add(&f, "a");
+	courier_take_session(&f.c, f.now, (struct session){0, 5}, signed_by);
+	courier_take_session(&f.c, f.now, (struct session){77, 0}, signed_by);
+	cr_assert(courier_needs_session(&f.c) && f.c.session.issuer == 0 && f.c.used_count == 0);
+	courier_take_session(&f.c, f.now, session(5), signed_by);
+	cr_assert(!courier_needs_session(&f.c));
+	finish(&f);
+}
+
+/* Of as many issuers as there is room for; then the oldest is forgotten. */
+Test(courier, remembers_the_highest_number_of_each_issuer)
+{
+	struct fixture f;
+	start(&f, 1, NULL);
+	for (uint64_t i = 1; i <= LIMIT_ISSUERS; i++)
+		cr_assert(courier_first_use(&f.c, (struct session){i, 10}));
+	for (uint64_t i = 1; i <= LIMIT_ISSUERS; i++) {
+		cr_assert(!courier_first_use(&f.c, (struct session){i, 10}));
+		cr_assert(courier_first_use(&f.c, (struct session){i, 11}));
+		cr_assert(!courier_first_use(&f.c, (struct session){i, 10}));
+	}
+	cr_assert(courier_first_use(&f.c, (struct session){100, 1}) && f.c.used_count == LIMIT_ISSUERS);
+	cr_assert(!courier_first_use(&f.c, (struct session){100, 1}));
+	cr_assert(!courier_first_use(&f.c, (struct session){2, 11}));
+	finish(&f);
+}
+
+Test(courier, keeps_the_session_of_what_is_under_way)
+{
+	struct fixture f;
+	start_served(&f);
+	add(&f, "b");
+	run(&f, 1 * MS);
+	for (int i = 0; i < 70 || f.c.state != COURIER_GREETING; i++) { /* no server answers */
+		run(&f, 1 * SECOND);
+		forget(&f);
+	}
+	welcome(&f);
+	forget(&f);
+	run(&f, 0);
+	expect(&f, "batch 1:2 b");
 	finish(&f);
 }

@@ -169,3 +169,150 @@ Test(courier_route, greets_the_only_server_again_when_the_connection_ends)
 	expect(&f, "batch 1:1 a");
 	finish(&f);
 }
+
+/* A new list may come at any time: how many were lost says when to pause, and the list where it ends. */
+Test(courier_route, pauses_after_as_many_as_there_are)
+{
+	struct fixture f;
+	start_served(&f);
+	add(&f, "b");
+	run(&f, 1 * MS);
+	forget(&f);
+	courier_not_serving(&f.c, f.now);
+	assign_list(&f, 0, 3, 2, 1);
+	courier_not_serving(&f.c, f.now);
+	expect(&f, "use s2, hello, use s3, hello");
+	assign_list(&f, 0, 1, 2, 3);
+	courier_not_serving(&f.c, f.now);
+	expect(&f, "use -");
+	run(&f, 0);
+	forget(&f);
+	run(&f, 100 * MS);
+	welcome(&f);
+	courier_not_serving(&f.c, f.now);
+	courier_not_serving(&f.c, f.now);
+	welcome(&f);
+	ack(&f, 1, 2, 2); /* the last of the list is of use … */
+	add(&f, "c");
+	forget(&f);
+	courier_not_serving(&f.c, f.now);
+	expect(&f, "use -"); /* … and the last all the same */
+	finish(&f);
+}
+
+Test(courier_route, keeps_the_best_of_a_list_and_the_one_in_use)
+{
+	struct fixture f;
+	struct courier_server list[LIMIT_OFFERED + 2] = {0};
+	start_served(&f);
+	for (size_t i = 0; i < LIMIT_OFFERED + 2; i++)
+		list[i].node.id = 40 - i;
+	list[5].node.id = 1; /* in use */
+	courier_assigned(&f.c, f.now, none, signed_by, list, LIMIT_OFFERED + 2);
+	cr_assert(f.c.server_count == LIMIT_OFFERED && f.c.servers[0].node.id == 1);
+	for (size_t i = 1; i < LIMIT_OFFERED; i++)
+		cr_assert(node_equal(f.c.servers[i].node, list[i <= 5 ? i - 1 : i].node));
+	courier_assigned(&f.c, f.now, none, signed_by, list, 2);
+	cr_assert(f.c.server_count == 3);
+	finish(&f);
+}
+
+Test(courier_route, asks_a_server_for_a_session_only_when_it_needs_one)
+{
+	struct fixture f;
+	const struct courier_server direct = {.name = "it"};
+	start(&f, 1, NULL);
+	add(&f, "a");
+	run(&f, 0);
+	assign_list(&f, 0, 1, 0, 0); /* a server, and no session yet */
+	run(&f, 0);
+	expect(&f, "assign 0 +, use s1, hello, assign 0 +");
+	finish(&f);
+
+	start_served(&f); /* leaders away, a list is wanted, the session is there */
+	add(&f, "b");
+	run(&f, 1 * MS);
+	courier_not_serving(&f.c, f.now);
+	welcome(&f);
+	for (int i = 0; i < 10; i++) {
+		run(&f, 100 * MS);
+		courier_heard(&f.c, f.now);
+		cr_assert(!strstr(f.trace.text, "hello+"));
+	}
+	finish(&f);
+
+	start(&f, 0, &direct);
+	add(&f, "a");
+	run(&f, 0);
+	expect(&f, "use it, hello+");
+	courier_close(&f.c);
+	run(&f, 250 * MS);
+	expect(&f, "hello");
+	courier_welcome(&f.c, f.now, session(1), signed_by, true);
+	cr_assert(f.c.session.number == 0 && f.c.closed);
+	finish(&f);
+}
+
+/* Whether or not there are leaders besides. */
+Test(courier_route, asks_the_one_server_again_when_it_gave_no_session)
+{
+	const struct courier_server direct = {.name = "it"};
+	for (size_t leaders = 0; leaders < 2; leaders++) {
+		struct fixture f;
+		start(&f, leaders, &direct);
+		add(&f, "a");
+		run(&f, 100 * MS);
+		forget(&f);
+		welcome(&f);
+		run(&f, 0);
+		expect(&f, "hello+");
+		courier_heard(&f.c, f.now);
+		run(&f, 300 * MS);
+		courier_heard(&f.c, f.now);
+		cr_assert(strstr(f.trace.text, "hello+"));
+		courier_welcome(&f.c, f.now, session(1), signed_by, true);
+		run(&f, 1 * MS);
+		forget(&f);
+		ack(&f, 1, 1, 1);
+		run(&f, 0);
+		cr_assert(courier_deadline(&f.c) == f.now + 60 * SECOND, "nothing more to ask");
+		finish(&f);
+	}
+}
+
+Test(courier_route, asks_another_leader_only_when_that_one_is_silent)
+{
+	struct fixture f;
+	struct courier_request read = {.id = 5}, status = {.id = 6, .of_leader = true};
+	start_served(&f);
+	cr_assert(courier_ask(&f.c, &read) == 0);
+	for (int i = 0; i < 12; i++) { /* the server does not answer that */
+		run(&f, 100 * MS);
+		courier_heard(&f.c, f.now);
+	}
+	forget(&f);
+	cr_assert(courier_ask(&f.c, &status) == 0);
+	run(&f, 0);
+	expect(&f, "request@0 6");
+	courier_heard(&f.c, f.now);
+	run(&f, 200 * MS);
+	courier_tick(&f.c, f.now);
+	courier_tick(&f.c, f.now);
+	run(&f, 100 * MS);
+	cr_assert(strstr(f.trace.text, "request@1 6"));
+	finish(&f);
+}
+
+Test(courier_route, uses_no_server_without_need)
+{
+	struct fixture f;
+	start_served(&f);
+	for (int i = 0; i < 3; i++)
+		courier_not_serving(&f.c, f.now);
+	forget(&f);
+	f.now += 5 * SECOND;
+	run(&f, 0);
+	expect(&f, "");
+	cr_assert(courier_deadline(&f.c) >= f.now + 50 * SECOND);
+	finish(&f);
+}

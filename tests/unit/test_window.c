@@ -44,6 +44,24 @@ Test(window, finds_what_is_numbered_and_unresolved)
 	assert_no_leak();
 }
 
+/* The ring holds another where that one was, or one that has no number yet. */
+Test(window, takes_no_other_for_one_that_is_done)
+{
+	struct window w;
+	window_init(&w);
+	for (uint64_t seq = 1; seq <= 2 * WINDOW_RING; seq++) {
+		cr_assert(send(&w) == seq && window_find(&w, seq));
+		cr_assert(!window_find(&w, seq - WINDOW_RING));
+		told = 0;
+		cr_assert(window_resolve(&w, seq, seq, 0, note, NULL) && told == 1);
+	}
+	cr_assert(window_add(&w, 5, "x", 1) == 0 && window_close(&w));
+	cr_assert(!window_resolve(&w, 2 * WINDOW_RING + 1, 2 * WINDOW_RING + 1, 0, note, NULL) && told == 1);
+	cr_assert(window_number(&w)->seq == 2 * WINDOW_RING + 1);
+	window_deinit(&w);
+	assert_no_leak();
+}
+
 Test(window, closes_what_is_open_while_there_is_room)
 {
 	struct window w;
