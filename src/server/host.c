@@ -76,14 +76,14 @@ static int open_replica(struct host *h, const struct bytes *meta, int64_t now)
 	    .alone = h->config.leaders == 0,
 	};
 	struct message m = {.type = MESSAGE_MEMBERS};
-	int e = meta->size > 1 ? message_decode(meta->data + 1, meta->size - 1, &m) : 0;
+	bool known = meta->size > 1;
+	int e = known ? message_decode(meta->data + 1, meta->size - 1, &m) : 0;
 	if (e != 0)
 		return e < 0 ? e : -EBADMSG;
-	bool known = meta->size > 1;
 	if (known)
 		h->config.self.node = m.members.from; /* the data folder's node, whoever opens it */
 	/* Its secret, too: what was signed with it lasts. One from before there were any gets the new one. */
-	for (size_t i = 0; known && i < m.members.row_count; i++) {
+	for (size_t i = 0; i < m.members.row_count; i++) {
 		const struct member *row = &m.members.rows[i];
 		if (node_equal(row->node, h->config.self.node) && !secret_is_none(&row->secret))
 			h->config.self.secret = row->secret;

@@ -18,6 +18,7 @@
 #define READ_WAIT (2 * SECOND)		    /* how long a read waits for a position */
 #define FETCH_BYTES (LIMIT_MESSAGE - 65536) /* of records in one answer */
 #define FETCH_RECORDS 4096
+_Static_assert(LIMIT_RECORD_BYTES + 8 <= FETCH_BYTES, "one record at least");
 #define REACH_POSITIONS 4096 /* in one answer: 64 KiB of stack, less than that on the wire */
 
 struct request {
@@ -309,7 +310,7 @@ int host_answer_reads(struct host *h, int64_t now)
 		bytes_deinit(&w->request);
 	}
 	h->read_count = kept;
-	return e < 0 ? e : 0;
+	return e; /* no error of the message: it was read when it came */
 }
 
 void host_load(const struct host *h, int64_t now, struct load *load)
@@ -466,7 +467,7 @@ static int on_fetch(const struct request *rq)
 	for (uint64_t lsn = rq->m->fetch.from; lsn <= to && count < FETCH_RECORDS; lsn++) {
 		e = h->store->ops->journal_read(h->store, (struct position){rq->m->fetch.origin, lsn},
 						&records);
-		if (e != 0 || (count > 0 && records.size + 8 * (count + 1) > FETCH_BYTES))
+		if (e != 0 || records.size + 8 * (count + 1) > FETCH_BYTES)
 			break;
 		ends[++count] = records.size;
 	}
@@ -550,7 +551,7 @@ static int dispatch(struct host *h, int64_t now, enum role role, struct connecti
 				  message_type_name(m->type));
 		return 0;
 	}
-	if (from->node.id != 0 && node_forgotten(h, from->node)) {
+	if (node_forgotten(h, from->node)) {
 		host_answer_error(h, from->handle, 0, KUDOS_FORGOTTEN, "%s",
 				  kudos_error_text(KUDOS_FORGOTTEN));
 		return 0;

@@ -30,7 +30,7 @@ static void drop(struct host *h, struct snapshot_out *s)
 void host_snapshot_drop(struct host *h, int64_t now)
 {
 	for (size_t i = 0; i < LIMIT_SNAPSHOTS; i++) {
-		if (h->snapshots[i].client != 0 && now > h->snapshots[i].until)
+		if (now > h->snapshots[i].until)
 			drop(h, &h->snapshots[i]);
 	}
 }

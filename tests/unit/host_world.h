@@ -32,6 +32,12 @@ static inline void drop_for_peer(void *arg, struct node peer, const void *data, 
 	drop_sent(arg, NULL, 0, data, size);
 }
 
+static inline void drop_for_leader(void *arg, size_t leader, const void *data, size_t size)
+{
+	(void)leader;
+	drop_sent(arg, NULL, 0, data, size);
+}
+
 static inline void drop_members(void *arg, const struct members *members)
 {
 	(void)arg;

@@ -230,3 +230,68 @@ Test(counts, damaged_blocks_are_refused)
 	}
 	assert_no_leak();
 }
+
+/* As many keys as a checkpoint announces find their room at once. */
+Test(counts, room_is_kept_for_keys_to_come)
+{
+	static const uint64_t announced[] = {0, 1, 100, 20000, UINT64_MAX};
+	char key[129];
+	for (size_t i = 0; i < sizeof announced / sizeof *announced; i++) {
+		struct counts c;
+		uint32_t before[COUNTS_SHARDS];
+		counts_init(&c, 5, ARENA_BLOCK);
+		cr_assert(counts_add(&c, "first", 5, 1) == 0);
+		cr_assert(counts_reserve(&c, announced[i]) == 0, "what is beyond all memory is no hint");
+		for (size_t j = 0; j < COUNTS_SHARDS; j++)
+			before[j] = c.shards[j].capacity;
+		cr_assert(counts_get(&c, "first", 5) == 1);
+		for (size_t j = 0; announced[i] == 20000 && j < announced[i]; j++)
+			cr_assert(counts_add(&c, key, name(key, j), 1) == 0);
+		size_t grown = 0;
+		for (size_t j = 0; j < COUNTS_SHARDS; j++)
+			grown += c.shards[j].capacity != before[j];
+		cr_assert(grown <= COUNTS_SHARDS / 8, "%zu shards had to grow", grown);
+		cr_assert(announced[i] != UINT64_MAX || before[1] <= 4);
+		counts_deinit(&c);
+	}
+	assert_no_leak();
+}
+
+Test(counts, a_reservation_takes_nothing_away)
+{
+	struct counts c;
+	char key[129];
+	counts_init(&c, 5, ARENA_BLOCK);
+	for (size_t i = 0; i < 10000; i++)
+		cr_assert(counts_add(&c, key, name(key, i), 1) == 0);
+	const uint32_t capacity = c.shards[0].capacity;
+	const uint64_t *slots = c.shards[0].slots;
+	cr_assert(counts_reserve(&c, 10) == 0);
+	cr_assert(c.shards[0].capacity == capacity && c.shards[0].slots == slots, "nor moves anything");
+	for (size_t i = 0; i < 10000; i++)
+		cr_assert(counts_get(&c, key, name(key, i)) == 1);
+	counts_deinit(&c);
+	assert_no_leak();
+}
+
+/* A block is given out as one when it is full to its last byte, and never more than were asked for. */
+Test(counts, a_cut_is_given_in_portions)
+{
+	static struct model m;
+	memset(&m, 0, sizeof m);
+	counts_init(&m.counts, 1, 100);
+	for (char i = 'a'; i < 'a' + 20; i++) /* 10 of 10 bytes fill a block */
+		cr_assert(counts_add(&m.counts, &i, 1, 1) == 0);
+	cr_assert(m.counts.arena.block_count == 2 && m.counts.arena.used == 100);
+	cr_assert(arena_block(&m.counts.arena, 0).size == 100 && arena_block(&m.counts.arena, 1).size == 100);
+	cr_assert(counts_add(&m.counts, "z", 1, 1) == 0);
+	cr_assert(m.counts.arena.block_count == 3 && m.counts.arena.used == 10);
+	cr_assert(arena_block(&m.counts.arena, 1).size == 100 && arena_block(&m.counts.arena, 2).size == 10);
+	begin_cut(&m);
+	cr_assert(arena_cut_next(&m.counts.arena, 0) && !m.given[0]);
+	cr_assert(arena_cut_next(&m.counts.arena, 1) && m.given[0] && !m.given[1]);
+	cr_assert(arena_cut_next(&m.counts.arena, 1) && m.given[1] && !m.given[2]);
+	cr_assert(!arena_cut_next(&m.counts.arena, 2) && m.given[2]);
+	counts_deinit(&m.counts);
+	assert_no_leak();
+}

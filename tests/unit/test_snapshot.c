@@ -167,12 +167,19 @@ Test(snapshot, rows_that_could_not_be_loaded_are_refused)
 		  !ROW_OK('f', 1, 3));
 	cr_assert(ROW_OK('s', 1, 1, 0, 0, 0) && ROW_OK('s', 1, 1, 5, 6, 2, 1, 1, 3, 4));
 	cr_assert(!ROW_OK('s', 0, 1, 0, 0, 0) && !ROW_OK('s', 1, 0, 0, 0, 0));
+	cr_assert(!ROW_OK('s', 1) && !ROW_OK('s', 1, 1, 5) && !ROW_OK('s', 1, 1, 5, 6));
 	cr_assert(!ROW_OK('s', 1, 1, 0, 0, 1) && !ROW_OK('s', 1, 1, 0, 0, 2, 1, 1));
 	cr_assert(!ROW_OK('s', 1, 1, 0, 0, 1, 0, 1) && !ROW_OK('s', 1, 1, 0, 0, 1, 2, 1));
 	cr_assert(ROW_OK('l', 1, 9, 2, 3) && ROW_OK('l', 1, 9, 2, 3, 4, 9, 2, 3));
 	cr_assert(!ROW_OK('l', 0, 9, 2, 3) && !ROW_OK('l', 1, 0, 2, 3) && !ROW_OK('l', 1, 9, 0, 3) &&
 		  !ROW_OK('l', 1, 9, 2, 0) && !ROW_OK('l', 1, 9, 2) && !ROW_OK('l', 1, 9, 2, 3, 4));
 	cr_assert(!ROW_OK('z', 1, 1));
+	static const uint8_t table[5] = {'v'}, block[6] = {'b'}, more[17] = {1, [8] = 1};
+	uint32_t none = 0;
+	cr_assert(!host_checkpoint_entry_ok(&(struct blob){table, 5}, &(struct blob){more, 17}, &none),
+		  "and a byte");
+	cr_assert(!host_checkpoint_entry_ok(&(struct blob){block, 6}, &(struct blob){more, 17}, &none) &&
+		  !host_checkpoint_entry_ok(&(struct blob){block, 4}, &(struct blob){more, 17}, &none));
 	uint32_t blocks = 0;
 	const uint8_t keys[] = "ab", eight[9] = {1};
 	const struct blob a = {keys, 1}, b = {keys + 1, 1}, ab = {keys, 2};
@@ -199,7 +206,7 @@ Test(snapshot, blocks_that_could_not_be_loaded_are_refused)
 	cr_assert(block_ok(0, 0, one, sizeof one) && block_ok(300, 300, one, sizeof one));
 	cr_assert(!block_ok(1, 0, one, sizeof one), "none is left out");
 	cr_assert(!block_ok(0, 1, one, sizeof one), "none comes twice");
-	cr_assert(!block_ok(0, 0, one, 0));
+	cr_assert(!block_ok(0, 0, one, 0) && block_ok(0, 0, "", 1), "nothing, or zeros alone");
 	cr_assert(!block_ok(0, 0, space, sizeof space));
 	cr_assert(block_ok(0, 0, large, ARENA_BLOCK) && !block_ok(0, 0, large, sizeof large));
 	large[200] = 1;

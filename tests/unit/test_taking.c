@@ -194,6 +194,82 @@ Test(taking, what_the_journal_has_need_not_be_in_it)
 	}
 }
 
+static uint64_t lowest;
+static unsigned abandoned;
+static struct store_ops real, ops;
+
+static uint64_t say_lowest(struct store *s, struct origin o)
+{
+	(void)s;
+	(void)o;
+	return lowest;
+}
+
+static void note_abandoned(struct store *s)
+{
+	abandoned++;
+	real.checkpoint_abandon(s);
+}
+
+static void wrap_store(struct fixture *f)
+{
+	abandoned = 0;
+	real = ops = *f->host->store->ops;
+	ops.journal_lowest = say_lowest;
+	ops.checkpoint_abandon = note_abandoned;
+	f->host->store->ops = &ops;
+}
+
+/* Its own record 3 is applied here, and 1 is in the snapshot: 2 and 3 must be in the journal. */
+Test(taking, what_the_journal_lacks_must_be_in_it)
+{
+	for (lowest = 0; lowest <= 3; lowest++) {
+		struct fixture f;
+		setup(&f);
+		wrap_store(&f);
+		take_vector(&f, 'v', 2, 1, true);
+		cr_assert(taking(&f) == (lowest == 1 || lowest == 2), "%d", (int)lowest);
+		cr_assert(abandoned == !taking(&f));
+		teardown(&f);
+	}
+}
+
+Test(taking, one_bad_entry_of_many_ends_it)
+{
+	struct fixture f;
+	static const uint8_t key[5] = {'v'}, row[16] = {50, [8] = 1};
+	const struct blob pairs[] = {{key, 5}, {row, 15}, {key, 5}, {row, 16}};
+	setup(&f);
+	wrap_store(&f);
+	take(&f, PEER, f.id, 0, false, pairs, 2);
+	cr_assert(!taking(&f) && f.asked == 0 && abandoned == 1);
+	f.host->replica.snapshot_from.id = PEER;
+	cr_assert(host_snapshot_start(f.host, f.now, (struct node){PEER}) == 0);
+	take(&f, PEER, f.id - 1, 0, true, pairs, 2);
+	cr_assert(taking(&f) && !f.host->snapshot.begun, "that was of the one before");
+	for (unsigned i = 0; i <= 8; i++) {
+		f.now += 500 * MS;
+		cr_assert(host_snapshot_step(f.host, f.now) == 0);
+	}
+	cr_assert(!taking(&f) && abandoned == 1, "nothing had come of it");
+	teardown(&f);
+}
+
+/* Rows of other tables are no positions. */
+Test(taking, its_vector_is_in_two_tables)
+{
+	struct fixture f;
+	static const uint8_t a[1] = {'a'}, s[5] = {'s'}, l[5] = {'l'};
+	static const uint8_t sixteen[48] = {77, [8] = 9, [16] = 78, [24] = 9};
+	const struct blob pairs[] = {{a, 1}, {sixteen, 8}, {s, 5}, {sixteen, 40}, {l, 5}, {sixteen, 32}};
+	setup(&f);
+	take(&f, PEER, f.id, 0, false, pairs, 3);
+	take_vector(&f, 'r', 50, 3, false);
+	take_vector(&f, 'v', 51, 3, false);
+	cr_assert(taking(&f) && vector_size(&f.host->snapshot.vector) == 2);
+	teardown(&f);
+}
+
 Test(taking, what_could_not_be_loaded_ends_it)
 {
 	struct fixture f;

@@ -134,3 +134,94 @@ Test(top, of_nothing_is_empty)
 	cr_assert(!counts_top(&c, MOST + 1, top, &found));
 	counts_deinit(&c);
 }
+
+/* Keys 0..count-1 count n each. */
+static void start_equal(struct model *m, size_t count, int64_t n)
+{
+	start(m, 1);
+	for (size_t i = 0; i < count; i++)
+		add(m, i, n);
+}
+
+/* Of many that count the same few are kept: when these sink, the others are looked for. */
+Test(top, the_others_are_looked_for_however_little_they_count)
+{
+	static struct model m;
+	struct counted top[MOST];
+	size_t found;
+	start_equal(&m, 3000, 1);
+	cr_assert(m.counts.top.pool.floor == 1);
+	cr_assert(counts_top(&m.counts, MOST, top, &found) && found == MOST);
+	for (size_t i = 0; i < KEYS; i++) { /* all that are kept, and no other */
+		char key[16];
+		size_t size = (size_t)snprintf(key, sizeof key, "k%zu", i);
+		for (size_t j = 0; j < found; j++) {
+			if (top[j].size == size && memcmp(top[j].key, key, size) == 0)
+				m.now[i] = 0;
+		}
+	}
+	for (size_t i = 0; i < 3000; i++) {
+		if (m.now[i] == 0) {
+			m.now[i] = 1;
+			add(&m, i, -1);
+		}
+	}
+	cr_assert(expect_top(&m, MOST) == 1);
+	counts_deinit(&m.counts);
+}
+
+Test(top, is_walked_in_steps)
+{
+	static struct model m;
+	struct counted top[MOST];
+	size_t found;
+	start_equal(&m, 3000, 1);
+	struct top *t = &m.counts.top;
+	const struct arena *arena = &m.counts.arena;
+	for (size_t i = 0; i < 3000; i++)
+		add(&m, i, -1);
+	cr_assert(!counts_top(&m.counts, 1, top, &found) && t->walking && t->block == 0);
+	top_walk(t, arena, 0);
+	cr_assert(t->block == 0);
+	top_walk(t, arena, 3);
+	cr_assert(t->block == 3 && !counts_top(&m.counts, 1, top, &found) && t->block == 3);
+	top_walk(t, arena, arena->block_count - 4);
+	cr_assert(t->walking);
+	top_walk(t, arena, arena->block_count);
+	cr_assert(!t->walking && counts_top(&m.counts, 1, top, &found) && found == 0);
+	counts_deinit(&m.counts);
+}
+
+Test(top, what_rises_again_and_again_during_a_walk_is_in_it)
+{
+	static struct model m;
+	struct counted top[MOST];
+	size_t found;
+	start_equal(&m, 3000, 10);
+	for (size_t i = 0; i < 3000; i++)
+		add(&m, i, i < 2000 ? -1 : -9);
+	cr_assert(!counts_top(&m.counts, MOST, top, &found));
+	top_walk(&m.counts.top, &m.counts.arena, m.counts.arena.block_count - 1);
+	for (size_t i = 0; i < 600; i++)
+		add(&m, i, 100);
+	for (size_t i = 400; i < 600; i++)
+		add(&m, i, 1);
+	cr_assert(m.counts.top.walking);
+	top_walk(&m.counts.top, &m.counts.arena, 1);
+	cr_assert(expect_top(&m, MOST) == 0);
+	counts_deinit(&m.counts);
+}
+
+/* Those that count nothing again, and those that are there twice, take no other's place. */
+Test(top, has_nothing_that_counts_nothing)
+{
+	static struct model m;
+	struct counted top[MOST];
+	size_t found;
+	start_equal(&m, TOP_KEPT - 1, 3);
+	for (int i = 0; i < 2 * TOP_POOL; i++)
+		add(&m, TOP_KEPT, i % 2 ? -1 : 1);
+	cr_assert(counts_top(&m.counts, MOST, top, &found) && found == TOP_KEPT - 1);
+	cr_assert(m.counts.top.pool.floor == 0, "none was left out");
+	counts_deinit(&m.counts);
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* The client port, question by question: who is answered what. What comes back is read as the last message.
+ */
+#ifndef UNIT_SERVE_WORLD_H
+#define UNIT_SERVE_WORLD_H
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/time.h"
+#include "core/proof.h"
+#include "kudos.h"
+#include "leak.h"
+#include "host_world.h"
+
+struct fixture {
+	struct host *host;
+	int64_t now;
+	uint32_t to; /* who was sent the last message */
+	size_t sent; /* since forget() */
+	struct bytes raw;
+	struct message m; /* the last one sent to a connection */
+	unsigned to_peer[MESSAGE_TYPE_COUNT], to_leader[MESSAGE_TYPE_COUNT];
+};
+
+static inline void forget(struct fixture *f)
+{
+	if (f->raw.size)
+		message_deinit(&f->m);
+	bytes_clear(&f->raw);
+	f->m = (struct message){.type = MESSAGE_TYPE_COUNT};
+	f->sent = 0;
+	memset(f->to_peer, 0, sizeof f->to_peer);
+	memset(f->to_leader, 0, sizeof f->to_leader);
+}
+
+static inline void keep_sent(void *arg, const uint8_t *id, size_t id_size, const void *data, size_t size)
+{
+	struct fixture *f = arg;
+	size_t sent = f->sent + 1;
+	forget(f);
+	f->sent = sent;
+	cr_assert(id_size == sizeof f->to);
+	memcpy(&f->to, id, sizeof f->to);
+	bytes_append(&f->raw, data, size);
+	cr_assert(message_decode(f->raw.data, f->raw.size, &f->m) == 0);
+}
+
+static inline void note_peer(void *arg, struct node peer, const void *data, size_t size)
+{
+	struct fixture *f = arg;
+	enum message_type type;
+	cr_assert(peer.id == PEER && message_peek(data, size, &type) == 0);
+	f->to_peer[type]++;
+}
+
+static inline void note_leader(void *arg, size_t leader, const void *data, size_t size)
+{
+	struct fixture *f = arg;
+	enum message_type type;
+	cr_assert(leader == 0 && message_peek(data, size, &type) == 0);
+	f->to_leader[type]++;
+}
+
+static inline void flush(struct fixture *f)
+{
+	cr_assert(host_flush(f->host, f->now) == 0);
+}
+
+static inline void setup(struct fixture *f)
+{
+	struct store *store;
+	const struct host_config config = {.self = self, .seed = 3, .quiet = true};
+	const struct host_io io = {f, keep_sent, note_peer, note_leader, drop_published, drop_members};
+	*f = (struct fixture){.now = SECOND};
+	cr_assert(store_open_memory(&store) == 0);
+	cr_assert(host_open(&f->host, &config, store, &io, f->now, NULL, 0) == 0);
+	for (int i = 0; i < 100 && f->host->replica.phase != PHASE_SERVING; i++) {
+		f->now += 100 * MS;
+		cr_assert(host_tick(f->host, f->now) == 0);
+		flush(f);
+	}
+	cr_assert(f->host->replica.phase == PHASE_SERVING);
+	forget(f);
+}
+
+static inline void teardown(struct fixture *f)
+{
+	forget(f);
+	bytes_deinit(&f->raw);
+	host_close(&f->host);
+	assert_no_leak();
+}
+
+static inline void say_as(struct fixture *f, enum role role, uint32_t who, const struct message *m)
+{
+	struct bytes b = {0};
+	forget(f);
+	message_encode(m, &b);
+	cr_assert(host_receive_client(f->host, f->now, role, (const uint8_t *)&who, sizeof who, b.data,
+				      b.size) == 0);
+	bytes_deinit(&b);
+}
+
+static inline void say(struct fixture *f, uint32_t who, const struct message *m)
+{
+	say_as(f, ROLE_ANY, who, m);
+}
+
+static inline void hello(struct fixture *f, uint32_t who, uint64_t node)
+{
+	say(f, who,
+	    &(struct message){.type = MESSAGE_HELLO,
+			      .hello = {PROTOCOL_VERSION, .is_server = node != 0, .node = {node}}});
+}
+
+static inline bool told(const struct fixture *f, int code)
+{
+	return f->m.type == MESSAGE_ERROR && f->m.error.code == code;
+}
+
+static inline void like(struct fixture *f, uint32_t who, uint64_t seq)
+{
+	struct event event = {"k", 1, 1};
+	struct bytes b = {0};
+	struct batch_box *box = message_make_batch((struct session){77, who}, seq, &event, 1);
+	message_encode_batch(&box->batch, proof_make(&self, box->batch.session), &b);
+	cr_assert(host_receive_client(f->host, f->now, ROLE_ANY, (const uint8_t *)&who, sizeof who, b.data,
+				      b.size) == 0);
+	batch_box_unref(box);
+	bytes_deinit(&b);
+}
+
+static inline struct peer *add_peer(struct fixture *f, const char *name, uint64_t node)
+{
+	struct member row = {.node = {node}, .origin = {node + 1}, .since = 1};
+	snprintf(row.name, sizeof row.name, "%s", name);
+	cr_assert(replica_members(&f->host->replica, f->now, (struct node){0}, &row, 1) == 0);
+	flush(f);
+	forget(f);
+	return replica_peer(&f->host->replica, row.node);
+}
+
+static inline void heard(struct peer *p, int64_t now, bool serving)
+{
+	p->heard = now;
+	p->serving = serving;
+}
+
+static inline void say_bytes(struct fixture *f, uint32_t who, const char *bytes, size_t size)
+{
+	forget(f);
+	cr_assert(host_receive_client(f->host, f->now, ROLE_ANY, (const uint8_t *)&who, sizeof who, bytes,
+				      size) == 0);
+}
+
+#endif
