@@ -50,6 +50,8 @@ class Completion(ClusterTest):
             "kudos keygen --role o": ["operator"],
             "kudos-load --dur": ["--duration"],
             "kudos-load --distribution ": ["uniform", "zipf"],
+            "kudos-import --key-c": ["--key-column"],
+            "kudos-import kudos.b": ["kudos.bash"],
             "kudos-gateway --watch": ["--watch-rate"],
             "kudos-leader --po": ["--port"],
             "kudos-server --ack": ["--ack-peers"],

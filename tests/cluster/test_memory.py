@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""kudos and kudos-load without memory: each allocation of theirs and of libkudos fails once. None ends by a signal, nothing
+"""kudos, kudos-load and kudos-import without memory: each allocation of theirs and of libkudos fails once. None ends by a signal, nothing
 that was acknowledged is lost, and what is printed is true."""
 import concurrent.futures
 import contextlib
@@ -76,6 +76,21 @@ class Memory(ClusterTest):
             self.assertEqual(counts, sorted(counts))
             self.assertGreaterEqual(self.c.count("spoken", "s1")["s1"], max(counts, default=before))
             before = max(counts, default=before)
+
+    def test_kudos_import(self):
+        """Whatever it was that failed: the same command again, and each row is counted once."""
+        rows, states = os.path.join(os.path.dirname(self.script), "rows.csv"), self.mark + "-state-{}"
+        with open(rows, "w") as file:
+            file.write("key,count\nimported,1500000\n" + "imported,1\n" * 2000)
+        done = 0
+        for number, code, _ in self.each("kudos-import", "--json", rows, "--state", states):
+            if code:
+                again = run("kudos-import", rows, "--state", states.replace("{}", str(number)),
+                            KUDOS_LEADER=self.c.leader_endpoints())
+                self.assertEqual(again[0], 0, again)
+            done += 1
+        done += -done % AT_ONCE  # those that ran beside the last one
+        self.c.await_count("imported", 1502000 * done)
 
     def test_kudos_load(self):
         for _, code, out in self.each("kudos-load", "--json", "--settle", "5s", "--script", self.script, "--prefix", "m{}:"):
