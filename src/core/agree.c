@@ -72,7 +72,7 @@ void replica_expect_confirmations(struct replica *r)
 int replica_membership_committed(struct replica *r, int64_t now)
 {
 	size_t before = r->members.count - members_alive(&r->members);
-	bool changed = members_digest(&r->staged) != r->digest || !r->meta_durable;
+	bool changed = members_digest(&r->staged) != r->digest;
 	if (members_copy(&r->members, &r->staged) < 0 || match_peers(r) < 0)
 		return -ENOMEM;
 	r->meta_durable = true;
@@ -116,7 +116,8 @@ int replica_members(struct replica *r, int64_t now, struct node from, const stru
 	int e = members_merge(&r->staged, rows, count);
 	if (e < 0 || replica_assert_self(r) < 0)
 		return -ENOMEM;
-	/* Where members listen is news at once, as it is no part of what is announced. */
+	/* Another run of a member is news at once, or what it publishes until the commit would have to be
+	 * fetched. */
 	if (e == 2 && !r->meta_dirty && !r->meta_committing) {
 		if (members_copy(&r->members, &r->staged) < 0 ||
 		    replica_push(r, (struct action){.type = ACTION_MEMBERS}) < 0)
@@ -236,7 +237,7 @@ void replica_drain(struct replica *r)
 
 static bool same_view(const struct replica *r, const struct peer *p)
 {
-	return p->heard != 0 && p->serving && p->digest == r->digest;
+	return p->serving && p->digest == r->digest;
 }
 
 /* Takes each peer's next sample once the last one is reached here: under a steady stream of likes the newest

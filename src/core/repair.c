@@ -180,7 +180,7 @@ static struct peer *holder(struct replica *r, const struct log *log, int64_t now
 			owner = *holders;
 		(*holders)++;
 	}
-	for (size_t i = 0; *holders > 0 && i < r->peer_count; i++) {
+	for (size_t i = 0; i < r->peer_count; i++) {
 		if (holds_next(&r->peers[i], log, now) && at++ == (owner + log->tries) % *holders)
 			return &r->peers[i];
 	}

@@ -381,7 +381,7 @@ int replica_loaded(struct replica *r)
 
 int replica_replay_gone(struct replica *r, struct position at)
 {
-	if (at.lsn == 0 || replica_has(r, at.origin, at.lsn))
+	if (replica_has(r, at.origin, at.lsn))
 		return 0;
 	struct log *log = map_get(&r->logs, at.origin.id, 0);
 	if (!log)

@@ -116,6 +116,15 @@ Test(agree, serves_once_its_own_start_is_over)
 	stop(&w);
 }
 
+Test(agree, serves_once_it_has_what_each_had)
+{
+	struct world w;
+	start(&w, 2, true);
+	cr_assert(vector_set(&w.r.peers[0].target, (struct origin){9}, 1) == 0);
+	expect(&w, "records that other members have");
+	stop(&w);
+}
+
 Test(agree, serves_once_the_members_in_reach_confirm)
 {
 	struct world w;
@@ -179,7 +188,9 @@ Test(agree, a_new_node_needs_one_that_serves_and_a_majority)
 	start(&w, 3, false);
 	lose(&w, 1);
 	expect(&w, NULL);
-	w.r.peers[0].vouched = w.r.peers[2].vouched = false;
+	w.r.peers[2].vouched = false;
+	expect(&w, NULL);
+	w.r.peers[0].vouched = false;
 	w.r.peers[1].heard = w.now;
 	w.r.peers[1].confirmed = true;
 	expect(&w, NULL);

@@ -253,6 +253,9 @@ Test(client_port, its_heartbeat_comes_in_time)
 	cr_assert(host_tick(f.host, f.now) == 0);
 	f.host->next_heartbeat = f.now + 1;
 	cr_assert(host_deadline(f.host) == f.now + 1);
+	host_heartbeat(f.host, f.now);
+	for (int i = 0; i < MESSAGE_TYPE_COUNT; i++)
+		cr_assert(f.to_leader[i] == 0, "there is no leader");
 	f.host->next_heartbeat = f.now + 3600 * SECOND;
 	cr_assert(host_deadline(f.host) == replica_deadline(&f.host->replica));
 	teardown(&f);

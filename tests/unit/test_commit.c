@@ -108,13 +108,14 @@ Test(commit, a_batch_is_answered_by_its_sessions_state)
 	start(&w);
 	cr_assert(seen(&w, 1, 1) == KUDOS_NOT_COUNTED);
 	cr_assert(batch(&w, 1, 1) == -1 && w.r.pending_count == 1 && w.r.waiter_count == 1);
-	cr_assert(seen(&w, 1, 1) == -1 && w.r.waiter_count == 2, "it waits, too");
+	cr_assert(seen(&w, 1, 1) == -1 && w.r.waiter_count == 2 && w.r.stats.again == 0, "it waits, too");
 	cr_assert(seen(&w, 1, 2) == KUDOS_NOT_COUNTED);
 	cr_assert(batch(&w, 1, 1) == -1 && w.r.stats.again == 1 && w.r.waiter_count == 3);
 	cr_assert(batch(&w, 2, 1) == -1 && batch(&w, 2, 2) == -1);
 	cr_assert(commit(&w) == 0 && w.r.waiter_count == 0 && w.r.pending_count == 0 &&
 		  w.r.pending_bytes == 0);
-	cr_assert(batch(&w, 1, 1) == 0 && seen(&w, 1, 1) == 0 && w.r.stats.again == 2);
+	cr_assert(batch(&w, 1, 1) == 0 && w.r.stats.again == 2);
+	cr_assert(seen(&w, 1, 1) == 0 && w.r.stats.again == 2);
 	uint64_t refused = w.r.stats.refused;
 	cr_assert(seen(&w, 1, 2) == KUDOS_NOT_COUNTED && w.r.stats.refused == refused, "which is an answer");
 	session(&w, 1)->closed.lsn = 1;
@@ -143,6 +144,7 @@ Test(commit, other_content_under_a_number_is_refused)
 	cr_assert(batch(&w, 1, 2) == -1 && batch(&w, 2, 1) == -1 && batch(&w, 1, 1) == -1);
 	cr_assert(replica_batch(&w.r, w.now, 1, other) == 0 && answered(&w) == KUDOS_CONFLICT);
 	cr_assert(w.r.stats.again == 0);
+	cr_assert(batch(&w, 2, 1) == -1, "that number of another session");
 	cr_assert(commit(&w) == 0);
 	cr_assert(replica_batch(&w.r, w.now, 1, other) == 0 && answered(&w) == KUDOS_CONFLICT);
 	batch_box_unref(other);
@@ -194,6 +196,18 @@ Test(commit, a_session_has_so_many_holes)
 		cr_assert(intervals_add(&session(&w, 1)->applied, 2 * i + 1, 2 * i + 1) == 0);
 	cr_assert(batch(&w, 1, 100001) == KUDOS_BUSY);
 	cr_assert(intervals_remove(&session(&w, 1)->applied, 3) == 0 && batch(&w, 1, 100001) == -1);
+	stop(&w);
+}
+
+/* A session that was used lives on among numbers that have lapsed, until its own close. */
+Test(commit, a_session_outlives_its_neighbours)
+{
+	struct world w;
+	start(&w);
+	cr_assert(batch(&w, 3, 1) == -1 && commit(&w) == 0);
+	cr_assert(sessions_forget_range(&w.r.sessions, 7, 1, 5) == 0);
+	cr_assert(batch(&w, 3, 2) == -1 && commit(&w) == 0 && batch(&w, 2, 1) == KUDOS_EXPIRED);
+	cr_assert(counts_get(&w.r.counts, "k", 1) == 3);
 	stop(&w);
 }
 

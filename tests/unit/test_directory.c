@@ -377,3 +377,66 @@ Test(directory, lists_members_by_name)
 	cr_assert(directory_state(&d, 0, (struct node){99}, &load) == SERVER_DOWN && load.clients == 0);
 	directory_deinit(&d);
 }
+
+/* Whatever it says anew, be it one thing alone, and at the same time as before. */
+Test(directory, each_attribute_is_taken_over)
+{
+	for (int i = 0; i < 5; i++) {
+		struct directory d;
+		struct member row = member(1, 100, 5, "s1");
+		start(&d, 0);
+		cr_assert(directory_register(&d, 0, row.node, &row, 1) == 0);
+		row.ephemeral = i == 0;
+		row.name[1] = i == 1 ? 'x' : row.name[1];
+		row.client_endpoint[0] = i == 2 ? 'x' : row.client_endpoint[0];
+		row.notify_endpoint[0] = i == 3 ? 'x' : row.notify_endpoint[0];
+		row.origin.id += i == 4;
+		cr_assert(directory_register(&d, 0, row.node, &row, 1) == 0);
+		const struct member *held = members_find(&d.members, row.node);
+		cr_assert(held->since == 6 && held->ephemeral == row.ephemeral &&
+			  strcmp(held->name, row.name) == 0 && origin_equal(held->origin, row.origin) &&
+			  strcmp(held->client_endpoint, row.client_endpoint) == 0 &&
+			  strcmp(held->notify_endpoint, row.notify_endpoint) == 0);
+		cr_assert(directory_register(&d, 0, row.node, &row, 1) == 0 && held->since == 6);
+		members_find(&d.members, row.node)->since = row.since = INT64_MAX;
+		row.origin.id++;
+		cr_assert(directory_register(&d, 0, row.node, &row, 1) == 0 && held->since == INT64_MAX);
+		directory_deinit(&d);
+	}
+}
+
+Test(directory, refuses_who_says_that_it_is_forgotten)
+{
+	struct directory d;
+	struct member rows[3];
+	start(&d, 0);
+	rows[0] = member(1, 100, 5, "s1");
+	rows[0].forgotten = true;
+	cr_assert(directory_register(&d, 0, rows[0].node, rows, 1) == KUDOS_FORGOTTEN);
+	rows[0].forgotten = false;
+	for (uint64_t i = 1; i <= LIMIT_MEMBERS; i++) {
+		struct member row = member(i, i, 5, "s");
+		cr_assert(directory_register(&d, 0, row.node, &row, 1) == 0);
+	}
+	rows[1] = member(LIMIT_MEMBERS + 1, 1, 1, "one too many");
+	rows[2] = member(2, 2, 5, "s");
+	cr_assert(directory_register(&d, 0, rows[0].node, rows, 3) == KUDOS_LIMIT,
+		  "though what comes after is known");
+	directory_deinit(&d);
+}
+
+Test(directory, names_order_and_forgotten_nodes_have_none)
+{
+	struct directory d;
+	const struct member *rows[LIMIT_MEMBERS], *found;
+	char text[256];
+	start(&d, 0);
+	cr_assert(register_one(&d, 0, 1, "b") == 0 && register_one(&d, 0, 2, "a") == 0 &&
+		  register_one(&d, 0, 3, "a") == 0);
+	cr_assert(directory_list(&d, rows) == 3 && rows[0]->node.id == 2 && rows[1]->node.id == 3 &&
+		  rows[2]->node.id == 1);
+	cr_assert(directory_forget(&d, 0, "0000000000000001", 16, text, sizeof text) == 0);
+	cr_assert(directory_find_running(&d, 0, "0000000000000001", 16, &found, text, sizeof text) ==
+		  KUDOS_UNKNOWN_NODE);
+	directory_deinit(&d);
+}

@@ -17,8 +17,9 @@ struct fixture {
 	int64_t now;
 	int code; /* of the last error or refusal that was sent; 0: it was something else */
 	size_t sent;
-	uint64_t done;	/* the id of the last "done" that was sent to a client or a leader */
-	uint64_t drain; /* … of the last drain to a peer */
+	uint64_t done;		   /* the id of the last "done" that was sent to a client or a leader */
+	uint64_t drain;		   /* … of the last drain to a peer */
+	char text[LIMIT_TEXT + 1]; /* of the last error */
 };
 
 static void keep_sent(void *arg, const uint8_t *id, size_t id_size, const void *data, size_t size)
@@ -30,6 +31,8 @@ static void keep_sent(void *arg, const uint8_t *id, size_t id_size, const void *
 	cr_assert(message_decode(data, size, &m) == 0);
 	f->done = m.type == MESSAGE_DONE ? m.done.id : f->done;
 	f->code = m.type == MESSAGE_ERROR ? m.error.code : m.type == MESSAGE_REFUSED ? m.refused.code : 0;
+	if (m.type == MESSAGE_ERROR)
+		snprintf(f->text, sizeof f->text, "%.*s", (int)m.error.text.size, m.error.text.data);
 	f->sent++;
 	message_deinit(&m);
 }
@@ -346,6 +349,23 @@ Test(host, a_drain_that_is_passed_on_is_done_when_the_other_says_so)
 	say(&f, 5, &(struct message){.type = MESSAGE_DRAIN, .drain = {8, {"s2", 2}}});
 	f.now += 3 * SECOND;
 	cr_assert(host_tick(f.host, f.now) == 0);
-	cr_assert(f.code == KUDOS_NO_SERVER && f.done == 7);
+	cr_assert(f.code == KUDOS_NO_SERVER && f.done == 7 && strstr(f.text, "not confirmed it"));
+
+	/* Who is another run by then, or is forgotten, need not be told. */
+	for (int i = 0; i < 2; i++) {
+		const struct member other = {.node = {PEER}, .origin = {22}, .since = 2, .name = "s2"};
+		replica_peer(&f.host->replica, row.node)->heard = f.now;
+		say(&f, 5, &(struct message){.type = MESSAGE_DRAIN, .drain = {9, {"s2", 2}}});
+		cr_assert(f.code == -1);
+		if (i == 0)
+			cr_assert(replica_members(&f.host->replica, f.now, (struct node){0}, &other, 1) == 0);
+		else
+			cr_assert(replica_forget(&f.host->replica, f.now, row.node) == 0);
+		cr_assert(host_flush(f.host, f.now) == 0);
+		f.now += SECOND;
+		f.drain = 0;
+		cr_assert(host_tick(f.host, f.now) == 0 && f.drain == 0);
+		cr_assert(f.code == KUDOS_NO_SERVER && strstr(f.text, "ended, or was started again"));
+	}
 	teardown(&f);
 }

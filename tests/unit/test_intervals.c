@@ -87,3 +87,12 @@ Test(intervals, the_highest_number_is_one_like_others)
 	cr_assert(intervals_has(&s, UINT64_MAX) && !intervals_has(&s, 2));
 	intervals_deinit(&s);
 }
+
+Test(intervals, reach_to_the_last_number)
+{
+	struct intervals s = {0};
+	cr_assert(intervals_add(&s, 10, 20) == 0 && intervals_add(&s, 30, 40) == 0);
+	cr_assert(intervals_add(&s, 15, UINT64_MAX) == 0 && s.count == 1);
+	cr_assert(s.at[0].lo == 10 && s.at[0].hi == UINT64_MAX);
+	intervals_deinit(&s);
+}

@@ -102,6 +102,23 @@ Test(relay, gives_up_on_a_session_that_nobody_issued)
 	relay_deinit(&r);
 }
 
+Test(relay, an_answer_to_a_question_is_none_to_who_sends)
+{
+	struct relay r;
+	struct relayed asks = item(7, 1, 1, 1), sends = item(7, 1, 2, 2);
+	relay_init(&r, 1);
+	asks.asks = true;
+	cr_assert(relay_add(&r, &asks) == 0 && relay_add(&r, &sends) == 0);
+	cr_assert(!relay_take(&r, asks.session, 1, RELAY_SENDS) &&
+		  !relay_take(&r, asks.session, 2, RELAY_ASKS));
+	cr_assert(!relay_take(&r, asks.session, 3, RELAY_SENDS) &&
+		  !relay_take(&r, asks.session, 3, RELAY_ASKS) &&
+		  !relay_take(&r, asks.session, 3, RELAY_ALL));
+	cr_assert(relay_take(&r, asks.session, 2, RELAY_SENDS) == &sends);
+	cr_assert(relay_take(&r, asks.session, 1, RELAY_ALL) == &asks, "which tells both");
+	relay_deinit(&r);
+}
+
 Test(relay, has_a_limit)
 {
 	static struct relayed items[LIMIT_RELAYED + 1];
@@ -132,6 +149,8 @@ Test(relay, finds_the_lowest_that_is_on_its_way)
 	cr_assert(relay_lowest(&r, s, 1, 2) == 0 && relay_lowest(&r, s, 4, 4) == 0 &&
 		  relay_lowest(&r, s, 10, 12) == 0);
 	cr_assert(relay_add(&r, &two) == 0 && relay_lowest(&r, s, 1, 100) == 2);
+	cr_assert(relay_take(&r, s, 9, RELAY_ALL) == &nine && relay_add(&r, &nine) == 0);
+	cr_assert(relay_lowest(&r, s, 1, 100) == 2, "though it came last");
 	relay_deinit(&r);
 }
 

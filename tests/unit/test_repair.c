@@ -195,6 +195,7 @@ Test(repair, a_gap_is_fetched_after_a_moment_from_its_owner_first)
 	cr_assert(w.last.to == 3 && log_of(&w, 3)->tries == 2, "the fourth is here already");
 	receive(&w, 3, 1, false);
 	cr_assert(log_of(&w, 3)->tries == 0, "it brought something");
+	log_of(&w, 3)->gap_since = w.now;
 	cr_assert(replica_fetched(&w.r, w.now, (struct origin){3}) == 0);
 	carry_out(&w);
 	cr_assert(w.asked == 1 && w.last.from == 2 && w.last.to == 3, "there is more: asked for at once");
@@ -204,6 +205,9 @@ Test(repair, a_gap_is_fetched_after_a_moment_from_its_owner_first)
 	receive(&w, 3, 6, false);
 	cr_assert(replica_fetched(&w.r, w.now, (struct origin){3}) == 0);
 	cr_assert(replica_fetched(&w.r, w.now, (struct origin){77}) == 0);
+	log_of(&w, 3)->asked_from = 100;
+	cr_assert(replica_fetched(&w.r, w.now, (struct origin){3}) == 0 && log_of(&w, 3)->tries == 0,
+		  "nothing was asked");
 	later(&w, SECOND);
 	cr_assert(w.asked == 0 && log_of(&w, 3)->gap_since == 0);
 	stop(&w);

@@ -89,6 +89,7 @@ Test(sessions, those_that_last_are_counted)
 	const uint64_t lasting = UINT64_C(1) << 61 | 5;
 	sessions_init(&s, 1);
 	struct seen *usual = sessions_get(&s, (struct session){5, 1}, 0);
+	cr_assert(s.lasting == 0);
 	struct seen *one = sessions_get(&s, (struct session){lasting, 1}, 0);
 	cr_assert(s.lasting == 1 && sessions_get(&s, one->session, 0) == one && s.lasting == 1);
 	sessions_drop(&s, usual);

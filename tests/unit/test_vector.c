@@ -152,3 +152,25 @@ Test(vector, copies_are_apart)
 	vector_deinit(&b);
 	assert_no_leak();
 }
+
+/* Long ones that were made apart share nothing. */
+Test(vector, covers_is_for_every_entry_of_either_layer)
+{
+	enum { COUNT = 5000 };
+	struct vector a = {0}, b = {0};
+	for (uint64_t i = 1; i <= COUNT; i++) {
+		cr_assert(vector_set(&a, (struct origin){10 * i}, 5) == 0);
+		cr_assert(vector_set(&b, (struct origin){10 * i}, 5) == 0);
+	}
+	cr_assert(a.base && b.base && a.base != b.base);
+	cr_assert(vector_covers(&a, &b) && vector_covers(&b, &a));
+	cr_assert(vector_set(&b, (struct origin){20}, 6) == 0);
+	cr_assert(!vector_covers(&a, &b) && vector_covers(&b, &a));
+	cr_assert(vector_set(&b, (struct origin){20}, 5) == 0 && vector_set(&b, (struct origin){25}, 1) == 0);
+	cr_assert(vector_set(&a, (struct origin){7}, 1) == 0);
+	cr_assert(!vector_covers(&a, &b) && !vector_covers(&b, &a), "each has one that the other lacks");
+	struct vector none = {0};
+	cr_assert(vector_lower(&a, &none) == 0 && vector_size(&a) == 0 && a.digest == 0);
+	vector_deinit(&a);
+	vector_deinit(&b);
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* What all members have agreed may be dropped, and what stands in its way; each condition alone. */
+#include "replica_world.h"
+
+static const struct session one = {7, 1};
+
+/* A session that was closed by a record of this server, in which nothing is on its way. */
+static struct seen *closed(struct fixture *f)
+{
+	cr_assert(replica_load_seen(&f->r, one, NULL, 0, (struct position){{1}, 1}, f->now) == 0);
+	return sessions_find(&f->r.sessions, one);
+}
+
+static bool agreed(struct fixture *f)
+{
+	cr_assert(replica_agree(&f->r, f->now) == 0);
+	return !sessions_find(&f->r.sessions, one);
+}
+
+Test(dropping, a_closed_session_when_nothing_is_in_the_way)
+{
+	struct fixture f;
+	start_serving(&f);
+	struct seen *seen = closed(&f);
+	cr_assert(intervals_add(&seen->pending, 5, 5) == 0 && !agreed(&f), "a batch is on its way to disk");
+	cr_assert(intervals_remove(&seen->pending, 5) == 0);
+	f.r.phase = PHASE_CATCHING_UP;
+	cr_assert(!agreed(&f));
+	f.r.phase = PHASE_DRAINING;
+	f.r.meta_durable = false;
+	cr_assert(!agreed(&f));
+	f.r.meta_durable = true;
+	cr_assert(agreed(&f) && f.r.closing_count == 0 && sessions_forgotten(&f.r.sessions, one));
+	stop(&f);
+}
+
+Test(dropping, the_only_lapse_from_the_first_number_on)
+{
+	struct fixture f;
+	start_serving(&f);
+	cr_assert(sessions_lapse(&f.r.sessions, (struct session){7, 3}, (struct position){{1}, 1}) == 0);
+	cr_assert(f.r.sessions.lapsing == 1 && replica_agree(&f.r, f.now) == 0);
+	cr_assert(f.r.sessions.lapsing == 0 && sessions_forgotten(&f.r.sessions, one));
+	cr_assert(!sessions_forgotten(&f.r.sessions, (struct session){7, 4}));
+	stop(&f);
+}
+
+/* I14: a sample is taken from who serves under this membership and tells all, and counts once it is reached.
+ */
+Test(dropping, what_a_peer_said_counts_once_it_is_reached_here)
+{
+	struct fixture f;
+	start_serving(&f);
+	add_peer(&f);
+	closed(&f);
+	struct peer *p = &f.r.peers[0];
+	cr_assert(vector_set(&f.r.v, (struct origin){1}, 1) == 0);
+	cr_assert(vector_set(&p->sample, (struct origin){1}, 1) == 0);
+	cr_assert(vector_set(&p->sample, (struct origin){9}, 5) == 0);
+	p->has_sample = true;
+	p->has_covered = false;
+	vector_clear(&p->covered);
+	cr_assert(!agreed(&f) && !p->has_covered && p->has_sample, "record 5 of 9 is not applied here");
+	cr_assert(vector_set(&f.r.v, (struct origin){9}, 5) == 0);
+	p->exact = true;
+	cr_assert(agreed(&f) && p->has_covered && p->has_sample, "the next one is taken");
+	for (int i = 0; i < 4; i++) {
+		vector_clear(&p->sample);
+		p->has_sample = true;
+		p->exact = i != 0;
+		p->serving = i != 1;
+		p->digest = f.r.digest + (i == 2);
+		cr_assert(replica_agree(&f.r, f.now) == 0 && p->has_sample == (i == 3), "%d", i);
+	}
+	stop(&f);
+}
+
+Test(dropping, records_that_all_have_who_serve_under_one_membership)
+{
+	struct fixture f;
+	struct vector floor = {0};
+	start_serving(&f);
+	add_peer(&f);
+	struct peer *p = &f.r.peers[0];
+	cr_assert(vector_set(&f.r.v, (struct origin){2}, 7) == 0);
+	cr_assert(vector_set(&p->vector, (struct origin){2}, 5) == 0);
+	for (int i = 0; i < 4; i++) {
+		p->serving = i != 0;
+		p->digest = f.r.digest + (i == 1);
+		f.r.meta_durable = i != 2;
+		cr_assert(replica_floor(&f.r, &f.r.v, &floor) == 0);
+		cr_assert(vector_get(&floor, (struct origin){2}) == (i == 3 ? 5 : 0), "%d", i);
+	}
+	vector_deinit(&floor);
+	stop(&f);
+}
+
+/* ---- where nobody gives a snapshot ---- */
+
+Test(dropping, many_origins_are_learnt_again_when_there_is_room)
+{
+	struct fixture f;
+	start_serving(&f);
+	f.r.lacks_many = true;
+	f.r.snapshot_from.id = PEER;
+	cr_assert(replica_agree(&f.r, f.now) == 0 && f.r.lacks_many, "a snapshot is on its way");
+	f.r.snapshot_from.id = 0;
+	f.r.config.gaps = 1;
+	struct log *log = replica_log(&f.r, (struct origin){30});
+	log->known = 5;
+	cr_assert(replica_logs_full(&f.r) && replica_agree(&f.r, f.now) == 0 && f.r.lacks_many, "no room");
+	log->known = 0;
+	cr_assert(replica_agree(&f.r, f.now) == 0 && !f.r.lacks_many);
+	stop(&f);
+}
+
+/* ---- membership ---- */
+
+static struct member row(uint64_t node, uint64_t origin, int64_t since)
+{
+	return (struct member){.node = {node}, .origin = {origin}, .since = since, .name = "x"};
+}
+
+static void hear(struct fixture *f, struct member m)
+{
+	cr_assert(replica_members(&f->r, f->now, (struct node){0}, &m, 1) == 0);
+}
+
+static uint64_t run_of_peer(const struct fixture *f)
+{
+	return members_find(&f->r.members, (struct node){PEER})->origin.id;
+}
+
+/* A member's other run is listened to at once, and nothing else: not with what is not durable yet. */
+Test(dropping, no_node_is_a_member_before_that_is_durable)
+{
+	struct fixture f;
+	start_serving(&f);
+	add_peer(&f);
+	hear(&f, row(PEER, 3, 5));
+	cr_assert(run_of_peer(&f) == 3);
+	expect(&f, "members, meta, commit, members, vector");
+	hear(&f, row(40, 9, 1));
+	cr_assert(f.r.meta_dirty);
+	hear(&f, row(PEER, 4, 6));
+	cr_assert(run_of_peer(&f) == 3 && !members_find(&f.r.members, (struct node){40}));
+	f.disk_stopped = true;
+	run(&f);
+	hear(&f, row(PEER, 5, 7));
+	cr_assert(run_of_peer(&f) == 3 && !members_find(&f.r.members, (struct node){40}));
+	f.r.meta_dirty = false;
+	hear(&f, row(PEER, 6, 8));
+	cr_assert(run_of_peer(&f) == 3 && !members_find(&f.r.members, (struct node){40}));
+	forget(&f);
+	finish_commit(&f);
+	cr_assert(run_of_peer(&f) == 6 && members_find(&f.r.members, (struct node){40}));
+	stop(&f);
+}
+
+/* Also when there are as many rows as fit into the memory that was taken for them. */
+Test(dropping, its_own_row_stays_its_own)
+{
+	struct fixture f;
+	struct member own = row(SELF, 99, 50);
+	start_serving(&f);
+	for (uint64_t i = 0; i < 7; i++)
+		hear(&f, row(40 + i, 50 + i, 1));
+	cr_assert(f.r.staged.count == 8 && f.r.staged.capacity == 8);
+	hear(&f, own);
+	const struct member *m = members_find(&f.r.staged, own.node);
+	cr_assert(m->origin.id == 1 && m->since == 51);
+	own.since = 51; /* as late, and the other origin is the higher */
+	hear(&f, own);
+	cr_assert(m->origin.id == 1 && m->since == 52);
+	own.since = 7;
+	hear(&f, own);
+	cr_assert(m->since == 52, "not later than need be");
+	own.since = INT64_MAX;
+	hear(&f, own);
+	cr_assert(f.r.config.self.since == INT64_MAX);
+	stop(&f);
+}
+
+Test(dropping, a_start_takes_nothing_into_effect_but_that_it_is_forgotten)
+{
+	struct member rows[2] = {row(SELF, 5, 1), row(PEER, 2, 1)};
+	for (int forgotten = 0; forgotten < 2; forgotten++) {
+		struct replica r;
+		struct replica_config config = {.self = row(SELF, 1, 2), .session_idle = 7, .grace = 8};
+		rows[0].forgotten = forgotten;
+		cr_assert(replica_init(&r, &config, 1, true, rows, 2) == 0);
+		cr_assert(r.members.count == (forgotten ? 2 : 0) && replica_is_forgotten(&r) == forgotten);
+		cr_assert(r.config.session_idle == 7 && r.config.grace == 8);
+		replica_deinit(&r);
+		config.session_idle = config.grace = 1;
+		cr_assert(replica_init(&r, &config, 1, true, rows, 2) == 0);
+		cr_assert(r.config.session_idle == 1 && r.config.grace == 1);
+		replica_deinit(&r);
+		config.session_idle = config.grace = 0;
+		cr_assert(replica_init(&r, &config, 1, true, rows, 2) == 0);
+		cr_assert(r.config.session_idle == 600 * SECOND && r.config.grace == 2 * SECOND);
+		replica_deinit(&r);
+	}
+	assert_no_leak();
+}
