@@ -102,8 +102,8 @@ static bool on_tops(struct agent *a, const struct message *m)
 	struct request *r = agent_answered(a, m->tops.id);
 	struct kudos_ranked top[LIMIT_TOP];
 	for (size_t i = 0; i < m->tops.count; i++) {
-		copy_text(top[i].key, sizeof top[i].key, m->tops.keys[i]);
-		top[i].count = m->tops.counts[i];
+		copy_text(top[i].key, sizeof top[i].key, m->tops.rows[i].key);
+		top[i].count = m->tops.rows[i].count;
 	}
 	if (m->tops.count > r->n) {
 		fail(a, r, KUDOS_PROTOCOL);

@@ -218,8 +218,7 @@ static int on_top(const struct request *rq)
 {
 	struct host *h = rq->h;
 	struct counted top[LIMIT_TOP];
-	struct text keys[LIMIT_TOP];
-	int64_t counts[LIMIT_TOP];
+	struct key_count rows[LIMIT_TOP];
 	size_t found;
 	if (h->replica.phase == PHASE_CATCHING_UP) {
 		host_answer_error(h, rq->from->handle, rq->m->top.id, KUDOS_NOT_SERVING,
@@ -231,12 +230,10 @@ static int on_top(const struct request *rq)
 				  "the top is being found anew, after many unlikes: ask again");
 		return 0;
 	}
-	for (size_t i = 0; i < found; i++) {
-		keys[i] = (struct text){top[i].key, top[i].size};
-		counts[i] = top[i].count;
-	}
+	for (size_t i = 0; i < found; i++)
+		rows[i] = (struct key_count){{top[i].key, top[i].size}, top[i].count};
 	host_answer(h, rq->from->handle,
-		    &(struct message){.type = MESSAGE_TOPS, .tops = {rq->m->top.id, keys, counts, found}});
+		    &(struct message){.type = MESSAGE_TOPS, .tops = {rq->m->top.id, rows, found}});
 	return 0;
 }
 

@@ -6,17 +6,33 @@
 #include <string.h>
 
 #include "kudos.h"
-#include "wire/codec.h"
-#include "wire/fields.h"
+#include "wire/reader.h"
 #include "wire/writer.h"
 
 #include "base/limits.h"
+
+#define ELEMENTS 4 /* of either message, and of a batch within */
+
+/* The array and its type name. */
+static void read_type(struct reader *r, const char *type)
+{
+	read_array_of(r, ELEMENTS);
+	struct text name = read_str(r, SIZE_MAX);
+	if (!name.data || name.size != strlen(type) || memcmp(name.data, type, name.size) != 0)
+		reader_fail(r, KUDOS_PROTOCOL);
+}
+
+static void write_type(struct writer *w, const char *type)
+{
+	write_array(w, ELEMENTS);
+	write_str(w, type, strlen(type));
+}
 
 /* [issuer, number, seq, [ up to the first event; how many events follow is in event_count. What could be
  * read of the identity is in *b also when it is refused. */
 static void read_head(struct reader *r, struct batch *b)
 {
-	read_array_of(r, 4);
+	read_array_of(r, ELEMENTS);
 	uint64_t issuer = read_uint(r);
 	uint64_t number = read_uint(r);
 	uint64_t seq = read_uint(r);
@@ -88,8 +104,9 @@ int message_decode_batch(const void *data, size_t size, struct batch_box **box, 
 	struct reader r = reader_over(data, size);
 	if (size > LIMIT_MESSAGE)
 		reader_fail(&r, KUDOS_TOO_LARGE);
-	read_type_of(&r, MESSAGE_BATCH);
-	struct proof shown = read_proof(&r);
+	read_type(&r, "batch");
+	uint64_t signer = read_uint(&r);
+	struct proof shown = {{signer}, read_uint(&r)};
 	int error = r.error ? r.error : box_raw(r.at, reader_left(&r), &head, &made);
 	if (!error &&
 	    head.event_count == 0) { /* a close is not for clients to put into a batch, nor a lapse */
@@ -112,7 +129,7 @@ struct batch_box *message_make_batch(struct session session, uint64_t seq, const
 {
 	struct bytes raw = {0};
 	struct writer w = writer_to(&raw);
-	write_array(&w, 4);
+	write_array(&w, ELEMENTS);
 	write_uint(&w, session.issuer);
 	write_uint(&w, session.number);
 	write_uint(&w, seq);
@@ -135,8 +152,7 @@ struct batch_box *message_make_batch(struct session session, uint64_t seq, const
 void message_encode_batch(const struct batch *batch, struct proof proof, struct bytes *out)
 {
 	struct writer w = writer_to(out);
-	write_array(&w, message_elements(MESSAGE_BATCH));
-	write_str(&w, "batch", 5);
+	write_type(&w, "batch");
 	write_uint(&w, proof.signer.id);
 	write_uint(&w, proof.code);
 	bytes_append(out, batch->raw, batch->raw_size);
@@ -217,7 +233,7 @@ int message_decode_record(const void *data, size_t size, struct record **record)
 	*made = (struct record){.refs = 1, .raw = raw, .raw_size = size};
 	struct event_list all = {0};
 	struct reader r = reader_over(raw, size);
-	read_type_of(&r, MESSAGE_RECORD);
+	read_type(&r, "record");
 	made->at.origin.id = read_uint(&r);
 	made->at.lsn = read_uint(&r);
 	size_t count = read_array(&r, LIMIT_RECORD_BATCHES);
@@ -250,8 +266,7 @@ int message_encode_record(struct record *record)
 		return -ENOMEM;
 	bytes_clear(&out);
 	struct writer w = writer_to(&out);
-	write_array(&w, message_elements(MESSAGE_RECORD));
-	write_str(&w, "record", 6);
+	write_type(&w, "record");
 	write_uint(&w, record->at.origin.id);
 	write_uint(&w, record->at.lsn);
 	write_array(&w, record->batch_count);

@@ -22,51 +22,45 @@
 
 #define PROTOCOL_VERSION 2
 
-/* X(ENUM, "name on the wire") */
-#define MESSAGE_TYPES(X)                                                                                     \
-	X(HELLO, "hello")	/* any → any: the first message on a connection */                         \
-	X(WELCOME, "welcome")	/* answers hello */                                                          \
-	X(ERROR, "error")	/* answers anything */                                                       \
-	X(PING, "ping")		/* client → server */                                                      \
-	X(PONG, "pong")		/* answers ping */                                                           \
-	X(BATCH, "batch")	/* client → server */                                                      \
-	X(ACK, "ack")		/* answers batch and seen, several at once */                                \
-	X(REFUSED, "refused")	/* answers batch, seen and close */                                          \
-	X(SEEN, "seen")		/* client → server: was it counted? */                                     \
-	X(CLOSE, "close")	/* client → server: the session is done */                                 \
-	X(CLOSED, "closed")	/* answers close */                                                          \
-	X(COUNT, "count")	/* client → server */                                                      \
-	X(COUNTS, "counts")	/* answers count */                                                          \
-	X(TOP, "top")		/* client → server */                                                      \
-	X(TOPS, "tops")		/* answers top */                                                            \
-	X(STATUS, "status")	/* client → leader or server */                                            \
-	X(STATE, "state")	/* answers status */                                                         \
-	X(METRICS, "metrics")	/* client → leader or server */                                            \
-	X(MEASURED, "measured") /* answers metrics */                                                        \
-	X(ASSIGN, "assign")	/* client → leader */                                                      \
-	X(ASSIGNED, "assigned") /* answers assign */                                                         \
-	X(FORGET, "forget")	/* client → leader or server */                                            \
-	X(DRAIN, "drain")	/* client → leader or server, and on to the one that is to stop */         \
-	X(DONE, "done")		/* answers forget and drain */                                               \
-	X(MEMBERS, "members") /* server → leader: registers; leader → server: push; server ↔ server */ \
-	X(HEARTBEAT, "heartbeat") /* server → leader */                                                    \
-	X(HEARD, "heard")	  /* answers heartbeat */                                                    \
-	X(FETCH, "fetch")	  /* server → server: records, please */                                   \
-	X(RECORDS, "records")	  /* answers fetch */                                                        \
-	X(GONE, "gone")		  /* answers fetch: not held any more */                                     \
-	X(SNAPSHOT, "snapshot")	  /* server → server: the next part of a checkpoint, please */             \
-	X(PART, "part")		  /* answers snapshot */                                                     \
-	X(RECORD, "record")	  /* published, topic "r"; logged */                                         \
-	X(VECTOR, "vector")	  /* published, topic "v" */                                                 \
-	X(REACH, "reach")	  /* server → server: positions of your vector, please */                  \
-	X(REACHED, "reached")	  /* answers reach */                                                        \
-	X(CHANGED, "changed")	  /* published, topic "k" key NUL */
-
 enum message_type {
-#define X(name, text) MESSAGE_##name,
-	MESSAGE_TYPES(X)
-#undef X
-	    MESSAGE_TYPE_COUNT
+	MESSAGE_HELLO,	   /* any → any: the first message on a connection */
+	MESSAGE_WELCOME,   /* answers hello */
+	MESSAGE_ERROR,	   /* answers anything */
+	MESSAGE_PING,	   /* client → server */
+	MESSAGE_PONG,	   /* answers ping */
+	MESSAGE_BATCH,	   /* client → server */
+	MESSAGE_ACK,	   /* answers batch and seen, several at once */
+	MESSAGE_REFUSED,   /* answers batch, seen and close */
+	MESSAGE_SEEN,	   /* client → server: was it counted? */
+	MESSAGE_CLOSE,	   /* client → server: the session is done */
+	MESSAGE_CLOSED,	   /* answers close */
+	MESSAGE_COUNT,	   /* client → server */
+	MESSAGE_COUNTS,	   /* answers count */
+	MESSAGE_TOP,	   /* client → server */
+	MESSAGE_TOPS,	   /* answers top */
+	MESSAGE_STATUS,	   /* client → leader or server */
+	MESSAGE_STATE,	   /* answers status */
+	MESSAGE_METRICS,   /* client → leader or server */
+	MESSAGE_MEASURED,  /* answers metrics */
+	MESSAGE_ASSIGN,	   /* client → leader */
+	MESSAGE_ASSIGNED,  /* answers assign */
+	MESSAGE_FORGET,	   /* client → leader or server */
+	MESSAGE_DRAIN,	   /* client → leader or server, and on to the one that is to stop */
+	MESSAGE_DONE,	   /* answers forget and drain */
+	MESSAGE_MEMBERS,   /* server → leader: registers; leader → server: push; server ↔ server */
+	MESSAGE_HEARTBEAT, /* server → leader */
+	MESSAGE_HEARD,	   /* answers heartbeat */
+	MESSAGE_FETCH,	   /* server → server: records, please */
+	MESSAGE_RECORDS,   /* answers fetch */
+	MESSAGE_GONE,	   /* answers fetch: not held any more */
+	MESSAGE_SNAPSHOT,  /* server → server: the next part of a checkpoint, please */
+	MESSAGE_PART,	   /* answers snapshot */
+	MESSAGE_RECORD,	   /* published, topic "r"; logged */
+	MESSAGE_VECTOR,	   /* published, topic "v" */
+	MESSAGE_REACH,	   /* server → server: positions of your vector, please */
+	MESSAGE_REACHED,   /* answers reach */
+	MESSAGE_CHANGED,   /* published, topic "k" key NUL */
+	MESSAGE_TYPE_COUNT
 };
 
 const char *message_type_name(enum message_type type);
@@ -83,6 +77,11 @@ struct blob {
 
 struct range { /* of batch numbers, both ends included */
 	uint64_t lo, hi;
+};
+
+struct key_count {
+	struct text key;
+	int64_t count;
 };
 
 /* A server as the leader shows it to clients. */
@@ -116,181 +115,167 @@ struct metric {
 	size_t count;
 };
 
-/* In the comment behind each: the elements after the type name, in order. u: unsigned, i: signed, s: string,
- * x: bin, b: boolean, […]: array. Pointers point into the decoded bytes or into the message's own memory.
- * Encoding reads the same fields. */
+/* schema.h says what each holds on the wire, and doc/protocol.md what it means. Pointers point into the
+ * decoded bytes or into the message's own memory. */
 struct message {
 	enum message_type type;
 	union {
-		struct { /* u version, s role "client" | "server", b wants_session, u node (0 for a client) */
+		struct {
 			uint64_t version;
 			bool is_server;
 			bool wants_session;
-			struct node node;
+			struct node node; /* 0: a client */
 		} hello;
-		struct { /* u version, u node (0: a leader), u origin (a leader's incarnation), s name,
-			    u issuer, u number, u signer, u code (all 0: no session), b serving */
+		struct {
 			uint64_t version;
-			struct node node;
-			struct origin origin;
+			struct node node;     /* 0: a leader */
+			struct origin origin; /* a leader's incarnation */
 			struct text name;
-			struct session session;
+			struct session session; /* this and its proof all 0: none */
 			struct proof proof;
 			bool serving;
 		} welcome;
-		struct { /* u id (of the request, 0 when it has none), s code (kudos_error_code), s text */
-			uint64_t id;
-			int code; /* enum kudos_error; an unknown code string decodes as KUDOS_PROTOCOL */
+		struct {
+			uint64_t id; /* of the request; 0 when it has none */
+			int code;    /* enum kudos_error; an unknown code string decodes as KUDOS_PROTOCOL */
 			struct text text;
 		} error;
-		struct { /* u token: comes back in the pong */
+		struct {
 			uint64_t token;
 		} ping, pong;
-		/* batch: u signer, u code, [u issuer, u number, u seq, [s key, i n, s key, i n, …]]; use
-		 * message_decode_batch() */
-		struct { /* u issuer, u number, [u lo, u hi, …], [u origin, u lsn, …] */
+		/* batch: use message_decode_batch() */
+		struct {
 			struct session session;
 			const struct range *ranges;
 			size_t range_count;
 			const struct position *positions; /* a server that reached these has applied it */
 			size_t position_count;
 		} ack;
-		struct { /* u issuer, u number, u seq, s code, s text */
+		struct {
 			struct session session;
 			uint64_t seq;
 			int code;
 			struct text text;
 		} refused;
-		struct { /* u issuer, u number, u signer, u code, u seq */
+		struct {
 			struct session session;
 			struct proof proof;
 			uint64_t seq;
 		} seen;
-		struct { /* u issuer, u number, u signer, u code */
+		struct {
 			struct session session;
 			struct proof proof;
 		} close;
-		struct { /* u issuer, u number */
+		struct {
 			struct session session;
 		} closed;
-		struct { /* u id, [s key, …], [u origin, u lsn, …] */
+		struct {
 			uint64_t id;
 			const struct text *keys;
 			size_t key_count;
 			const struct position *positions; /* wait until these are reached */
 			size_t position_count;
 		} count;
-		struct { /* u id, [i count, …] */
+		struct {
 			uint64_t id;
 			const int64_t *counts;
 			size_t count;
 		} counts;
-		struct { /* u id, u n */
+		struct {
 			uint64_t id, n;
 		} top;
-		struct { /* u id, [s key, i count, …] highest first */
+		struct {
 			uint64_t id;
-			const struct text *keys;
-			const int64_t *counts;
+			const struct key_count *rows; /* highest first */
 			size_t count;
 		} tops;
-		struct { /* u id */
+		struct {
 			uint64_t id;
 		} status, metrics, done;
-		struct { /* u id, u incarnation (0: a server answers), u members,
-			    [[u node, s name, s client_endpoint, s notify_endpoint, s state "up" |
-			    "catching-up" | "down", u clients, u keys, i likes_total, u events_per_s,
-			    u lag_records, u journal_bytes, u malformed], …] */
-			uint64_t id, incarnation, members;
-			const struct status_row *rows; /* load.serving is not carried: state says it */
+		struct {
+			uint64_t id, incarnation, members; /* incarnation 0: a server answers */
+			const struct status_row *rows;	   /* load.serving is not carried: state says it */
 			size_t row_count;
 		} state;
-		struct { /* u id, [[s name, s type "counter" | "gauge" | "histogram", s help, s label, u per,
-			    [s of, i value, …]], …] */
+		struct {
 			uint64_t id;
 			const struct metric *metrics;
 			size_t count;
 		} measured;
-		struct { /* b wants_session, u lost (the node that fell silent, 0: none), u lifetime (s) */
+		struct {
 			bool wants_session;
-			struct node lost;
-			uint64_t lifetime;
+			struct node lost;  /* that fell silent; 0: none */
+			uint64_t lifetime; /* s */
 		} assign;
-		struct { /* u issuer, u number, u signer, u code (all 0: no session),
-			    [[u node, s name, s client_endpoint, s notify_endpoint], …] best first */
-			struct session session;
+		struct {
+			struct session session; /* this and its proof all 0: none */
 			struct proof proof;
-			const struct server_row *servers;
+			const struct server_row *servers; /* best first */
 			size_t server_count;
 		} assigned;
-		struct { /* u id, s name or node id in 16 hex digits */
+		struct {
 			uint64_t id;
-			struct text target;
+			struct text target; /* a name, or a node in 16 hex digits */
 		} forget, drain;
-		struct { /* u from (a node; 0: a leader), [[u node, u origin, i since, b forgotten, b
-			    ephemeral, s name, s client_endpoint, s notify_endpoint, x secret], …] */
-			struct node from;
+		struct {
+			struct node from; /* 0: a leader */
 			const struct member *rows;
 			size_t row_count;
 		} members;
-		struct { /* u node, u origin, u digest, b serving, u clients, u keys, i likes_total,
-			    u events_per_s, u lag_records, u journal_bytes, u malformed */
+		struct {
 			struct node node;
 			struct origin origin;
 			uint64_t digest;
 			struct load load;
 		} heartbeat;
-		struct { /* u incarnation, u digest, b known (false: register, please) */
+		struct {
 			uint64_t incarnation, digest;
-			bool known;
+			bool known; /* false: register, please */
 		} heard;
-		struct { /* u origin, u from, u to */
+		struct {
 			struct origin origin;
 			uint64_t from, to;
 		} fetch;
-		struct { /* u origin, u from, [x record, …]: encoded records from, from+1, … */
+		struct {
 			struct origin origin;
 			uint64_t from;
-			const struct blob *records;
+			const struct blob *records; /* encoded: from, from+1, … */
 			size_t record_count;
 		} records;
-		struct { /* u origin, u from (as asked) */
+		struct {
 			struct origin origin;
-			uint64_t from;
+			uint64_t from; /* as asked */
 		} gone;
-		struct { /* u id (chosen by the asker, names one reading), u index (0, 1, 2, …) */
-			uint64_t id, index;
+		struct {
+			uint64_t id, index; /* id: chosen by the asker, names one reading */
 		} snapshot;
-		struct { /* u id, u index, b last, [x key, x value, …] */
+		struct {
 			uint64_t id, index;
 			bool last;
-			const struct blob *pairs; /* 2 * pair_count */
+			const struct blob *pairs; /* 2 * pair_count: key, value, … */
 			size_t pair_count;
 		} part;
-		/* record: u origin, u lsn, [batch, …] each as in the batch message; use
-		 * message_decode_record() */
-		struct { /* u node, u origin, u serial, u digest (of the membership it holds), b established
-			    (holds every count there is), u all (digest of its whole vector),
-			    [u origin, u lsn, …] what changed lately in it */
+		/* record: use message_decode_record() */
+		struct {
 			struct node node;
 			struct origin origin;
-			uint64_t serial; /* counts up within the origin */
-			uint64_t digest;
-			bool established;
-			uint64_t all;
-			const struct position *positions; /* sorted by origin id */
+			uint64_t serial;		  /* counts up within the origin */
+			uint64_t digest;		  /* of the membership it holds */
+			bool established;		  /* holds every count there is */
+			uint64_t all;			  /* digest of its whole vector */
+			const struct position *positions; /* what changed lately in it, sorted by origin id */
 			size_t position_count;
 		} vector;
-		struct { /* u after (an origin, or 0) */
-			struct origin after;
+		struct {
+			struct origin after; /* or 0 */
 		} reach;
-		struct { /* u origin (the sender's run), u after (as asked), b last, [u origin, u lsn, …] */
-			struct origin origin, after;
+		struct {
+			struct origin origin, after; /* the sender's run; as asked */
 			bool last;
 			const struct position *positions; /* sorted by origin id, all above after */
 			size_t position_count;
 		} reached;
-		struct { /* s key, i count */
+		struct {
 			struct text key;
 			int64_t count;
 		} changed;

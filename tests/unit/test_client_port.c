@@ -91,8 +91,8 @@ Test(client_port, the_top_is_told_when_it_is_known)
 	say(&f, 1, &m);
 	cr_assert(f.m.type == MESSAGE_TOPS && f.m.tops.count == 3);
 	for (size_t i = 0; i < 3; i++)
-		cr_assert(f.m.tops.counts[i] == (int64_t)(3000 - i) && f.m.tops.keys[i].size == 5 &&
-			  f.m.tops.keys[i].data[4] == (char)('9' - i));
+		cr_assert(f.m.tops.rows[i].count == (int64_t)(3000 - i) && f.m.tops.rows[i].key.size == 5 &&
+			  f.m.tops.rows[i].key.data[4] == (char)('9' - i));
 	m.top.n = LIMIT_TOP;
 	say(&f, 1, &m);
 	cr_assert(f.m.tops.count == LIMIT_TOP);
@@ -105,7 +105,7 @@ Test(client_port, the_top_is_told_when_it_is_known)
 		cr_assert(host_tick(f.host, f.now) == 0);
 	cr_assert(host_deadline(f.host) != 0);
 	say(&f, 1, &m);
-	cr_assert(f.m.type == MESSAGE_TOPS && f.m.tops.counts[0] == 1000);
+	cr_assert(f.m.type == MESSAGE_TOPS && f.m.tops.rows[0].count == 1000);
 	teardown(&f);
 }
 

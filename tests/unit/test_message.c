@@ -78,8 +78,8 @@ Test(message, of_likes_and_counts)
 	      .counts = {1, counts, 4});
 	CHECK("[\"top\", 1, 2]", .type = MESSAGE_TOP, .top = {1, 2});
 	CHECK("[\"tops\", 1, [\"a\", 7, \"b:c\", 5]]", .type = MESSAGE_TOPS,
-	      .tops = {1, keys, (int64_t[]){7, 5}, 2});
-	CHECK("[\"tops\", 1, []]", .type = MESSAGE_TOPS, .tops = {1, NULL, NULL, 0});
+	      .tops = {1, (struct key_count[]){{keys[0], 7}, {keys[1], 5}}, 2});
+	CHECK("[\"tops\", 1, []]", .type = MESSAGE_TOPS, .tops = {1, NULL, 0});
 	CHECK("[\"changed\", \"a\", -5]", .type = MESSAGE_CHANGED, .changed = {TEXT("a"), -5});
 	assert_no_leak();
 }

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/random.h"
 #include "unit/wire_help.h"
+#include "wire/schema.h"
 
 #ifndef SOURCE_ROOT
 #define SOURCE_ROOT ".."
@@ -121,6 +122,94 @@ Test(protocol_doc, every_message_has_a_section_and_an_example)
 		cr_assert(section != NULL, "%s has no section", name);
 		const char *first = strstr(section, example), *next = strstr(section + 1, "\n### ");
 		cr_assert(first && (!next || first < next), "%s has no example in its section", name);
+	}
+	free(doc);
+}
+
+static char letter(enum kind kind)
+{
+	return kind < KIND_INT	   ? 'u'
+	       : kind == KIND_INT  ? 'i'
+	       : kind == KIND_BOOL ? 'b'
+	       : kind < KIND_BIN   ? 's'
+				   : 'x';
+}
+
+/* As the page has them: u id, [[s name, i n, …], …] */
+static void render_fields(FILE *out, const struct field *fields)
+{
+	for (const struct field *f = fields; f->kind != KIND_END; f++) {
+		fputs(f == fields ? "" : ", ", out);
+		if (f->list) {
+			fputs(f->list->arrays ? "[[" : "[", out);
+			render_fields(out, f->list->fields);
+			fputs(f->list->arrays ? "], …]" : ", …]", out);
+		} else {
+			fprintf(out, "%c %s", letter(f->kind), f->name);
+		}
+	}
+}
+
+/* What stands in the first pair of backquotes behind the heading, on one line. To be freed. */
+static char *elements_in_doc(const char *doc, const char *name)
+{
+	char heading[64];
+	snprintf(heading, sizeof heading, "\n### %s\n\n`", name);
+	const char *at = strstr(doc, heading);
+	cr_assert(at != NULL, "the section of %s does not begin with its elements", name);
+	at += strlen(heading);
+	char *found = strndup(at, strcspn(at, "`"));
+	for (char *c = found; *c; c++)
+		*c = *c == '\n' ? ' ' : *c;
+	return found;
+}
+
+Test(protocol_doc, elements_are_those_of_the_tables)
+{
+	char *doc = read_doc();
+	unsigned checked = 0;
+	for (int type = 0; type < MESSAGE_TYPE_COUNT; type++) {
+		const struct schema *schema = &schemas[type];
+		if (schema->fields[0].kind == KIND_END)
+			continue; /* batch and record: the examples are all that holds them */
+		char *table = NULL, *said = elements_in_doc(doc, schema->name);
+		size_t size;
+		FILE *out = open_memstream(&table, &size);
+		render_fields(out, schema->fields);
+		fclose(out);
+		cr_expect(strcmp(said, table) == 0, "of %s the page says\n  %s\nand the table\n  %s",
+			  schema->name, said, table);
+		free(table);
+		free(said);
+		checked++;
+	}
+	free(doc);
+	cr_assert(checked == MESSAGE_TYPE_COUNT - 2);
+}
+
+Test(protocol_doc, limits_are_those_of_the_tables)
+{
+	static const struct {
+		const char *row;
+		int limit, further;
+	} rows[] = {
+	    {"| keys in a `count` | 1 to %d |", LIMIT_READ_KEYS, 0},
+	    {"| keys in a `top` | 1 to %d |", LIMIT_TOP, 0},
+	    {"| positions in a message | %d |", LIMIT_MESSAGE_POSITIONS, 0},
+	    {"| ranges in an `ack` | %d |", LIMIT_RECORD_BATCHES, 0},
+	    {"| members, servers or status rows | %d |", LIMIT_MEMBERS, 0},
+	    {"| metrics in a `measured` | %d, of %d values each", LIMIT_METRICS, LIMIT_SAMPLES},
+	    {"| batches in a record | %d ", LIMIT_RECORD_BATCHES, 0},
+	    {"| server name | %d bytes", LIMIT_NAME, 0},
+	    {"| endpoint | %d bytes", LIMIT_ENDPOINT, 0},
+	    {"| explaining text, target of `forget` and `drain` | %d bytes", LIMIT_TEXT, 0},
+	    {"| batches in flight | %d a session", LIMIT_IN_FLIGHT, 0},
+	};
+	char *doc = read_doc();
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char row[128];
+		snprintf(row, sizeof row, rows[i].row, rows[i].limit, rows[i].further);
+		cr_expect(strstr(doc, row) != NULL, "the page has no row %s", row);
 	}
 	free(doc);
 }
