@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Readers of one key's stream at a gateway, while it is liked 1,000 times a second.
  *
- *	sse-readers LEADER PORT READERS SECONDS
+ *	sse-readers LEADER PORT READERS SECONDS PID
  *
  * Each told count is a sample: the time since the oldest like in it that this reader had not been told of was
- * acknowledged. Prints samples_print()'s line. */
+ * acknowledged. Prints samples_print()'s line as "told", and the processor time that it and the gateway,
+ * whose PID is given, took for each. */
 #include <kudos.h>
 
 #include <arpa/inet.h>
@@ -18,6 +19,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "samples.h"
@@ -76,6 +78,8 @@ static void hear(struct reader *r, struct samples *samples)
 {
 	char text[4097], *last = NULL;
 	const ssize_t size = recv(r->fd, text, sizeof text - 1, MSG_DONTWAIT);
+	if (size < 0 && errno == EAGAIN)
+		return;
 	if (size <= 0)
 		give_up("a reader was cut off", NULL);
 	text[size] = '\0';
@@ -98,16 +102,29 @@ static void hear_all(int epoll, int64_t until, struct samples *samples)
 		const int n = epoll_wait(epoll, events, 512, 100);
 		for (int i = 0; i < n; i++)
 			hear(events[i].data.ptr, samples);
+		/* Readers elsewhere would not be woken by the gateway's thread, one after the other. */
+		poll(NULL, 0, n < 512);
 	}
+}
+
+/* Processor time of a process so far, in µs. */
+static double busy_us(int pid)
+{
+	clockid_t clock;
+	struct timespec t;
+	if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) != 0)
+		give_up("the gateway's processor time", NULL);
+	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
 int main(int argc, char **argv)
 {
-	if (argc != 5)
-		give_up("usage: sse-readers LEADER PORT READERS SECONDS", NULL);
+	if (argc != 6)
+		give_up("usage: sse-readers LEADER PORT READERS SECONDS PID", NULL);
 	const int port = (int)positive(argv[2]);
 	const size_t count = (size_t)positive(argv[3]);
 	const int64_t seconds = (int64_t)positive(argv[4]);
+	const int gateway = (int)positive(argv[5]);
 	struct rlimit limit;
 	getrlimit(RLIMIT_NOFILE, &limit);
 	limit.rlim_cur = limit.rlim_max;
@@ -120,15 +137,20 @@ int main(int argc, char **argv)
 		give_up("readers", strerror(errno));
 	for (size_t i = 0; i < count; i++) {
 		join(&readers[i], port);
-		struct epoll_event event = {.events = EPOLLIN, .data.ptr = &readers[i]};
+		struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = &readers[i]};
 		epoll_ctl(epoll, EPOLL_CTL_ADD, readers[i].fd, &event);
 	}
 	pthread_create(&liker, NULL, like, argv[1]);
 	hear_all(epoll, clock_ns() + 3 * NS_PER_S, &warm);
+	const double gateway_busy = busy_us(gateway), own_busy = busy_us(getpid());
 	hear_all(epoll, clock_ns() + seconds * NS_PER_S, &samples);
+	printf("{\"gateway_us\": %.2f, \"reader_us\": %.2f, \"told\": ",
+	       (busy_us(gateway) - gateway_busy) / (double)samples.count,
+	       (busy_us(getpid()) - own_busy) / (double)samples.count);
 	atomic_store(&over, true);
 	pthread_join(liker, NULL);
 	samples_print(&samples);
+	printf("}\n");
 	samples_deinit(&warm);
 	samples_deinit(&samples);
 	free(readers);
