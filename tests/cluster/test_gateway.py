@@ -63,6 +63,7 @@ class Stream:
     def __init__(self, gateway, query):
         self.connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=60)
         self.connection.request("GET", "/v1/watch?" + query)
+        self.socket = self.connection.sock  # which the response takes over: it has no length
         self.response = self.connection.getresponse()
         self.events = []
         self.thread = threading.Thread(target=self.read, daemon=True)
@@ -78,10 +79,12 @@ class Stream:
             pass  # closed
 
     def close(self):
-        if self.connection.sock:
-            self.connection.sock.shutdown(socket.SHUT_RDWR)
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the gateway has
         self.thread.join()
-        self.connection.close()
+        self.response.close()
 
 
 def connections_to(pid, ports):

@@ -282,6 +282,36 @@ class OpenTest(ClusterTest):
         g.ask("POST", "/v1/likes", {"key": keys[0]})
         wait_until(lambda: len(quick.events) > before, "who reads is told")
 
+    def test_who_stops_reading_for_a_while(self):
+        """Misses counts in between, and nothing else: no event comes in pieces, and the last of each key comes."""
+        g = self.gateway("--watch-rate", "1000")
+        keys = ["w%02d" % i + "y" * 120 for i in range(25)]
+        slow = socket.socket()
+        self.addCleanup(slow.close)
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 500)  # or the kernel takes each send whole
+        slow.connect(("127.0.0.1", HTTP))
+        slow.sendall(f"GET /v1/watch?{'&'.join('key=' + key for key in keys)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        quick = Stream(g, "key=" + keys[-1])
+        self.addCleanup(quick.close)
+        rounds = 100  # several times what fits into sockets
+        for i in range(rounds):
+            g.ask("POST", "/v1/likes", {"events": [[key, 1] for key in keys]}, Prefer="return=minimal")
+        wait_until(lambda: quick.events and quick.events[-1][1] == rounds, "the quick one is told")
+        slow.settimeout(cluster.DEADLINE)
+        said, counts = b"", {key: [] for key in keys}
+        while not all(counts[key] and counts[key][-1] == rounds for key in keys):
+            part = slow.recv(65536)
+            self.assertTrue(part, "it is not ended")
+            *lines, said = (said + part).split(b"\n")
+            for line in lines:
+                if line.startswith(b"data: "):
+                    event = json.loads(line[6:])
+                    counts[event["key"]].append(event["count"])
+        for key in keys:
+            self.assertEqual(counts[key], sorted(set(counts[key])), "each count once, upwards")
+            self.assertLess(len(counts[key]), rounds / 2, "counts in between were left out")
+
     def test_streams_that_are_quiet_stay(self):
         g = self.gateway("--patience", "1")
         stream = Stream(g, "key=quiet")

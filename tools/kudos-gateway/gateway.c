@@ -91,7 +91,7 @@ bool gateway_open(struct gateway *g, const struct options *options)
 	    .why = why,
 	    .why_size = sizeof why,
 	};
-	*g = (struct gateway){.options = *options};
+	*g = (struct gateway){.options = *options, .streams.epoll = -1};
 	notify_init(&g->notify);
 	if (!door_open(&g->door, options))
 		return false;
@@ -104,6 +104,10 @@ bool gateway_open(struct gateway *g, const struct options *options)
 	sessions_init(&g->sessions, g->handle);
 	questions_init(&g->questions, g->handle);
 	hub_init(&g->hub, g->handle, options);
+	if (!streams_init(&g->streams)) {
+		gateway_log("epoll: %s", strerror(errno));
+		return false;
+	}
 	if (!round_init(&g->round, g->handle, &g->questions, options)) {
 		gateway_log("%s", kudos_error_text(KUDOS_NO_MEMORY));
 		return false;
@@ -116,6 +120,7 @@ void gateway_close(struct gateway *g)
 	http_close(&g->http);
 	round_deinit(&g->round);
 	hub_deinit(&g->hub);
+	streams_deinit(&g->streams);
 	questions_deinit(&g->questions);
 	likes_deinit(&g->likes);
 	kudos_close(&g->handle);
@@ -137,6 +142,7 @@ static bool process(struct gateway *g)
 	likes_send(&g->likes);
 	questions_ask(&g->questions);
 	int error = kudos_process(g->handle, 0);
+	streams_process(&g->streams);
 	if (error == 0)
 		error = hub_process(&g->hub, gateway_now());
 	if (error == 0)
@@ -149,7 +155,7 @@ static bool process(struct gateway *g)
 static int wait_ms(struct gateway *g)
 {
 	int64_t now = gateway_now(), at = http_deadline(&g->http, now);
-	int64_t hub = hub_deadline(&g->hub), notify = notify_deadline(&g->notify);
+	int64_t hub = hub_deadline(&g->hub, now), notify = notify_deadline(&g->notify);
 	int cluster = kudos_wait_ms(g->handle);
 	int64_t round = round_deadline(&g->round, now);
 	/* What the cluster said has led to more that is wanted of it: nothing else would wake us for that. */
@@ -170,12 +176,13 @@ static int wait_ms(struct gateway *g)
 
 bool gateway_pass(struct gateway *g, int signals, bool *told)
 {
-	struct pollfd fds[3 + HUB_HANDLES + ROUND_HANDLES] = {
+	struct pollfd fds[4 + HUB_HANDLES + ROUND_HANDLES] = {
 	    {.fd = signals, .events = POLLIN},
 	    {.fd = http_fd(&g->http), .events = POLLIN},
 	    {.fd = kudos_fd(g->handle), .events = POLLIN},
+	    {.fd = g->streams.epoll, .events = POLLIN},
 	};
-	nfds_t count = 3 + hub_fds(&g->hub, &fds[3]);
+	nfds_t count = 4 + hub_fds(&g->hub, &fds[4]);
 	count += round_fds(&g->round, &fds[count]);
 	if (poll(fds, count, wait_ms(g)) < 0 && errno != EINTR) {
 		gateway_log("poll: %s", strerror(errno));

@@ -18,6 +18,7 @@
 #include "questions.h"
 #include "round.h"
 #include "sessions.h"
+#include "stream.h"
 
 struct gateway {
 	struct options options;
@@ -28,6 +29,7 @@ struct gateway {
 	struct questions questions;
 	struct sessions sessions;
 	struct hub hub;
+	struct streams streams;
 	struct round round;
 	struct notify notify;
 };

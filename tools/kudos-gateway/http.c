@@ -306,8 +306,8 @@ void http_expire(struct http *http, int64_t now)
 	if (now >= http->beat_at) {
 		http->beat_at = now + BEAT_LOOK;
 		for (struct exchange *x = http->streams.first; x; x = x->next) {
-			if (x->until <= now)
-				exchange_resume(x);
+			if (x->until <= now && x->late)
+				x->late(x);
 		}
 	}
 	for (struct exchange *x = http->waiting.first; x && x->until <= now; x = x->next) {

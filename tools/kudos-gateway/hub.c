@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "hub.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <search.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "gateway.h"
 
 #define KEYS_A_HANDLE 1000 /* kudos_watch()'s limit */
+#define NUMBER_ROOM 24	   /* bytes of a count, what ends an event, NUL */
 
 static int compare(const void *a, const void *b)
 {
@@ -24,15 +27,18 @@ static struct hub_key *find(const struct hub *hub, const char *name)
 	return found ? *found : NULL;
 }
 
-static void tell(struct hub_key *k, int64_t now)
+/* Into the list of those that may have somebody to tell, at its end. */
+static void make_busy(struct hub *hub, struct hub_key *k)
 {
-	k->late = false;
-	k->told = now;
-	k->version++;
-	for (struct hub_reader *r = k->readers, *next; r; r = next) {
-		next = r->next;
-		r->changed(r);
-	}
+	if (k->busy)
+		return;
+	k->busy = true;
+	k->next = NULL;
+	if (hub->busy)
+		hub->busy_last->next = k;
+	else
+		hub->busy = k;
+	hub->busy_last = k;
 }
 
 static void on_change(void *arg, const char *name, int64_t count)
@@ -41,16 +47,10 @@ static void on_change(void *arg, const char *name, int64_t count)
 	struct hub_key *k = find(hub, name);
 	if (!k)
 		return;
-	k->count = count;
-	int64_t now = gateway_now();
-	if (k->version == 0 || now - k->told >= hub->interval) {
-		if (!k->late)
-			tell(k, now);
-	} else if (!k->late) {
-		k->late = true;
-		k->later = hub->late;
-		hub->late = k;
-	}
+	k->version++;
+	k->text_size =
+	    k->number_at + (size_t)snprintf(k->text + k->number_at, NUMBER_ROOM, "%" PRId64 "}\n\n", count);
+	make_busy(hub, k);
 }
 
 void hub_init(struct hub *hub, kudos *shared, const struct options *o)
@@ -85,8 +85,25 @@ static int choose_handle(struct hub *hub, unsigned *at)
 
 static void key_free(struct hub_key *k)
 {
-	free(k->json);
+	free(k->text);
 	free(k);
+}
+
+/* All of an event but the count. */
+static bool make_text(struct hub_key *k)
+{
+	json_t *json = json_string(k->key);
+	char *name = json ? json_dumps(json, JSON_ENCODE_ANY) : NULL;
+	int size =
+	    name ? asprintf(&k->text, "event: count\ndata: {\"key\":%s,\"count\":%*s", name, NUMBER_ROOM, "")
+		 : -1;
+	if (size >= 0)
+		k->number_at = (size_t)size - NUMBER_ROOM;
+	else
+		k->text = NULL;
+	free(name);
+	json_decref(json);
+	return size >= 0;
 }
 
 static int add_key(struct hub *hub, const char *name, struct hub_key **key)
@@ -94,11 +111,8 @@ static int add_key(struct hub *hub, const char *name, struct hub_key **key)
 	struct hub_key *k = calloc(1, sizeof *k);
 	if (!k)
 		return KUDOS_NO_MEMORY;
-	json_t *json = json_string(name);
 	strncpy(k->key, name, sizeof k->key - 1);
-	k->json = json ? json_dumps(json, JSON_ENCODE_ANY) : NULL;
-	json_decref(json);
-	int error = k->json ? choose_handle(hub, &k->handle) : KUDOS_NO_MEMORY;
+	int error = make_text(k) ? choose_handle(hub, &k->handle) : KUDOS_NO_MEMORY;
 	if (!error && !tsearch(k, &hub->keys, compare))
 		error = KUDOS_NO_MEMORY;
 	if (error) {
@@ -125,42 +139,114 @@ int hub_join(struct hub *hub, struct hub_reader *r, const char *name)
 		return error;
 	r->key = k;
 	r->version = 0;
-	r->previous = NULL;
-	r->next = k->readers;
-	if (r->next)
-		r->next->previous = r;
-	k->readers = r;
+	r->told = 0;
+	r->resting = true;
+	k->reader_count++;
 	hub->reader_count++;
 	return KUDOS_OK;
 }
 
-static void forget_late(struct hub *hub, const struct hub_key *k)
+static void stand(struct hub_key *k, struct hub_reader *r, struct hub_reader *before)
 {
-	struct hub_key **at = &hub->late;
-	while (*at && *at != k)
-		at = &(*at)->later;
-	if (*at)
-		*at = k->later;
+	r->next = before;
+	r->previous = before ? before->previous : k->last;
+	*(r->previous ? &r->previous->next : &k->first) = r;
+	*(r->next ? &r->next->previous : &k->last) = r;
+	r->resting = false;
+}
+
+static void step_out(struct hub_reader *r)
+{
+	struct hub_key *k = r->key;
+	*(r->previous ? &r->previous->next : &k->first) = r->next;
+	*(r->next ? &r->next->previous : &k->last) = r->previous;
+	r->resting = true;
+}
+
+static bool is_behind(const struct hub_reader *r)
+{
+	return r->version != r->key->version;
+}
+
+/* It has waited longest, if it has waited at all: those behind it are not to wait for its time. */
+void hub_again(struct hub *hub, struct hub_reader *r)
+{
+	if (!r->resting)
+		return;
+	if (is_behind(r))
+		r->told = 0;
+	stand(r->key, r, is_behind(r) ? r->key->first : NULL);
+	if (is_behind(r))
+		make_busy(hub, r->key);
+}
+
+bool hub_due(const struct hub *hub, const struct hub_reader *r, int64_t now)
+{
+	return is_behind(r) && (r->told == 0 || now - r->told >= hub->interval);
+}
+
+void hub_told(struct hub_reader *r, int64_t now)
+{
+	r->version = r->key->version;
+	r->told = now;
+	if (!r->resting)
+		step_out(r);
+	stand(r->key, r, NULL);
+}
+
+static void forget_busy(struct hub *hub, struct hub_key *k)
+{
+	struct hub_key *before = NULL;
+	if (!k->busy)
+		return;
+	for (struct hub_key *at = hub->busy; at != k; at = at->next)
+		before = at;
+	*(before ? &before->next : &hub->busy) = k->next;
+	if (hub->busy_last == k)
+		hub->busy_last = before;
 }
 
 void hub_leave(struct hub *hub, struct hub_reader *r)
 {
 	struct hub_key *k = r->key;
-	if (r->next)
-		r->next->previous = r->previous;
-	if (r->previous)
-		r->previous->next = r->next;
-	else
-		k->readers = r->next;
+	if (!r->resting)
+		step_out(r);
 	hub->reader_count--;
-	if (k->readers)
+	if (--k->reader_count)
 		return;
-	forget_late(hub, k);
+	forget_busy(hub, k);
 	kudos_unwatch(hub->handles[k->handle], k->key);
 	hub->watched[k->handle]--;
 	hub->key_count--;
 	tdelete(k, &hub->keys, compare);
 	key_free(k);
+}
+
+/* Tells the key's readers whose time has come; returns how many of the turns are left. */
+static unsigned tell(struct hub *hub, struct hub_key *k, int64_t now, unsigned turns)
+{
+	struct hub_reader *r;
+	for (; turns && (r = k->first) && hub_due(hub, r, now); turns--) {
+		if (!r->tell(r))
+			step_out(r);
+	}
+	return turns;
+}
+
+static void tell_all(struct hub *hub, int64_t now)
+{
+	struct hub_key *last = hub->busy_last;
+	unsigned turns = HUB_TURNS_A_PASS;
+	bool more = hub->busy != NULL;
+	while (more && turns) {
+		struct hub_key *k = hub->busy;
+		more = k != last;
+		hub->busy = k->next;
+		k->busy = false;
+		turns = tell(hub, k, now, turns);
+		if (k->first && is_behind(k->first))
+			make_busy(hub, k);
+	}
 }
 
 int hub_process(struct hub *hub, int64_t now)
@@ -170,30 +256,22 @@ int hub_process(struct hub *hub, int64_t now)
 		if (error)
 			return error;
 	}
-	struct hub_key **at = &hub->late;
-	while (*at) {
-		struct hub_key *k = *at;
-		if (now - k->told < hub->interval) {
-			at = &k->later;
-			continue;
-		}
-		*at = k->later;
-		tell(k, now);
-	}
+	tell_all(hub, now);
 	return KUDOS_OK;
 }
 
-int64_t hub_deadline(const struct hub *hub)
+int64_t hub_deadline(const struct hub *hub, int64_t now)
 {
-	int64_t at = NEVER, now = gateway_now();
+	int64_t at = NEVER;
 	for (unsigned i = 0; i < HUB_HANDLES && hub->handles[i]; i++) {
 		int ms = kudos_wait_ms(hub->handles[i]);
 		if (ms >= 0 && now + ms < at)
 			at = now + ms;
 	}
-	for (const struct hub_key *k = hub->late; k; k = k->later) {
-		if (k->told + hub->interval < at)
-			at = k->told + hub->interval;
+	for (const struct hub_key *k = hub->busy; k; k = k->next) {
+		int64_t due = !k->first || k->first->told == 0 ? now : k->first->told + hub->interval;
+		if (due < at)
+			at = due;
 	}
 	return at;
 }
