@@ -77,6 +77,11 @@ static int disk_truncate(struct store *s, const struct vector *floor)
 	return journal_truncate(of(s)->journal, floor);
 }
 
+static int disk_clear(struct store *s)
+{
+	return journal_clear(of(s)->journal);
+}
+
 static uint64_t disk_bytes(const struct store *s)
 {
 	return journal_bytes(((const struct disk_store *)(const void *)s)->journal);
@@ -121,6 +126,7 @@ static const struct store_ops disk_ops = {
     .journal_read = disk_read,
     .journal_lowest = disk_lowest,
     .journal_truncate = disk_truncate,
+    .journal_clear = disk_clear,
     .journal_bytes = disk_bytes,
     .checkpoint_begin = disk_begin,
     .checkpoint_put = disk_put,

@@ -172,29 +172,6 @@ static int read_segment(const struct journal *j, uint64_t number, struct bytes *
 	return files_read_named(j->dir, name, out, SEGMENT_MOST);
 }
 
-/* Makes the newest segment what the scan made of it, for good: what is behind its last entry can never come
- * back to life, and what is in it is on disk. The last commit may have got no further than the page
- * cache, or fdatasync may have failed and left it there as if written; so it is written again. */
-static int settle(struct journal *j, const struct segment_scan *scan)
-{
-	char name[SEGMENT_NAME];
-	segment_name(name, scan->segment);
-	int fd = openat(j->dir, name, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	size_t have = scan->end < scan->size ? scan->end : scan->size; /* some padding may be missing */
-	int r = ftruncate(fd, (off_t)scan->end) < 0 ? -errno : 0;
-	if (r == 0 && have > scan->group)
-		r = files_write_all(fd, scan->bytes + scan->group, have - scan->group, scan->group);
-	/* What a mark tells of is on disk before it: else it would pass for damage. */
-	if (r == 0 && !scan->marked && (r = files_sync(fd)) == 0)
-		r = mark_end(fd, scan->segment, scan->end, &newest(j)->highest);
-	if (r == 0)
-		r = files_sync(fd);
-	close(fd);
-	return r < 0 ? r : files_sync(j->dir);
-}
-
 static int load_segment(struct journal *j, size_t i, bool last, struct bytes *content)
 {
 	struct loading loading = {.j = j, .segment = &j->segments[i]};
@@ -216,7 +193,7 @@ static int load_segment(struct journal *j, size_t i, bool last, struct bytes *co
 			 j->segments[i].number, scan.torn);
 		j->report->torn_bytes += scan.torn;
 	}
-	return last ? settle(j, &scan) : 0;
+	return last ? mark_settle(j->dir, &scan, &newest(j)->highest) : 0;
 }
 
 static int load(struct journal *j, uint64_t *at)
@@ -339,15 +316,15 @@ int journal_append(struct journal *j, enum entry_kind kind, struct position at, 
 	return bytes_failed(&j->group) ? (j->failed = -ENOMEM) : 0;
 }
 
-/* Begins a new segment that has room for the group; what it starts with is left in front. */
-static int rotate(struct journal *j)
+/* Begins a new segment that has room for the group; what it starts with is left in front. told: the last
+ * record of each origin before it. */
+static int rotate(struct journal *j, const struct vector *told)
 {
 	uint64_t number = j->next_number;
 	if (number >= UINT32_MAX)
 		return fail(j, -EOVERFLOW, "no numbers left", number);
-	const struct vector none = {0};
 	bytes_clear(&j->front);
-	int r = mark_front(&j->front, number, j->count ? &newest(j)->highest : &none);
+	int r = mark_front(&j->front, number, told);
 	if (r == 0 && j->meta_segment)
 		segment_encode(&j->front, ENTRY_META, (struct position){0}, j->meta.data, j->meta.size);
 	if (r < 0 || bytes_failed(&j->front))
@@ -402,18 +379,9 @@ static int note_all(struct journal *j, const struct bytes *entries, uint64_t off
 	return 0;
 }
 
-int journal_commit(struct journal *j)
+/* Front and group to the end of the newest segment, durably. */
+static int write_group(struct journal *j)
 {
-	if (j->failed || j->group.size == 0)
-		return j->failed;
-	bytes_clear(&j->front);
-	if (j->fd >= 0 && tell_earlier(j) < 0)
-		return j->failed = -ENOMEM;
-	if (j->fd < 0 || newest(j)->size + j->front.size + j->group.size > j->reserved) {
-		int r = rotate(j);
-		if (r < 0)
-			return r;
-	}
 	struct segment *segment = newest(j);
 	uint64_t group = segment->size, behind = group + j->front.size;
 	segment_seal(&j->front, segment->number, group, group);
@@ -433,6 +401,22 @@ int journal_commit(struct journal *j)
 	segment->size = behind + j->group.size;
 	bytes_clear(&j->group);
 	return 0;
+}
+
+int journal_commit(struct journal *j)
+{
+	if (j->failed || j->group.size == 0)
+		return j->failed;
+	bytes_clear(&j->front);
+	if (j->fd >= 0 && tell_earlier(j) < 0)
+		return j->failed = -ENOMEM;
+	if (j->fd < 0 || newest(j)->size + j->front.size + j->group.size > j->reserved) {
+		const struct vector none = {0};
+		int r = rotate(j, j->count ? &newest(j)->highest : &none);
+		if (r < 0)
+			return r;
+	}
+	return write_group(j);
 }
 
 /* ---- Reading ---- */
@@ -556,10 +540,9 @@ uint64_t journal_lowest(const struct journal *j, struct origin o)
 	return index_lowest(&j->index, o);
 }
 
-int journal_truncate(struct journal *j, const struct vector *floor)
+/* floor NULL: all but the newest. */
+static int drop_oldest(struct journal *j, const struct vector *floor)
 {
-	if (j->failed || j->count == 0 || sweep_works(&j->sweep))
-		return j->failed;
 	int r = sweep_end(&j->sweep);
 	if (r < 0)
 		return fail(j, r, "removing older ones", j->segments[0].number);
@@ -567,7 +550,7 @@ int journal_truncate(struct journal *j, const struct vector *floor)
 	size_t count = 0;
 	/* One stays always: it may be active, and it holds the newest meta if any does. */
 	while (count + 1 < j->count && j->segments[count].number != j->meta_segment &&
-	       vector_covers(floor, &j->segments[count].highest)) {
+	       (!floor || vector_covers(floor, &j->segments[count].highest))) {
 		const struct segment *s = &j->segments[count++];
 		r = index_drop(&j->index, &s->highest, place_of(s->number, 0), place_of(s->number + 1, 0));
 		if (r < 0)
@@ -582,6 +565,24 @@ int journal_truncate(struct journal *j, const struct vector *floor)
 	sweep_begin(&j->sweep, j->dir, first, j->segments[count - 1].number);
 	remove_oldest(j, count);
 	return 0;
+}
+
+int journal_truncate(struct journal *j, const struct vector *floor)
+{
+	return j->failed || j->count == 0 || sweep_works(&j->sweep) ? j->failed : drop_oldest(j, floor);
+}
+
+/* A new segment, which tells of nothing before it, is durable before the others go: should they not all get
+ * that far, the next opening finds some of the records again. */
+int journal_clear(struct journal *j)
+{
+	const struct vector none = {0};
+	int r = j->failed;
+	if (r < 0 || j->count == 0 || (r = rotate(j, &none)) < 0 || (r = write_group(j)) < 0 ||
+	    (r = drop_oldest(j, NULL)) < 0)
+		return r;
+	r = sweep_end(&j->sweep);
+	return r < 0 ? fail(j, r, "removing older ones", newest(j)->number) : 0;
 }
 
 uint64_t journal_bytes(const struct journal *j)

@@ -31,6 +31,7 @@ int journal_replay(struct journal *j, entry_fn fn, void *arg);
 int journal_read(struct journal *j, struct position at, struct bytes *out);
 uint64_t journal_lowest(const struct journal *j, struct origin o);
 int journal_truncate(struct journal *j, const struct vector *floor);
+int journal_clear(struct journal *j);
 uint64_t journal_bytes(const struct journal *j);
 
 #endif

@@ -81,3 +81,23 @@ int mark_end(int fd, uint64_t number, uint64_t end, const struct vector *told)
 	bytes_deinit(&marks);
 	return r == -ENOSPC || r == -EDQUOT ? ftruncate(fd, (off_t)end) < 0 ? -errno : 0 : r;
 }
+
+int mark_settle(int dir, const struct segment_scan *scan, const struct vector *told)
+{
+	char name[SEGMENT_NAME];
+	segment_name(name, scan->segment);
+	int fd = openat(dir, name, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	size_t have = scan->end < scan->size ? scan->end : scan->size; /* some padding may be missing */
+	int r = ftruncate(fd, (off_t)scan->end) < 0 ? -errno : 0;
+	if (r == 0 && have > scan->group)
+		r = files_write_all(fd, scan->bytes + scan->group, have - scan->group, scan->group);
+	/* What a mark tells of is on disk before it: else it would pass for damage. */
+	if (r == 0 && !scan->marked && (r = files_sync(fd)) == 0)
+		r = mark_end(fd, scan->segment, scan->end, told);
+	if (r == 0)
+		r = files_sync(fd);
+	close(fd);
+	return r < 0 ? r : files_sync(dir);
+}

@@ -25,4 +25,9 @@ bool mark_repeats(const struct segment_head *head, const uint8_t *data, const st
 /* Writes the end's marks behind the entries, which end there. A full disk is no error: there is none then. */
 int mark_end(int fd, uint64_t number, uint64_t end, const struct vector *told);
 
+/* Makes the newest segment what the scan made of it, for good: what is behind its last entry can never come
+ * back to life, and what is in it is on disk. The last commit may have got no further than the page
+ * cache, or fdatasync may have failed and left it there as if written; so it is written again. */
+int mark_settle(int dir, const struct segment_scan *scan, const struct vector *told);
+
 #endif

@@ -247,6 +247,25 @@ static int memory_truncate(struct store *s, const struct vector *floor)
 	return 0;
 }
 
+static int memory_clear(struct store *s)
+{
+	struct memory_store *m = of(s);
+	if (m->failed || !m->newest)
+		return m->failed;
+	int r = add_block(m, 0);
+	if (r < 0)
+		return m->failed = r;
+	m->newest->committed = m->newest->used;
+	while (m->oldest != m->newest) {
+		struct block *newer = m->oldest->newer;
+		block_free(m->oldest);
+		m->oldest = newer;
+	}
+	index_deinit(&m->index);
+	index_init(&m->index, random_id());
+	return 0;
+}
+
 static uint64_t memory_bytes(const struct store *s)
 {
 	uint64_t total = 0;
@@ -416,6 +435,7 @@ static const struct store_ops memory_ops = {
     .journal_read = memory_read,
     .journal_lowest = memory_lowest,
     .journal_truncate = memory_truncate,
+    .journal_clear = memory_clear,
     .journal_bytes = memory_bytes,
     .checkpoint_begin = memory_begin,
     .checkpoint_put = memory_put,

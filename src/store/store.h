@@ -67,6 +67,8 @@ struct store_ops {
 	uint64_t (*journal_lowest)(struct store *s, struct origin o);
 	/* May drop every leading run of records that floor covers (whole segments only). */
 	int (*journal_truncate)(struct store *s, const struct vector *floor);
+	/* Drops all records, durably; the newest meta stays. Nothing may be appended and not committed. */
+	int (*journal_clear)(struct store *s);
 	uint64_t (*journal_bytes)(const struct store *s);
 
 	/* One checkpoint at a time: begin, any number of puts (size 0 deletes), commit. wipe: the new one

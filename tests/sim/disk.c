@@ -334,6 +334,22 @@ static int journal_truncate(struct store *s, const struct vector *floor)
 	}
 }
 
+static int journal_clear(struct store *s)
+{
+	struct disk *d = disk_of(s);
+	size_t meta = d->synced;
+	if (!disk_burn(d))
+		return -EIO;
+	while (meta > 0 && d->entries[meta - 1].kind != ENTRY_META)
+		meta--;
+	if (d->count != d->synced)
+		sim_fail(d->sim, "s%d clears a journal with an unfinished commit", d->server + 1);
+	drop_entries(d, meta, d->count);
+	drop_entries(d, 0, meta > 0 ? meta - 1 : 0);
+	d->synced = d->count;
+	return disk_burn(d) ? 0 : -EIO;
+}
+
 static uint64_t journal_bytes(const struct store *s)
 {
 	return disk_of(s)->bytes;
@@ -433,6 +449,7 @@ struct store *disk_open(struct disk *d)
 	    .journal_read = journal_read,
 	    .journal_lowest = journal_lowest,
 	    .journal_truncate = journal_truncate,
+	    .journal_clear = journal_clear,
 	    .journal_bytes = journal_bytes,
 	    .checkpoint_begin = checkpoint_begin,
 	    .checkpoint_put = checkpoint_put,

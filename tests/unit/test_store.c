@@ -150,6 +150,52 @@ Test(store, truncation_keeps_what_is_needed_and_the_meta)
 	on_both(check_truncate);
 }
 
+static void check_clear(struct store *s)
+{
+	cr_assert(s->ops->journal_clear(s) == 0, "there is nothing");
+	cr_assert(s->ops->journal_append(s, ENTRY_META, at(0, 0), "old", 3) == 0);
+	for (uint64_t lsn = 1; lsn <= 9; lsn++)
+		append_large(s, at(1, lsn));
+	cr_assert(s->ops->journal_append(s, ENTRY_META, at(0, 0), "new", 3) == 0);
+	append_commit(s, at(2, 1));
+	cr_assert(s->ops->journal_clear(s) == 0);
+	expect_replay(s, "meta(new) ");
+	cr_assert(check_read(s, at(2, 1)) == 1 && s->ops->journal_lowest(s, (struct origin){1}) == 0);
+	append_commit(s, at(1, 5));
+	append_large(s, at(1, 6));
+	cr_assert(check_read(s, at(1, 5)) == 0 && s->ops->journal_lowest(s, (struct origin){1}) == 5);
+	cr_assert(s->ops->journal_clear(s) == 0);
+	expect_replay(s, "meta(new) ");
+	cr_assert(s->ops->journal_bytes(s) < 4096);
+}
+
+Test(store, a_cleared_journal_has_the_meta_alone)
+{
+	on_both(check_clear);
+}
+
+/* Nor does it tell of what there was: that would pass for damage. */
+Test(store, what_was_cleared_is_not_missed)
+{
+	struct folder f = folder_new();
+	struct store *s = disk_new(&f, 4096);
+	cr_assert(s->ops->journal_append(s, ENTRY_META, at(0, 0), "me", 2) == 0);
+	for (uint64_t lsn = 1; lsn <= 60; lsn++)
+		append_commit(s, at(1, lsn));
+	cr_assert(folder_journals(&f) > 1 && s->ops->journal_clear(s) == 0 && folder_journals(&f) == 1);
+	s->ops->close(s);
+	s = disk_new(&f, 4096);
+	expect_replay(s, "meta(me) ");
+	append_commit(s, at(1, 9));
+	s->ops->close(s);
+	s = disk_new(&f, 4096);
+	cr_assert(s->report.damaged_bytes == 0 && !s->report.copied);
+	expect_replay(s, "meta(me) meta(me) 1:9 ");
+	s->ops->close(s);
+	folder_remove(&f);
+	assert_no_leak();
+}
+
 static void check_checkpoint(struct store *s)
 {
 	const struct store_ops *ops = s->ops;
