@@ -76,15 +76,22 @@ int replica_membership_committed(struct replica *r, int64_t now)
 	if (members_copy(&r->members, &r->staged) < 0 || match_peers(r) < 0)
 		return -ENOMEM;
 	r->meta_durable = true;
+	r->established = r->established || r->establishing;
+	r->establishing = false;
+	r->anew = r->anew && !r->established;
 	if (!changed)
 		return 0;
 	r->digest = members_digest(&r->members);
 	for (size_t i = 0; i < r->peer_count; i++)
 		r->peers[i].has_sample = r->peers[i].has_covered = false;
 	replica_expect_confirmations(r);
-	/* What a node sent before it was forgotten and nobody has applied must not get in any more. */
-	if (r->members.count - members_alive(&r->members) > before && replica_drop_all_waiting(r, now) < 0)
-		return -ENOMEM;
+	if (r->members.count - members_alive(&r->members) > before) {
+		/* What a node sent before it was forgotten and nobody has applied must not get in any more.
+		 * Nor what this server has of it, as long as it is nobody: others have agreed without it. */
+		r->anew = !r->established && (vector_size(&r->v) > 0 || r->incoming_count > 0);
+		if (replica_drop_all_waiting(r, now) < 0)
+			return -ENOMEM;
+	}
 	return replica_push(r, (struct action){.type = ACTION_MEMBERS});
 }
 
@@ -163,7 +170,7 @@ static bool repaired(const struct replica *r)
 
 const char *replica_waits_for(const struct replica *r, int64_t now)
 {
-	bool someone = false, missing = false, behind = false;
+	bool someone = false, serving = false, missing = false, behind = false;
 	size_t confirmed = 0;
 	if (!r->meta_durable || r->committing)
 		return "its first commit";
@@ -178,9 +185,12 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 		if (!p->confirmed)
 			return "the other members to confirm the membership";
 		someone = someone || p->vouched;
+		serving = serving || p->serving;
 		behind = behind || !replica_covers(r, &p->target);
 		confirmed++;
 	}
+	if (r->anew && serving)
+		return "a snapshot";
 	if (!r->established && !someone && !r->met_leader && !r->config.alone)
 		return "a majority of the leaders, to be told whether there are other members";
 	if (!r->heard_leader && !r->config.alone && now - r->started < r->config.grace)
@@ -218,9 +228,12 @@ int replica_judge_phase(struct replica *r, int64_t now)
 {
 	if (r->phase != PHASE_CATCHING_UP || replica_waits_for(r, now))
 		return 0;
+	if (!r->established) { /* durably, before anybody hears of it and counts on this server */
+		r->meta_dirty = r->establishing = true;
+		return 0;
+	}
 	r->phase = PHASE_SERVING;
-	if (!r->established || r->doubtful) {
-		r->established = true;
+	if (r->doubtful) {
 		r->doubtful = false;
 		r->meta_dirty = true;
 	}

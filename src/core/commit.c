@@ -313,7 +313,8 @@ static int settle_waiters(struct replica *r)
 
 int replica_flush(struct replica *r)
 {
-	if (r->committing || (r->pending_count == 0 && r->incoming_count == 0 && !r->meta_dirty))
+	bool meta = r->meta_dirty && !r->adopting;
+	if (r->committing || (r->pending_count == 0 && r->incoming_count == 0 && !meta))
 		return 0;
 	if (add_own_records(r) < 0 || settle_waiters(r) < 0)
 		return -ENOMEM;
@@ -325,7 +326,9 @@ int replica_flush(struct replica *r)
 	}
 	r->incoming_count = 0;
 	r->incoming_bytes = 0;
-	if (r->meta_dirty) {
+	if (meta) {
+		/* Who has just heard of other members looks at them before it serves. */
+		r->establishing = r->establishing && members_digest(&r->staged) == r->digest;
 		if (replica_push(r, (struct action){.type = ACTION_APPEND_META}) < 0)
 			return -ENOMEM;
 		r->meta_dirty = false;

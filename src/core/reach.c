@@ -30,16 +30,19 @@ const struct position *replica_recent(struct replica *r, size_t *count)
 	return recent_positions(&r->recent, &r->v, SIZE_MAX, count);
 }
 
+/* Who has never served tells nothing of what it has, so that nobody counts on that: it may have to begin
+ * anew.
+ */
 struct vector_message replica_vector_message(struct replica *r)
 {
-	size_t count, told = r->config.told ? r->config.told : SIZE_MAX;
-	const struct position *at = recent_positions(&r->recent, &r->v, told, &count);
+	size_t count = 0, told = r->config.told ? r->config.told : SIZE_MAX;
+	const struct position *at = r->established ? recent_positions(&r->recent, &r->v, told, &count) : NULL;
 	return (struct vector_message){
 	    .node = r->config.self.node,
 	    .origin = r->config.self.origin,
 	    .serial = r->serial++,
 	    .digest = r->digest,
-	    .all = r->v.digest,
+	    .all = r->established ? r->v.digest : 0,
 	    .serving = r->phase != PHASE_CATCHING_UP,
 	    .at = at,
 	    .count = count,

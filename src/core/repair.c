@@ -234,10 +234,11 @@ static int repair_log(struct replica *r, struct log *log, int64_t now)
 					       .to = to});
 }
 
-/* So many origins are not fetched one by one: a snapshot has them all. */
+/* So many origins are not fetched one by one: a snapshot has them all. And who begins anew takes one instead
+ * of what it has. */
 static int repair_many(struct replica *r, int64_t now)
 {
-	for (size_t i = 0; r->lacks_many && i < r->peer_count; i++) {
+	for (size_t i = 0; (r->lacks_many || r->anew) && i < r->peer_count; i++) {
 		struct peer *p = &r->peers[(i + r->serial) % r->peer_count];
 		if (replica_reachable(p, now) && p->serving)
 			return ask_snapshot(r, p, now);
@@ -266,7 +267,7 @@ int replica_snapshot_given_up(struct replica *r, int64_t now)
 int replica_snapshot_ended(struct replica *r, int64_t now)
 {
 	r->snapshot_from = (struct node){0};
-	r->lacks_many = false;
+	r->lacks_many = r->adopting = false;
 	struct map_slot *slot;
 	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
 		struct log *log = slot->value;

@@ -148,7 +148,9 @@ struct replica {
 	struct replica_config config;
 	int64_t started;
 	enum phase phase;
-	bool established;  /* was serving once: what it holds counts as a member's state */
+	bool established;  /* was serving once, durably: what it holds counts as a member's state */
+	bool establishing; /* … will have been, with the next commit */
+	bool anew; /* not established, and a member was forgotten: it takes a snapshot of one that serves */
 	bool met_leader;   /* a leader that others had time to register with knows of nobody else; the driver
 			      sets it */
 	bool heard_leader; /* one has told it the membership since the start */
@@ -188,7 +190,8 @@ struct replica {
 
 	bool lacks_many;	   /* others hold records of more origins than are fetched at a time */
 	struct node snapshot_from; /* a snapshot is being fetched from there; 0: none */
-	int64_t snapshot_after;	   /* none is asked for before then */
+	bool adopting; /* … and is becoming durable: the membership stays as it is. The driver sets it */
+	int64_t snapshot_after; /* none is asked for before then */
 	int64_t next_tick, next_vector, next_agree, next_idle;
 
 	struct action *actions; /* a queue: action_head..action_count */

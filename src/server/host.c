@@ -38,7 +38,7 @@ void host_log(struct host *h, char level, const char *format, ...)
 /* A meta blob: [flags 1] [members message from this node]. */
 int host_meta(const struct host *h, struct bytes *out)
 {
-	uint8_t flags = (uint8_t)((h->replica.established ? META_ESTABLISHED : 0) |
+	uint8_t flags = (uint8_t)((h->replica.established || h->replica.establishing ? META_ESTABLISHED : 0) |
 				  (h->replica.doubtful ? META_DOUBTFUL : 0));
 	struct message m = {.type = MESSAGE_MEMBERS,
 			    .members = {.from = h->config.self.node,

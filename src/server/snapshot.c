@@ -234,19 +234,27 @@ int host_snapshot_part(struct host *h, int64_t now, struct node from, const stru
 		ask(h, now);
 		return 0;
 	}
-	if (!loses_nothing(h))
+	const struct member *giver = members_find(&h->replica.staged, from);
+	if (!giver || giver->forgotten)
+		return give_up(h, now, "it is of a node that was forgotten");
+	if (h->replica.established && !loses_nothing(h))
 		return give_up(h, now, "it lacks what is applied here and no longer in the journal");
 	e = h->store->ops->checkpoint_commit(h->store);
 	if (e < 0)
 		return give_up(h, now, strerror(-e));
-	s->committing = true;
+	s->committing = h->replica.adopting = true;
 	return 0;
 }
 
+/* Who has never served has promised nothing: it takes the snapshot alone. What it had besides may rest on
+ * what a forgotten node told nobody else, and the others may have agreed on something without it. */
 static int adopt(struct host *h, int64_t now)
 {
 	replica_unload(&h->replica);
-	int e = host_recover(h, now);
+	int e = h->replica.established ? 0 : h->store->ops->journal_clear(h->store);
+	h->replica.anew = false;
+	if (e == 0)
+		e = host_recover(h, now);
 	if (e < 0)
 		return e;
 	host_log(h, 'i', "snapshot adopted: %llu keys, %lld likes",

@@ -112,7 +112,7 @@ static void act(struct world *w, const struct action *a)
 		break;
 	case ACTION_APPEND_META:
 		w->meta_appended = true;
-		w->established_appended = w->r.established;
+		w->established_appended = w->r.established || w->r.establishing;
 		must(members_copy(&w->members_appended, &w->r.staged) == 0);
 		break;
 	case ACTION_COMMIT:

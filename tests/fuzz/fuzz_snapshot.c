@@ -148,6 +148,7 @@ static void adopt(struct input *in, bool one_by_one)
 	must(store_open_memory(&store) == 0);
 	must(open_host(&h, store) == 0);
 	run(h, SECOND);
+	run(h, SECOND); /* that it serves is durable */
 	like(h);
 	must(replica_members(&h->replica, SECOND, (struct node){0}, rows, 1) == 0);
 	run(h, 2 * SECOND);

@@ -116,7 +116,7 @@ void check_known(struct sim *s, int i)
 	}
 }
 
-/* What is applied stays applied while it runs, a snapshot or not. */
+/* What is applied stays applied while it runs, a snapshot or not; but who never served may begin anew. */
 void check_forwards(struct sim *s, int i)
 {
 	struct sim_server *v = &s->servers[i];

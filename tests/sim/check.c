@@ -20,10 +20,10 @@ static void dump_vector(const char *name, const struct vector *v)
 static void dump_server(const struct sim *s, const struct sim_server *v)
 {
 	const struct replica *r = &v->host->replica;
-	printf("  phase %d established %d met_leader %d digest %llx lacks_many %d snapshot "
+	printf("  phase %d established %d anew %d met_leader %d digest %llx lacks_many %d snapshot "
 	       "from %llx\n",
-	       (int)r->phase, r->established, r->met_leader, (unsigned long long)r->digest, r->lacks_many,
-	       (unsigned long long)r->snapshot_from.id);
+	       (int)r->phase, r->established, r->anew, r->met_leader, (unsigned long long)r->digest,
+	       r->lacks_many, (unsigned long long)r->snapshot_from.id);
 	const char *waits = replica_waits_for(r, s->now);
 	if (r->phase == PHASE_CATCHING_UP)
 		printf("    waits for %s\n", waits ? waits : "nothing");
@@ -142,7 +142,7 @@ static void check_renewed(struct sim *s, struct sim_server *v)
 	bool met = false;
 	for (size_t i = 0; i < r->peer_count; i++) {
 		const struct peer *p = &r->peers[i];
-		met = met || (p->heard != 0 && p->serving && p->confirmed && replica_covers(r, &p->target));
+		met = met || (p->heard != 0 && p->vouched && replica_covers(r, &p->target));
 	}
 	if (v->old && !met)
 		sim_fail(s, "s%d serves from an old copy of its disk", v->index + 1);
@@ -190,6 +190,10 @@ void check_server(struct sim *s, int i)
 		}
 		v->hasty = v->hasty && v->old;
 	}
+	if (!v->host->replica.established) {
+		vector_clear(&v->reached);
+		vector_clear(&v->had);
+	}
 	check_agreed(s, i);
 	hostile_check_lapses(s, i);
 	if (sim_chance(s, 30)) { /* whole walks: now and then */
@@ -207,7 +211,7 @@ void check_recovered(struct sim *s, int i)
 {
 	struct sim_server *v = &s->servers[i];
 	const struct replica *r = &v->host->replica;
-	if (!v->may_regress && !s->faults.memory_only && !replica_covers(r, &v->promised))
+	if (!v->may_regress && v->established && !s->faults.memory_only && !replica_covers(r, &v->promised))
 		sim_fail(s, "s%d came back with less than it had applied before", i + 1);
 	check_counts(s, i);
 }

@@ -125,6 +125,65 @@ Test(agree, serves_once_it_has_what_each_had)
 	stop(&w);
 }
 
+/* Another member that it hears of before that is durable. */
+Test(agree, looks_at_who_is_new_before_it_serves)
+{
+	struct world w;
+	struct member news = row(30, 30);
+	start(&w, 1, false);
+	w.r.config.alone = true;
+	cr_assert(replica_judge_phase(&w.r, w.now) == 0 && w.r.establishing);
+	cr_assert(replica_members(&w.r, w.now, (struct node){0}, &news, 1) == 0);
+	carry_out(&w);
+	cr_assert(!w.r.establishing && !w.r.established && w.r.phase == PHASE_CATCHING_UP);
+	stop(&w);
+}
+
+static void forget_first_peer(struct world *w)
+{
+	struct member gone = row(20, 2);
+	gone.forgotten = true;
+	cr_assert(replica_members(&w->r, w->now, (struct node){0}, &gone, 1) == 0);
+	carry_out(w);
+}
+
+/* What it has may be of the forgotten node alone: it takes a snapshot of one that serves. */
+Test(agree, who_never_served_begins_anew_when_a_member_is_forgotten)
+{
+	for (int i = 0; i < 8; i++) {
+		struct world w;
+		bool has = i & 1, established = i & 2, another_serves = i & 4, anew = has && !established;
+		start(&w, 2, established);
+		if (has)
+			cr_assert(vector_set(&w.r.v, (struct origin){2}, 7) == 0);
+		forget_first_peer(&w);
+		cr_assert(w.r.anew == anew && w.r.peer_count == 1);
+		w.r.peers[0].heard = w.now;
+		w.r.peers[0].confirmed = w.r.peers[0].vouched = w.r.peers[0].serving = another_serves;
+		cr_assert(replica_repair(&w.r, w.now) == 0);
+		carry_out(&w);
+		cr_assert(w.done[ACTION_SNAPSHOT] == (anew && another_serves));
+		w.r.snapshot_from.id = 0;
+		expect(&w, !another_serves ? "the other members to confirm" : anew ? "a snapshot" : NULL);
+		stop(&w);
+	}
+}
+
+/* Else others could agree without what it is about to have. */
+Test(agree, the_membership_stays_while_a_snapshot_becomes_durable)
+{
+	struct world w;
+	start(&w, 2, true);
+	w.r.snapshot_from.id = 21;
+	w.r.adopting = true;
+	forget_first_peer(&w);
+	cr_assert(w.done[ACTION_APPEND_META] == 0 && w.r.peer_count == 2);
+	cr_assert(replica_snapshot_ended(&w.r, w.now) == 0);
+	carry_out(&w);
+	cr_assert(w.done[ACTION_APPEND_META] == 1 && w.r.peer_count == 1);
+	stop(&w);
+}
+
 Test(agree, serves_once_the_members_in_reach_confirm)
 {
 	struct world w;
@@ -220,8 +279,11 @@ Test(agree, notes_that_it_served)
 		w.r.doubtful = i & 2;
 		w.r.config.alone = true;
 		cr_assert(replica_judge_phase(&w.r, w.now) == 0);
-		cr_assert(w.r.phase == PHASE_SERVING && w.r.established && !w.r.doubtful);
 		cr_assert(w.r.meta_dirty == (i != 1), "what changed is to be durable");
+		cr_assert(w.r.phase == (i & 1 ? PHASE_SERVING : PHASE_CATCHING_UP),
+			  "and who is new waits for that");
+		carry_out(&w);
+		cr_assert(w.r.phase == PHASE_SERVING && w.r.established && !w.r.doubtful);
 		replica_drain(&w.r);
 		cr_assert(replica_judge_phase(&w.r, w.now) == 0 && w.r.phase == PHASE_DRAINING);
 		stop(&w);

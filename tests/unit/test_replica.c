@@ -12,7 +12,7 @@ Test(replica, makes_its_origin_durable_before_it_serves)
 	expect(&f, "refuse 1 not-serving");
 	finish_commit(&f);
 	cr_assert(f.r.phase == PHASE_SERVING);
-	expect(&f, "members, vector, vector, meta, commit, vector");
+	expect(&f, "members, vector, meta, commit, vector, vector");
 	stop(&f);
 }
 

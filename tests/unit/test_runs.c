@@ -96,9 +96,17 @@ static void adopt(struct world *w, struct replica *r, const struct replica *from
 		cr_assert(replica_load_seen(r, seen->session, seen->applied.at, seen->applied.count,
 					    seen->closed, w->now) == 0);
 	}
+	for (size_t k = 0; (slot = map_next(&from->sessions.issuers, &k));) {
+		const struct issuer *issuer = slot->value;
+		for (size_t n = 0; n < issuer->forgotten.count; n++)
+			cr_assert(replica_load_forgotten(r, issuer->id, issuer->forgotten.at[n].lo,
+							 issuer->forgotten.at[n].hi) == 0);
+	}
 	cr_assert(counts_add(&r->counts, "likes", 5, (int32_t)counts_get(&from->counts, "likes", 5)) == 0);
 	cr_assert(replica_loaded(r) == 0);
-	for (struct vector_walk walk = {0}; vector_next(&old, &walk, &at);) { /* its own journal above it */
+	r->anew = false;
+	/* Its own journal above it, if it ever served. */
+	for (struct vector_walk walk = {0}; r->established && vector_next(&old, &walk, &at);) {
 		for (uint64_t lsn = vector_get(&r->v, at.origin) + 1; lsn <= at.lsn; lsn++)
 			cr_assert(replica_replay(r, map_get(&w->records, at.origin.id, lsn), w->now) == 0);
 	}
@@ -128,6 +136,10 @@ static void publish(struct world *w, int i, struct record *record)
 static void fetch(struct world *w, struct replica *r, const struct action *a)
 {
 	w->fetches++;
+	if (!map_get(&w->records, a->origin.id, a->from)) {
+		cr_assert(replica_gone(r, w->now, a->node, a->origin) == 0);
+		return;
+	}
 	for (uint64_t lsn = a->from; lsn <= a->to; lsn++) {
 		struct record *record = map_get(&w->records, a->origin.id, lsn);
 		if (record)
@@ -415,5 +427,57 @@ Test(runs, what_the_run_before_an_old_copy_said_is_not_judged_on)
 	part(&w, 1, 2, false);
 	pass(&w, 5 * SECOND);
 	all_equal(&w);
+	close_world(&w);
+}
+
+/* What the server has told so far leaves the journals. */
+static void truncate(struct world *w, int i)
+{
+	struct origin own = w->servers[i].config.self.origin;
+	for (uint64_t lsn = vector_get(&w->servers[i].v, own); lsn > 0; lsn--)
+		record_unref(map_remove(&w->records, own.id, lsn));
+}
+
+/* The third joins by the second, cut off from the first, who has never heard of it. Then the second's disk is
+ * destroyed: the first is told to forget it, and agrees with itself alone on what the third knows nothing of.
+ * When they meet, each has what the other can neither get nor count. Nobody relied on the third. */
+Test(runs, who_joined_by_a_node_that_is_lost_begins_anew)
+{
+	static struct world w;
+	const struct replica_config limits = {.grace = 10 * MS};
+	w = (struct world){.now = SECOND};
+	map_init(&w.records, 1);
+	start(&w, 0, &limits);
+	start(&w, 1, &limits);
+	cr_assert(replica_members(&w.servers[1], w.now, (struct node){0}, w.servers[0].staged.list, 1) == 0);
+	cr_assert(serves(&w, 0) && serves(&w, 1));
+	like_told(&w, 0);
+	like_told(&w, 1);
+	part(&w, 0, 1, true);
+	part(&w, 0, 2, true);
+	like_told(&w, 1); /* the first never has these */
+	like_told(&w, 1);
+	start(&w, 2, &limits);
+	struct replica *z = &w.servers[0], *x = &w.servers[2];
+	cr_assert(replica_members(x, w.now, (struct node){0}, w.servers[1].staged.list, 2) == 0);
+	pass(&w, 2 * SECOND);
+	cr_assert(x->phase == PHASE_CATCHING_UP && counts_get(&x->counts, "likes", 5) == 4);
+	const struct vector *told = &replica_peer(&w.servers[1], node_of(2))->vector;
+	cr_assert(vector_size(told) == 0, "nobody is to count on it");
+
+	w.up[1] = false;
+	cr_assert(replica_forget(z, w.now, node_of(1)) == 0);
+	struct batch_box *box = make_close();
+	cr_assert(replica_close(z, w.now, 1, box) == 0);
+	batch_box_unref(box);
+	pass(&w, 2 * SECOND);
+	cr_assert(sessions_forgotten(&z->sessions, (struct session){7, 1}));
+	truncate(&w, 0);
+	part(&w, 0, 2, false);
+	pass(&w, 5 * SECOND);
+	cr_assert(serves(&w, 2), "waits for %s", replica_waits_for(x, w.now));
+	cr_assert(x->v.digest == z->v.digest && replica_lag(z) == 0 && replica_lag(x) == 0);
+	cr_assert(counts_get(&z->counts, "likes", 5) == 2 && counts_get(&x->counts, "likes", 5) == 2);
+	cr_assert(sessions_forgotten(&x->sessions, (struct session){7, 1}));
 	close_world(&w);
 }

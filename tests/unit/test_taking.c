@@ -314,3 +314,32 @@ Test(taking, its_own_half_made_checkpoint_makes_room)
 	cr_assert(host_truncate(f.host) == 0, "not while it takes");
 	teardown(&f);
 }
+
+/* What it has besides may be of a forgotten node alone. */
+Test(taking, who_never_served_takes_it_alone)
+{
+	struct fixture f;
+	setup(&f);
+	struct store *store = f.host->store;
+	f.host->replica.established = false;
+	cr_assert(vector_set(&f.host->replica.v, (struct origin){60}, 5) == 0);
+	take_vector(&f, 'v', 50, 3, true);
+	cr_assert(f.host->snapshot.committing && f.host->replica.adopting);
+	f.host->replica.anew = true;
+	pass(&f, SECOND);
+	cr_assert(!taking(&f) && !f.host->replica.anew && !f.host->replica.adopting);
+	cr_assert(count(&f, "likes") == 0 && vector_size(&f.host->replica.v) == 1);
+	cr_assert(store->ops->journal_lowest(store, (struct origin){2}) == 0);
+	teardown(&f);
+}
+
+Test(taking, nothing_is_taken_of_a_forgotten_node)
+{
+	struct fixture f;
+	setup(&f);
+	take_counts(&f);
+	cr_assert(replica_forget(&f.host->replica, f.now, (struct node){PEER}) == 0);
+	take_vector(&f, 'v', 50, 3, true);
+	cr_assert(!taking(&f) && !f.host->replica.adopting && count(&f, "k") == 0);
+	teardown(&f);
+}
