@@ -2,12 +2,14 @@
 #include "store/checkpoint.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <lmdb.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -111,6 +113,8 @@ static int write_checkpoint(struct checkpoint *c)
 	int r =
 	    puts_sorted(&c->puts, &list, &count); /* neighbours share pages: in order, each is touched once */
 	if (r == 0) {
+		int dead; /* who reads beside us and was killed would hold on to pages for ever */
+		mdb_reader_check(c->env, &dead);
 		int rc = apply_all(c, list, count);
 		if (rc != 0)
 			log_error("%s: checkpoint not written: %s", c->path, mdb_strerror(rc));
@@ -165,20 +169,15 @@ static int make_file(const char *path)
 	return rc;
 }
 
-static int open_env(struct checkpoint *c, const char *path, size_t map_size)
+/* NOTLS: several cursors on one thread */
+static int open_file(struct checkpoint *c, const char *path, unsigned flags)
 {
-	int rc = make_file(path);
-	if (rc == 0)
-		rc = mdb_env_create(&c->env);
-	if (rc == 0)
-		rc = mdb_env_set_mapsize(c->env, map_size);
-	if (rc == 0)
-		rc = mdb_env_set_maxreaders(c->env, MAX_READERS);
-	if (rc == 0) /* NOTLS: several cursors on one thread */
-		rc = mdb_env_open(c->env, path, MDB_NOSUBDIR | MDB_NOTLS, 0640);
 	MDB_txn *txn = NULL;
+	int rc = mdb_env_set_maxreaders(c->env, MAX_READERS);
 	if (rc == 0)
-		rc = mdb_txn_begin(c->env, NULL, 0, &txn);
+		rc = mdb_env_open(c->env, path, MDB_NOSUBDIR | MDB_NOTLS | flags, 0640);
+	if (rc == 0)
+		rc = mdb_txn_begin(c->env, NULL, flags, &txn);
 	if (rc == 0)
 		rc = mdb_dbi_open(txn, NULL, 0, &c->dbi);
 	if (rc == 0)
@@ -188,28 +187,92 @@ static int open_env(struct checkpoint *c, const char *path, size_t map_size)
 	return rc;
 }
 
-int checkpoint_open(struct checkpoint **checkpoint, const char *path, size_t map_size, char *error,
-		    size_t error_size)
+static int open_env(struct checkpoint *c, const char *path, size_t map_size)
+{
+	int rc = make_file(path);
+	if (rc == 0)
+		rc = mdb_env_create(&c->env);
+	if (rc == 0)
+		rc = mdb_env_set_mapsize(c->env, map_size);
+	return rc == 0 ? open_file(c, path, 0) : rc;
+}
+
+/* LMDB would make the lock file where there is none, and it must be his who runs the server. */
+static int make_lock_file(const char *path)
+{
+	struct stat st;
+	char *name;
+	if (stat(path, &st) < 0)
+		return errno;
+	if (asprintf(&name, "%s-lock", path) < 0)
+		return ENOMEM;
+	int fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	int rc = fd < 0 && errno != EEXIST && errno != EROFS ? errno : 0;
+	if (fd >= 0 && fchown(fd, st.st_uid, st.st_gid) < 0)
+		rc = errno;
+	if (rc != 0 && fd >= 0)
+		unlink(name);
+	if (fd >= 0)
+		close(fd);
+	free(name);
+	return rc;
+}
+
+static int open_env_beside(struct checkpoint *c, const char *path)
+{
+	int rc = make_lock_file(path);
+	if (rc == 0)
+		rc = mdb_env_create(&c->env);
+	return rc == 0 ? open_file(c, path, MDB_RDONLY) : rc;
+}
+
+static struct checkpoint *new (const char *path)
 {
 	struct checkpoint *c = calloc(1, sizeof *c);
 	if (!c)
-		return -ENOMEM;
+		return NULL;
 	pthread_mutex_init(&c->mutex, NULL); /* neither fails with default attributes on Linux */
 	pthread_mutex_init(&c->map_mutex, NULL);
 	pthread_cond_init(&c->wake, NULL);
-	c->map_size = map_size;
 	c->path = strdup(path);
+	return c;
+}
+
+static int fail_to_open(struct checkpoint *c, int rc, int r, char *error, size_t error_size)
+{
+	snprintf(error, error_size, "%s: %s", c->path ? c->path : "checkpoint",
+		 rc ? mdb_strerror(rc) : strerror(-r));
+	checkpoint_close(c);
+	return r;
+}
+
+int checkpoint_open(struct checkpoint **checkpoint, const char *path, size_t map_size, char *error,
+		    size_t error_size)
+{
+	struct checkpoint *c = new (path);
+	if (!c)
+		return -ENOMEM;
+	c->map_size = map_size;
 	int rc = c->path ? open_env(c, path, map_size) : ENOMEM;
 	int r = to_errno(rc);
 	if (r == 0) {
 		r = thread_start(&c->worker, work, c);
 		c->worker_runs = r == 0;
 	}
-	if (r < 0) {
-		snprintf(error, error_size, "%s: %s", path, rc ? mdb_strerror(rc) : strerror(-r));
-		checkpoint_close(c);
-		return r;
-	}
+	if (r < 0)
+		return fail_to_open(c, rc, r, error, error_size);
+	*checkpoint = c;
+	return 0;
+}
+
+int checkpoint_open_beside(struct checkpoint **checkpoint, const char *path, char *error, size_t error_size)
+{
+	struct checkpoint *c = new (path);
+	if (!c)
+		return -ENOMEM;
+	int rc = c->path ? open_env_beside(c, path) : ENOMEM;
+	if (rc != 0)
+		return fail_to_open(c, rc, to_errno(rc), error, error_size);
 	*checkpoint = c;
 	return 0;
 }

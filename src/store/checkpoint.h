@@ -11,6 +11,8 @@ struct checkpoint;
 /* map_size bounds the file's size; only address space is taken. error receives a text when it fails. */
 int checkpoint_open(struct checkpoint **checkpoint, const char *path, size_t map_size, char *error,
 		    size_t error_size);
+/* For cursors alone, beside a server that may be using it. -ENOENT: there is none. */
+int checkpoint_open_beside(struct checkpoint **checkpoint, const char *path, char *error, size_t error_size);
 void checkpoint_close(struct checkpoint *c); /* takes NULL; finishes what the worker is at */
 
 int checkpoint_begin(struct checkpoint *c, bool wipe); /* -EBUSY: one is begun or being written */

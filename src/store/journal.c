@@ -214,12 +214,7 @@ static int found_file(void *arg, const char *name)
 {
 	struct journal *j = arg;
 	uint64_t number;
-	char same[SEGMENT_NAME];
-	/* NOLINTNEXTLINE(cert-err34-c): what does not come out as the same name again is no segment */
-	if (sscanf(name, "journal-%16" SCNx64 ".log", &number) != 1)
-		return 0;
-	segment_name(same, number);
-	if (strcmp(name, same) != 0) /* somebody's copy */
+	if (!segment_is_name(name, &number))
 		return 0;
 	return number == 0 || number >= UINT32_MAX ? -EOVERFLOW : add_segment(j, number);
 }

@@ -2,6 +2,7 @@
 #include "store/segment.h"
 
 #include <endian.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,6 +28,16 @@ static uint32_t get32(const uint8_t *from)
 void segment_name(char name[SEGMENT_NAME], uint64_t number)
 {
 	snprintf(name, SEGMENT_NAME, SEGMENT_NAME_FORMAT, number);
+}
+
+bool segment_is_name(const char *name, uint64_t *number)
+{
+	char same[SEGMENT_NAME];
+	/* NOLINTNEXTLINE(cert-err34-c): what does not come out as the same name again is no segment */
+	if (sscanf(name, "journal-%16" SCNx64 ".log", number) != 1)
+		return false;
+	segment_name(same, *number);
+	return strcmp(name, same) == 0;
 }
 
 size_t segment_entry_size(size_t data_size)

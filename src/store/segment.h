@@ -59,7 +59,8 @@ struct segment_head {
 #define SEGMENT_NAME sizeof "journal-0123456789abcdef.log"
 
 void segment_name(char name[SEGMENT_NAME], uint64_t number);
-size_t segment_entry_size(size_t data_size); /* with header and padding */
+bool segment_is_name(const char *name, uint64_t *number); /* not of somebody's copy */
+size_t segment_entry_size(size_t data_size);		  /* with header and padding */
 
 /* Appends an entry that still lacks its place; failure shows in out. size < 2^30. */
 void segment_encode(struct bytes *out, enum entry_kind kind, struct position at, const void *data,

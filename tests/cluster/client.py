@@ -99,3 +99,13 @@ class Client:
 
     def close(self):
         return self.ask(["close", *self.session, *self.proof], "closed")
+
+
+def want_checkpoint(endpoint):
+    """As a server that needs a snapshot."""
+    context = zmq.Context()
+    connection = Connection(context, endpoint, hello=False)
+    connection.ask(["hello", 2, "server", False, 77], "welcome")
+    connection.ask(["snapshot", 1, 0], "part", "error")
+    connection.socket.close()
+    context.term()

@@ -50,6 +50,7 @@ class Completion(ClusterTest):
             "kudos keygen --role o": ["operator"],
             "kudos-load --dur": ["--duration"],
             "kudos-load --distribution ": ["uniform", "zipf"],
+            "kudos-export --rec": ["--records"],
             "kudos-import --key-c": ["--key-column"],
             "kudos-import kudos.b": ["kudos.bash"],
             "kudos-gateway --watch": ["--watch-rate"],

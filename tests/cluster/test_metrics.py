@@ -10,10 +10,8 @@ import signal
 import subprocess
 import unittest
 
-import zmq
-
 import cluster
-from client import Client, Connection
+from client import Client, want_checkpoint
 from cluster import ClusterTest, wait_until
 from test_gateway import Gateway, Stream
 
@@ -176,9 +174,9 @@ class MetricsTest(ClusterTest):
         moves(lambda: client.server.ask(["nonsense"], "error"), "malformed_total", ())
         moves(lambda: client.server.ask(["nonsense"], "error"), "errors_total", (("code", "protocol"),))
         moves(lambda: client.count("moves"), "messages_total", (("type", "count"),))
-        moves(lambda: self.want_checkpoint(c, "s1"), "checkpoints_total", (("result", "done"),))
+        moves(lambda: want_checkpoint(c.endpoint("s1")), "checkpoints_total", (("result", "done"),))
         self.assertGreater(self.scrape(g)["kudos_server_checkpoint_duration_seconds", of["s1"]], 0)
-        self.want_checkpoint(c, "s2")
+        want_checkpoint(c.endpoint("s2"))
         failed = "kudos_server_checkpoints_total", of["s2"] + (("result", "failed"),)
         wait_until(lambda: self.scrape(g)[failed] >= 1, "a checkpoint has failed")
         self.assertEqual(self.scrape(g)["kudos_server_checkpoints_total", of["s2"] + (("result", "done"),)], 0)
@@ -197,15 +195,6 @@ class MetricsTest(ClusterTest):
         c.signal(signal.SIGCONT, "s2")
         wait_until(lambda: self.scrape(g)[lag] == 0, "s2 catches up")
         self.assertEqual(self.scrape(g)["kudos_server_reachable", of["s2"]], 1)
-
-    def want_checkpoint(self, c, name):
-        """As a server that needs a snapshot."""
-        context = zmq.Context()
-        connection = Connection(context, c.endpoint(name), hello=False)
-        connection.ask(["hello", 2, "server", False, 77], "welcome")
-        connection.ask(["snapshot", 1, 0], "part", "error")
-        connection.socket.close()
-        context.term()
 
 
 if __name__ == "__main__":

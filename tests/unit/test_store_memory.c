@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every allocation of src/store fails once: -ENOMEM comes back, nothing leaks, what was committed is there.
  * Link with -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc. */
+#include "store/beside.h"
 #include "unit/store_folder.h"
 
 #include "unit/failing_memory.h"
@@ -154,6 +155,39 @@ Test(store_memory, opening_a_folder_in_use_before)
 	s = disk_new(&f, SEGMENT);
 	check(s, &p);
 	s->ops->close(s);
+	folder_remove(&f);
+	assert_no_leak();
+}
+
+static int read_beside(void *arg)
+{
+	const struct folder *f = arg;
+	struct beside_report report = {0};
+	struct trace t = {0};
+	struct checkpoint *c;
+	struct store_cursor *cursor;
+	char path[400], error[200];
+	int r = beside_records(f->path, trace_entry, &t, &report, error, sizeof error);
+	folder_path(f, "checkpoint.mdb", path);
+	if (r == 0)
+		r = checkpoint_open_beside(&c, path, error, sizeof error);
+	if (r < 0)
+		return r;
+	r = checkpoint_cursor_open(c, &cursor);
+	if (r == 0)
+		checkpoint_cursor_close(cursor);
+	checkpoint_close(c);
+	return r;
+}
+
+Test(store_memory, reading_from_beside)
+{
+	struct folder f = folder_new();
+	struct progress p = {0};
+	struct store *s = disk_new(&f, SEGMENT);
+	cr_assert(use(s, &p) == 0);
+	s->ops->close(s);
+	cr_assert(fail_each(read_beside, &f, 0) > 5);
 	folder_remove(&f);
 	assert_no_leak();
 }

@@ -21,4 +21,4 @@ _kudos() {
 		esac
 	done < <("$1" --complete "${words[@]:1}" 2>/dev/null)
 }
-complete -F _kudos kudos kudos-cluster kudos-gateway kudos-import kudos-leader kudos-load kudos-server
+complete -F _kudos kudos kudos-cluster kudos-export kudos-gateway kudos-import kudos-leader kudos-load kudos-server

@@ -14,6 +14,6 @@ function __kudos_complete
         end
     end
 end
-for program in kudos kudos-cluster kudos-gateway kudos-import kudos-leader kudos-load kudos-server
+for program in kudos kudos-cluster kudos-export kudos-gateway kudos-import kudos-leader kudos-load kudos-server
     complete -c $program -f -a '(__kudos_complete)'
 end

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line of kudos-export. */
+#ifndef EXPORT_OPTIONS_H
+#define EXPORT_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "core/vector.h"
+
+struct options {
+	const char *data;   /* a server's folder */
+	const char *format; /* "json" or "csv" */
+	bool csv, records;
+	const char *after;	      /* goes on behind it; NULL: from the beginning */
+	struct position after_record; /* the same, of records; {0}: from the beginning */
+};
+
+/* Ends the process after --help and --version (0), or with a message on stderr after a usage error (2). */
+void options_parse(struct options *options, int argc, char **argv);
+
+#endif
