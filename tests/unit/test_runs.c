@@ -441,7 +441,7 @@ static void truncate(struct world *w, int i)
 /* The third joins by the second, cut off from the first, who has never heard of it. Then the second's disk is
  * destroyed: the first is told to forget it, and agrees with itself alone on what the third knows nothing of.
  * When they meet, each has what the other can neither get nor count. Nobody relied on the third. */
-Test(runs, who_joined_by_a_node_that_is_lost_begins_anew)
+static void join_by_a_node_that_is_lost(bool truncated)
 {
 	static struct world w;
 	const struct replica_config limits = {.grace = 10 * MS};
@@ -472,7 +472,8 @@ Test(runs, who_joined_by_a_node_that_is_lost_begins_anew)
 	batch_box_unref(box);
 	pass(&w, 2 * SECOND);
 	cr_assert(sessions_forgotten(&z->sessions, (struct session){7, 1}));
-	truncate(&w, 0);
+	if (truncated)
+		truncate(&w, 0);
 	part(&w, 0, 2, false);
 	pass(&w, 5 * SECOND);
 	cr_assert(serves(&w, 2), "waits for %s", replica_waits_for(x, w.now));
@@ -480,4 +481,14 @@ Test(runs, who_joined_by_a_node_that_is_lost_begins_anew)
 	cr_assert(counts_get(&z->counts, "likes", 5) == 2 && counts_get(&x->counts, "likes", 5) == 2);
 	cr_assert(sessions_forgotten(&x->sessions, (struct session){7, 1}));
 	close_world(&w);
+}
+
+Test(runs, who_joined_by_a_node_that_is_lost_begins_anew)
+{
+	join_by_a_node_that_is_lost(true);
+}
+
+Test(runs, also_where_it_could_get_what_it_lacks)
+{
+	join_by_a_node_that_is_lost(false);
 }
