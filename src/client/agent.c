@@ -10,6 +10,7 @@
 #include "client/agent_state.h"
 #include "client/token.h"
 #include "wire/batch_builder.h"
+#include "wire/key.h"
 
 #define WATCH_AGAIN (2 * SECOND) /* a change message can be lost: read what is watched now and then */
 #define WATCH_SETTLED (250 * MS) /* and soon after a move: the subscription takes its time */

@@ -10,6 +10,7 @@
 #include "client/session_name.h"
 #include "core/lifetime.h"
 #include "wire/batch_builder.h"
+#include "wire/key.h"
 
 struct kept {
 	struct relayed base; /* first: the courier's pointer is ours */

@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "client/handle.h"
 #include "client/token.h"
+#include "wire/key.h"
 #include "wire/message.h"
 
 #define TIMEOUT_DEFAULT 5000

@@ -22,6 +22,7 @@
 
 #include "base/time.h"
 #include "kudos.h"
+#include "wire/key.h"
 
 #define RESERVE_MAX 100000000
 #define CHUNK_BYTES 65536

@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "base/time.h"
 #include "kudos.h"
+#include "wire/key.h"
 
 #define WATCH_INTERVAL (3 * MS) /* between the beginnings of two rounds over all watched keys */
 #define WATCH_SLICE 1024	/* keys in one look */

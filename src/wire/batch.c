@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Batches and records: the path that every like takes, so one pass over the bytes and few allocations. */
+/* One pass over the bytes, and few allocations. */
+#include "wire/batch.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kudos.h"
+#include "wire/key.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "kudos.h"
+#include "wire/key.h"
 
 /* Decoded lists live in blocks chained behind decoder.memory. */
 struct block {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "kudos.h"
-#include "wire/message.h"
+#include "wire/key.h"
 
+#include <stdint.h>
 #include <string.h>
+
+#include "kudos.h"
 
 #include "base/limits.h"
 

@@ -19,6 +19,7 @@
 #include "core/members.h"
 #include "core/record.h"
 #include "core/vector.h"
+#include "wire/batch.h"
 
 #define PROTOCOL_VERSION 2
 
@@ -298,31 +299,5 @@ void message_deinit(struct message *message);
 /* Appends the encoded message to out (see bytes_failed()). Not for BATCH and RECORD. The text of an error or
  * a refusal is cut to LIMIT_TEXT; all else is trusted. */
 void message_encode(const struct message *message, struct bytes *out);
-
-/* A batch message ["batch", signer, code, [issuer, number, seq, [key, n, …]]]: events are checked
- * (KUDOS_BAD_KEY, KUDOS_BAD_AMOUNT, KUDOS_LIMIT, KUDOS_TOO_LARGE, KUDOS_PROTOCOL); the box holds a copy of
- * the bytes. A seq of 0 or a batch without events is KUDOS_PROTOCOL here. When an error is returned and the
- * identity could be read, *session and *seq hold it, else zeros; *proof likewise. Any of the three may be
- * NULL. */
-int message_decode_batch(const void *data, size_t size, struct batch_box **box, struct session *session,
-			 uint64_t *seq, struct proof *proof);
-
-/* Builds a batch box (as message_decode_batch() would give) from its parts; events NULL and count 0 with seq
- * 0 make a session's close. NULL: out of memory. Input is trusted. */
-struct batch_box *message_make_batch(struct session session, uint64_t seq, const struct event *events,
-				     size_t count);
-/* Appends the batch message around box's raw bytes. */
-void message_encode_batch(const struct batch *batch, struct proof proof, struct bytes *out);
-
-/* A record message ["record", origin, lsn, [batch, …]], as published, logged and fetched. Decoding gives refs
- * 1 and copies the bytes. 0, KUDOS_* as above, or -ENOMEM. */
-int message_decode_record(const void *data, size_t size, struct record **record);
-/* Fills record->raw from its batches' raw bytes. 0 or -ENOMEM. */
-int message_encode_record(struct record *record);
-
-/* Printable UTF-8, 1..128 bytes, no spaces or control characters (also none beyond ASCII: U+0080..U+009F,
- * U+00A0, U+1680, U+2000..U+200F, U+2028..U+202F, U+205F..U+2064, U+3000, U+FEFF, U+FFF9..U+FFFB; no
- * surrogates, nothing overlong or over U+10FFFF). 0 or KUDOS_BAD_KEY. */
-int key_check(const char *key, size_t size);
 
 #endif

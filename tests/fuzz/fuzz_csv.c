@@ -8,9 +8,9 @@
 #include "../../tools/kudos-import/batches.h"
 #include "fuzz/input.h"
 #include "unit/csv_source.h"
+#include "wire/key.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int key_check(const char *key, size_t size); /* wire/message.h has another struct batch */
 
 /* libkudos's, without the rest of it. */
 int kudos_check_key(const char *key, size_t size)

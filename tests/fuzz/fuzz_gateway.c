@@ -16,12 +16,12 @@
 
 #include "fuzz/input.h"
 #include "gateway.h"
+#include "wire/key.h"
 
 #define TOKENS "read rrrrrrrrrrrrrrrr\nwrite wwwwwwwwwwwwwwww\noperate oooooooooooooooo\n"
 #define ENDS_WITHIN 10000 /* ms */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int key_check(const char *key, size_t size); /* wire/message.h, which has other structs of these names, too */
 
 /* ---- the stand-in for the library ---- */
 

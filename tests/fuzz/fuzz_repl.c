@@ -8,9 +8,9 @@
 #include "command.h"
 #include "fuzz/input.h"
 #include "repl.h"
+#include "wire/key.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int key_check(const char *key, size_t size); /* wire/message.h, which has a struct session, too */
 
 /* ---- the stand-in for the library ---- */
 

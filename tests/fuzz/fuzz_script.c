@@ -10,7 +10,7 @@
 #include "fuzz/input.h"
 #include "kudos.h"
 #include "plan.h"
-#include "wire/message.h"
+#include "wire/key.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

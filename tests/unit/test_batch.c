@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "unit/wire_help.h"
+#include "wire/key.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
