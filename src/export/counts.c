@@ -9,7 +9,7 @@
 #include "core/arena.h"
 #include "core/entry.h"
 #include "store/beside.h"
-#include "wire/message.h"
+#include "wire/key.h"
 
 struct exporting {
 	const struct options *options;
