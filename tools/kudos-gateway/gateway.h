@@ -32,6 +32,8 @@ struct gateway {
 	struct streams streams;
 	struct round round;
 	struct notify notify;
+	uint64_t requests_seen; /* http.requests when it last waited */
+	int64_t requests_at;	/* when that last rose */
 };
 
 /* False, after a message, when it cannot begin. gateway_close() in any case. */
