@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pages.h"
 #include "base/random.h"
 #include "core/counts.h"
 #include "unit/leak.h"
@@ -293,5 +294,30 @@ Test(counts, a_cut_is_given_in_portions)
 	cr_assert(arena_cut_next(&m.counts.arena, 1) && m.given[1] && !m.given[2]);
 	cr_assert(!arena_cut_next(&m.counts.arena, 2) && m.given[2]);
 	counts_deinit(&m.counts);
+	assert_no_leak();
+}
+
+/* Tables change from one kind of memory to the other at a size that both sides must agree on. */
+Test(counts, tables_of_just_a_page)
+{
+	struct counts c;
+	counts_init(&c, 5, ARENA_BLOCK);
+	cr_assert(counts_reserve(&c, UINT64_C(188000) * COUNTS_SHARDS) == 0);
+	cr_assert(c.shards[0].capacity * sizeof(uint64_t) == PAGES_UNIT);
+	cr_assert((uintptr_t)c.shards[0].slots % PAGES_UNIT == 0);
+	cr_assert(counts_add(&c, "key", 3, 1) == 0 && counts_get(&c, "key", 3) == 1);
+	counts_deinit(&c);
+	assert_no_leak();
+}
+
+Test(counts, an_arena_of_one_full_chunk)
+{
+	struct arena a;
+	uint64_t place;
+	arena_init(&a, 64);
+	for (uint32_t i = 0; i < ARENA_CHUNK; i++)
+		cr_assert(arena_add(&a, 64, &place) == 0);
+	cr_assert(a.block_count == ARENA_CHUNK && a.used == 64);
+	arena_deinit(&a);
 	assert_no_leak();
 }

@@ -102,6 +102,7 @@ Test(dropping, many_origins_are_learnt_again_when_there_is_room)
 	struct fixture f;
 	start_serving(&f);
 	f.r.lacks_many = true;
+	cr_assert(replica_repair(&f.r, f.now) == 0, "and there is nobody to ask");
 	f.r.snapshot_from.id = PEER;
 	cr_assert(replica_agree(&f.r, f.now) == 0 && f.r.lacks_many, "a snapshot is on its way");
 	f.r.snapshot_from.id = 0;
