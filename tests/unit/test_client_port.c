@@ -100,6 +100,7 @@ Test(client_port, the_top_is_told_when_it_is_known)
 		cr_assert(counts_add(c, key, (size_t)snprintf(key, sizeof key, "k%zu", i), -3000) == 0);
 	say(&f, 1, &m);
 	cr_assert(told(&f, KUDOS_BUSY) && f.m.error.id == 5);
+	f.host->next_heartbeat = f.now + 3600 * SECOND;
 	cr_assert(host_deadline(f.host) == 0, "the walk goes on by itself");
 	for (int i = 0; i < 100; i++)
 		cr_assert(host_tick(f.host, f.now) == 0);
@@ -131,6 +132,19 @@ Test(client_port, reads_wait_to_the_last_byte_and_microsecond)
 	flush(&f);
 	cr_assert(told(&f, KUDOS_BEHIND) && f.host->read_count == 0);
 	bytes_deinit(&b);
+	teardown(&f);
+}
+
+Test(client_port, a_client_is_no_node_whatever_it_says)
+{
+	struct fixture f;
+	setup(&f);
+	add_peer(&f, "s2", PEER);
+	cr_assert(replica_forget(&f.host->replica, f.now, (struct node){PEER}) == 0);
+	flush(&f);
+	say(&f, 1,
+	    &(struct message){.type = MESSAGE_HELLO, .hello = {.version = PROTOCOL_VERSION, .node = {PEER}}});
+	cr_assert(f.m.type == MESSAGE_WELCOME);
 	teardown(&f);
 }
 

@@ -144,7 +144,7 @@ Test(commit, other_content_under_a_number_is_refused)
 	cr_assert(batch(&w, 1, 2) == -1 && batch(&w, 2, 1) == -1 && batch(&w, 1, 1) == -1);
 	cr_assert(replica_batch(&w.r, w.now, 1, other) == 0 && answered(&w) == KUDOS_CONFLICT);
 	cr_assert(w.r.stats.again == 0);
-	cr_assert(batch(&w, 2, 1) == -1, "that number of another session");
+	cr_assert(batch(&w, 1, 1) == -1, "that number of another session came first");
 	cr_assert(commit(&w) == 0);
 	cr_assert(replica_batch(&w.r, w.now, 1, other) == 0 && answered(&w) == KUDOS_CONFLICT);
 	batch_box_unref(other);

@@ -401,6 +401,7 @@ Test(directory, each_attribute_is_taken_over)
 		members_find(&d.members, row.node)->since = row.since = INT64_MAX;
 		row.origin.id++;
 		cr_assert(directory_register(&d, 0, row.node, &row, 1) == 0 && held->since == INT64_MAX);
+		cr_assert(origin_equal(held->origin, row.origin));
 		directory_deinit(&d);
 	}
 }

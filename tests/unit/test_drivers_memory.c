@@ -13,7 +13,8 @@
 #include "wire/message.h"
 
 #define MANY 10000 /* allocations whose failure only loses a message */
-/* … of a server's: of all others it hears, and so does who runs it. One more is an error that was swallowed. */
+/* … of a server's: of all others it hears, and so does who runs it. One more is an error that was swallowed.
+ */
 #define SPARED 14
 
 static struct bytes encoded(struct message m)

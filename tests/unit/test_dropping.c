@@ -187,11 +187,12 @@ Test(dropping, a_start_takes_nothing_into_effect_but_that_it_is_forgotten)
 	struct member rows[2] = {row(SELF, 5, 1), row(PEER, 2, 1)};
 	for (int forgotten = 0; forgotten < 2; forgotten++) {
 		struct replica r;
-		struct replica_config config = {.self = row(SELF, 1, 2), .session_idle = 7, .grace = 8};
+		struct replica_config config = {.self = row(SELF, 1, 10), .session_idle = 7, .grace = 8};
 		rows[0].forgotten = forgotten;
 		cr_assert(replica_init(&r, &config, 1, true, rows, 2) == 0);
 		cr_assert(r.members.count == (forgotten ? 2 : 0) && replica_is_forgotten(&r) == forgotten);
 		cr_assert(r.config.session_idle == 7 && r.config.grace == 8);
+		cr_assert(members_find(&r.staged, (struct node){SELF})->since == 10, "the clock is right");
 		replica_deinit(&r);
 		config.session_idle = config.grace = 1;
 		cr_assert(replica_init(&r, &config, 1, true, rows, 2) == 0);

@@ -140,6 +140,13 @@ Test(host_log, it_tells_what_it_waits_for)
 	for (int i = 0; i < 10; i++)
 		step(&f, SECOND);
 	cr_assert(told(&f, "not serving yet") == 0);
+	const struct member other = {.node = {PEER + 1}, .origin = {22}, .since = 1, .name = "s3"};
+	cr_assert(replica_members(&f.host->replica, f.now, (struct node){0}, &other, 1) == 0);
+	for (int i = 0; i < 10; i++) {
+		step(&f, SECOND);
+		replica_peer(&f.host->replica, other.node)->heard = f.now; /* and confirms nothing */
+	}
+	cr_assert(replica_waits_for(&f.host->replica, f.now) && told(&f, "not serving yet") == 0, "it does");
 	teardown(&f);
 }
 

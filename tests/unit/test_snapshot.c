@@ -175,11 +175,12 @@ Test(snapshot, rows_that_could_not_be_loaded_are_refused)
 		  !ROW_OK('l', 1, 9, 2, 0) && !ROW_OK('l', 1, 9, 2) && !ROW_OK('l', 1, 9, 2, 3, 4));
 	cr_assert(!ROW_OK('z', 1, 1));
 	static const uint8_t table[5] = {'v'}, block[6] = {'b'}, more[17] = {1, [8] = 1};
+	static const uint8_t one[10] = {7, [8] = 1, [9] = 'k'};
 	uint32_t none = 0;
 	cr_assert(!host_checkpoint_entry_ok(&(struct blob){table, 5}, &(struct blob){more, 17}, &none),
 		  "and a byte");
-	cr_assert(!host_checkpoint_entry_ok(&(struct blob){block, 6}, &(struct blob){more, 17}, &none) &&
-		  !host_checkpoint_entry_ok(&(struct blob){block, 4}, &(struct blob){more, 17}, &none));
+	cr_assert(!host_checkpoint_entry_ok(&(struct blob){block, 6}, &(struct blob){one, 10}, &none) &&
+		  !host_checkpoint_entry_ok(&(struct blob){block, 4}, &(struct blob){one, 10}, &none));
 	uint32_t blocks = 0;
 	const uint8_t keys[] = "ab", eight[9] = {1};
 	const struct blob a = {keys, 1}, b = {keys + 1, 1}, ab = {keys, 2};

@@ -169,6 +169,12 @@ Test(vector, covers_is_for_every_entry_of_either_layer)
 	cr_assert(vector_set(&b, (struct origin){20}, 5) == 0 && vector_set(&b, (struct origin){25}, 1) == 0);
 	cr_assert(vector_set(&a, (struct origin){7}, 1) == 0);
 	cr_assert(!vector_covers(&a, &b) && !vector_covers(&b, &a), "each has one that the other lacks");
+	struct vector higher = {0};
+	for (uint64_t i = 1; i <= COUNT; i++)
+		cr_assert(vector_set(&higher, (struct origin){10 * i}, i == 2 ? 6 : 5) == 0);
+	cr_assert(vector_covers(&higher, &a) == false && !vector_covers(&a, &higher));
+	cr_assert(vector_set(&a, (struct origin){20}, 6) == 0 && vector_covers(&a, &higher));
+	vector_deinit(&higher);
 	struct vector none = {0};
 	cr_assert(vector_lower(&a, &none) == 0 && vector_size(&a) == 0 && a.digest == 0);
 	vector_deinit(&a);
