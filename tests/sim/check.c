@@ -178,6 +178,11 @@ void check_server(struct sim *s, int i)
 		if (v->patient && v->phase == PHASE_SERVING) { /* it has heard; what comes now is as ever */
 			v->patient = false;
 			v->host->replica.config.grace = 2 * SECOND;
+			/* Or nobody is left who had: it is not said again of one that serves. */
+			for (size_t k = 0; k < s->gone_count; k++) {
+				if (node_equal(s->gone[k], v->node))
+					s->gone[k] = (struct node){0};
+			}
 		}
 		v->may_regress = v->may_regress && v->phase != PHASE_SERVING;
 		sim_log(s, "s%d is in phase %d", i + 1, (int)v->phase);
