@@ -91,6 +91,7 @@ static int add_pending(struct replica *r, int64_t now, uint64_t client, struct s
 		return -ENOMEM;
 	seen->active = now;
 	seen->accepted_here = true;
+	gather_own(&r->gather, now);
 	r->pending[r->pending_count++] = batch_box_ref(box);
 	r->pending_bytes += box->batch.raw_size;
 	return wait_for(
@@ -311,11 +312,24 @@ static int settle_waiters(struct replica *r)
 	return replica_acknowledge(r);
 }
 
+/* A lapse by itself has no time, and goes at once. */
+int64_t replica_flush_at(const struct replica *r, bool looked_at)
+{
+	if (r->committing || (r->pending_count == 0 && r->incoming_count == 0 && !r->meta_dirty))
+		return NEVER;
+	if (r->meta_dirty || r->phase != PHASE_SERVING)
+		return 0;
+	/* Who acknowledges by what its peers hold is in a hurry here, too. */
+	const int64_t at = gather_until(&r->gather, looked_at || r->config.ack_peers ? 0 : r->config.lazy);
+	return at == NEVER ? 0 : at;
+}
+
 int replica_flush(struct replica *r)
 {
 	bool meta = r->meta_dirty && !r->adopting;
 	if (r->committing || (r->pending_count == 0 && r->incoming_count == 0 && !meta))
 		return 0;
+	gather_taken(&r->gather);
 	if (add_own_records(r) < 0 || settle_waiters(r) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < r->incoming_count; i++) {

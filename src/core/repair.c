@@ -125,6 +125,7 @@ int replica_record(struct replica *r, int64_t now, struct record *record, bool p
 		return 0;
 	int e = 0;
 	if (at.lsn == log->appended + 1) {
+		gather_others(&r->gather, now);
 		e = take(r, log, record);
 		if (e == 0)
 			e = take_waiting(r, log);

@@ -61,6 +61,7 @@ int replica_init(struct replica *r, const struct replica_config *config, int64_t
 	counts_init(&r->counts, config->seed, config->block ? config->block : ARENA_BLOCK);
 	sessions_init(&r->sessions, config->seed);
 	map_init(&r->logs, config->seed);
+	gather_init(&r->gather);
 	int e = members_merge(&r->staged, rows, row_count);
 	if (e >= 0)
 		e = replica_assert_self(r);

@@ -24,6 +24,7 @@
 #include "base/ids.h"
 #include "base/map.h"
 #include "core/counts.h"
+#include "core/gather.h"
 #include "core/members.h"
 #include "core/recent.h"
 #include "core/record.h"
@@ -140,6 +141,7 @@ struct replica_config {
 	size_t told;	      /* positions in a vector message; 0: all that changed lately */
 	size_t gaps;	      /* 0: LIMIT_GAPS */
 	size_t runs;	      /* 0: LIMIT_RUNS */
+	int64_t lazy;	      /* how long peers' records may wait for more while nobody asks for them */
 	bool alone;	      /* there is no leader to wait for before a first start */
 	bool doubtful;	      /* what it holds may be older than what it has acknowledged: a copy */
 };
@@ -183,6 +185,7 @@ struct replica {
 	struct record **group; /* being committed, in journal order; owned references */
 	size_t group_count, group_capacity;
 	bool committing;
+	struct gather gather; /* since when pending and incoming wait */
 	size_t waiting_bytes; /* of all logs' records beyond gaps */
 
 	struct session *closing; /* closed, seen entry still kept */
@@ -235,6 +238,9 @@ bool replica_reached(const struct replica *r, const struct position *at, size_t 
 
 /* Begins a group commit of what has gathered, unless one is on its way. */
 int replica_flush(struct replica *r);
+/* When that is worth it, for what has gathered so far; 0: at once; NEVER: there is nothing. looked_at:
+ * somebody waits here to see what peers send. */
+int64_t replica_flush_at(const struct replica *r, bool looked_at);
 /* The group is durable: apply, publish, acknowledge. */
 int replica_committed(struct replica *r, int64_t now);
 

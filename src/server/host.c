@@ -73,6 +73,7 @@ static int open_replica(struct host *h, const struct bytes *meta, int64_t now)
 	    .told = h->config.told,
 	    .gaps = h->config.gaps,
 	    .runs = h->config.runs,
+	    .lazy = h->config.lazy,
 	    .alone = h->config.leaders == 0,
 	};
 	struct message m = {.type = MESSAGE_MEMBERS};
@@ -311,9 +312,11 @@ static int commit(struct host *h, int64_t now)
 {
 	int64_t began = h->config.clock ? h->config.clock() : NEVER;
 	int e = h->store->ops->journal_commit(h->store);
+	int64_t took = h->config.clock ? h->config.clock() - began : NEVER;
 	if (e >= 0)
-		metrics_committed(&h->metrics, h->replica.group, h->replica.group_count,
-				  h->config.clock ? h->config.clock() - began : NEVER);
+		metrics_committed(&h->metrics, h->replica.group, h->replica.group_count, took);
+	if (h->config.clock)
+		gather_synced(&h->replica.gather, began + took, took);
 	return e < 0 ? e : replica_committed(&h->replica, now);
 }
 
@@ -482,9 +485,15 @@ static void tell_contradiction(struct host *h, int64_t now)
 		 (unsigned long long)c->at.lsn, (unsigned long long)h->told_contradicted);
 }
 
+/* Who watches keys, or waits to read what a peer acknowledged, waits for peers' records. */
+static int64_t flush_at(const struct host *h)
+{
+	return host_full(h) ? 0 : replica_flush_at(&h->replica, h->watched_count > 0 || h->read_count > 0);
+}
+
 int host_flush(struct host *h, int64_t now)
 {
-	int e = replica_flush(&h->replica);
+	int e = flush_at(h) <= now ? replica_flush(&h->replica) : 0;
 	if (e == 0)
 		e = act_all(h, now);
 	if (e == 0)
@@ -566,5 +575,8 @@ int64_t host_deadline(const struct host *h)
 		deadline = h->next_heartbeat;
 	if (h->checkpoint.phase == CHECKPOINT_CUTTING || h->replica.counts.top.walking)
 		deadline = 0;
-	return host_watch_deadline(h) < deadline ? host_watch_deadline(h) : deadline;
+	const int64_t flush = flush_at(h), watch = host_watch_deadline(h);
+	if (flush < deadline)
+		deadline = flush;
+	return watch < deadline ? watch : deadline;
 }

@@ -49,6 +49,7 @@ struct host_config {
 	bool accept_stale;	     /* an operator's word: a copy of a data folder may serve as it is */
 	size_t leaders;		     /* how many there are to register with */
 	int64_t session_idle, grace; /* 0: the defaults */
+	int64_t lazy;		     /* how long peers' records may wait for more; 0: not at all */
 	size_t session_limit;	     /* likewise */
 	uint64_t checkpoint_bytes;   /* of journal between two checkpoints; 0: 64 MiB */
 	int64_t checkpoint_interval; /* at most so long between two, while anything changes; 0: 60 s */
@@ -203,6 +204,7 @@ bool host_drained(const struct host *h, int64_t now);
 
 /* Whether so much has gathered that host_flush() should come before more is received. */
 bool host_full(const struct host *h);
+/* Commits what has gathered, unless it is worth to wait for more (host_deadline() says until when). */
 int host_flush(struct host *h, int64_t now);
 int host_tick(struct host *h, int64_t now);
 int64_t host_deadline(const struct host *h);

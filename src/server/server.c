@@ -24,6 +24,7 @@
 #define DRAIN_MIN (200 * MS)
 #define DRAIN_MAX (3500 * MS)
 #define RENEW_INTERVAL (5 * MS)
+#define LAZY MS /* so long a peer's record may wait for others, where nobody asks for it */
 #define UNREAD_EACH ((size_t)LIMIT_UNREAD_BYTES / 2) /* of answers, and of what is published */
 
 /* Connections to another member. */
@@ -350,6 +351,7 @@ static int open_host(struct server *s, const struct options *o, int client_port,
 	struct host_config config = {
 	    .ack_peers = o->ack_peers, .leaders = o->leader_count, .seed = random_id(), .clock = clock_now};
 	config.accept_stale = o->accept_stale;
+	config.lazy = LAZY;
 	struct member *self = &config.self;
 	self->node.id = random_id();
 	random_bytes(&self->secret, sizeof self->secret);

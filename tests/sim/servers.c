@@ -166,6 +166,7 @@ static void fill_config(struct sim *s, struct sim_server *v, struct host_config 
 	    .told = s->faults.told,
 	    .gaps = s->faults.gaps,
 	    .quiet = true,
+	    .lazy = v->run % 3 ? MS : 0,
 	};
 	c->self.node.id = random_next(&s->random) | 1;
 	c->self.origin.id = random_next(&s->random) | 1;

@@ -309,3 +309,27 @@ Test(repair, what_waits_is_learnt_anew_once_it_was_dropped)
 	cr_assert(log_of(&w, 3)->known == 1 && log_of(&w, 4)->known == 2, "a member has it");
 	stop(&w);
 }
+
+Test(repair, records_wait_for_others_while_nobody_asks)
+{
+	struct world w;
+	start(&w);
+	w.r.config.lazy = MS;
+	cr_assert(replica_flush_at(&w.r, false) == NEVER);
+	receive(&w, 2, 1, true);
+	cr_assert(replica_flush_at(&w.r, false) == w.now + MS);
+	cr_assert(replica_flush_at(&w.r, true) <= w.now, "somebody looks");
+	w.r.config.ack_peers = 1;
+	cr_assert(replica_flush_at(&w.r, false) <= w.now, "somebody may wait for it elsewhere");
+	w.r.config.ack_peers = 0;
+	w.r.phase = PHASE_CATCHING_UP;
+	cr_assert(replica_flush_at(&w.r, false) <= w.now);
+	w.r.phase = PHASE_SERVING;
+	w.r.meta_dirty = true;
+	cr_assert(replica_flush_at(&w.r, false) <= w.now);
+	cr_assert(replica_flush(&w.r) == 0);
+	cr_assert(replica_flush_at(&w.r, false) == NEVER, "it is on its way");
+	carry_out(&w);
+	cr_assert(replica_flush_at(&w.r, false) == NEVER && vector_get(&w.r.v, (struct origin){2}) == 1);
+	stop(&w);
+}
