@@ -389,11 +389,15 @@ int kudos_send(kudos *k, const char *key, int64_t n, uint64_t *ticket)
 	return 0;
 }
 
-/* What a socket has, up to a cap. The agent may close it in between. */
+/* What a socket has, up to a cap. The agent may close it in between. Where answers come one at a time, each
+ * to what was just sent, the look that finds nothing more is left to the one that comes before sleeping: most
+ * often something else is sent before that, and it has to be looked at then anyway. */
 static void drain(struct kudos *k, struct link *l, bool *any)
 {
 	struct packet packet;
-	for (int i = 0; i < BURST; i++) {
+	const int most = l->cut ? BURST : 1;
+	l->cut = false;
+	for (int i = 0; i < most; i++) {
 		int r = l->socket ? link_receive(l, &packet) : 0;
 		if (r < -1)
 			note_failure(k, r);
@@ -411,6 +415,7 @@ static void drain(struct kudos *k, struct link *l, bool *any)
 					     packet.body_size);
 		packet_deinit(&packet);
 	}
+	l->cut = true;
 }
 
 static void serve(struct kudos *k, struct link *l, bool *any)

@@ -212,6 +212,6 @@ bool link_ready(struct link *l)
 	if (zmq_getsockopt(l->socket, ZMQ_EVENTS, &events, &size) == 0 &&
 	    ((events & ZMQ_POLLIN) || (l->waiting_count && (events & ZMQ_POLLOUT))))
 		return true;
-	l->readable = l->touched = false;
+	l->readable = l->touched = l->cut = false;
 	return false;
 }

@@ -16,6 +16,7 @@ struct link {
 	enum socket_kind kind;
 	int fd;	       /* its ZMQ_FD, in the epoll set */
 	bool readable; /* that says there is something for libzmq to take note of */
+	bool cut;      /* the last time it was read from it was not asked whether there is more */
 	bool touched;  /* since it was last drained it was used: libzmq may have taken note in silence */
 	void *monitor; /* tells of the connection's end; NULL: nothing does */
 	int monitor_fd;
