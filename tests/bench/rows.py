@@ -17,6 +17,7 @@ KEYS = 10000
 ENTRY_BYTES = 128  # a journal entry with one like in it, roughly
 PAUSE_MS = 6  # between two likes that watchers are told of: a server tells changes within 3 ms as one
 NATS_WINDOW = 256  # messages in flight a client
+CONNECTIONS = 12  # that clients share who share any
 
 
 class Round:
@@ -114,12 +115,20 @@ def visibility_paced(r):
 
 
 def by_ones(clients):
-    """What measures so many clients of one like in flight each: (a second, p99 in ms) of Kudos, Redis and the floor."""
+    """What measures so many clients of one like in flight each: (a second, p99 in ms) of Kudos, with a connection each and
+    with some that they share, of Redis and the floor."""
+
+    def load(r, *args):
+        with Kudos(r.bench) as kudos:
+            report = kudos.load("--clients", clients, "--window", 1, "--linger", -1, "--keys", KEYS, "--duration", f"{r.seconds}s",
+                                *args)
+            return report["likes_per_s"], report["latency_us"]["p99"] / 1000
 
     def kudos_by_ones(r):
-        with Kudos(r.bench) as kudos:
-            report = kudos.load("--clients", clients, "--window", 1, "--linger", -1, "--keys", KEYS, "--duration", f"{r.seconds}s")
-            return report["likes_per_s"], report["latency_us"]["p99"] / 1000
+        return load(r)
+
+    def kudos_by_ones_shared(r):
+        return load(r, "--connections", CONNECTIONS)
 
     def redis_by_ones(r):
         with Redis(r.bench) as redis:
@@ -130,17 +139,20 @@ def by_ones(clients):
         report = r.bench.run("floor", r.bench.folder, BARE_PORT, clients, r.seconds)
         return report["count"] / r.seconds, report["p99_us"] / 1000
 
-    return kudos_by_ones, redis_by_ones, bare_by_ones
+    return kudos_by_ones, kudos_by_ones_shared, redis_by_ones, bare_by_ones
 
 
 def rows_by_ones(clients):
-    ours, redis, bare = by_ones(clients)
+    ours, shared, redis, bare = by_ones(clients)
     name = f"one-by-one/{clients}"
     return [
         Row(name, "likes/s", 1, 1.5, lambda r: (r.once(ours)[0], r.once(redis)[0]), True,
             note="each client sends its next like when the one before is acknowledged; Kudos: the clients spread over three "
                  "servers. Redis: two replicas, appendfsync always on all three."),
         Row(f"{name}-p99", "ms", 1, 0.5, lambda r: (r.once(ours)[1], r.once(redis)[1]), note="of the same runs."),
+        Row(f"{name}-shared", "likes/s", 1, 1.5, lambda r: (r.once(shared)[0], r.once(redis)[0]), True,
+            note=f"the same, but our clients are sessions in one process that share {CONNECTIONS} connections; each of Redis's has its own."),
+        Row(f"{name}-shared-p99", "ms", 1, 0.5, lambda r: (r.once(shared)[1], r.once(redis)[1]), note="of the same runs."),
         Row(f"{name}-floor", "likes/s", 0.6, 0.8, lambda r: (r.once(ours)[0], r.once(bare)[0]), True,
             note="theirs: one libzmq ROUTER that answers as many DEALERs, with one fdatasync for all that it found at once."),
     ]

@@ -13,6 +13,10 @@
 struct kudos {
 	struct kudos_options options;
 	uint64_t taken, room;
+	uint64_t ids, sessions; /* that were asked for */
+	char session[KUDOS_SESSION_SIZE];
+	uint64_t number, likes; /* of the last batch of a session */
+	unsigned closes;
 };
 
 int kudos_open(kudos **handle, const struct kudos_options *options)
@@ -46,6 +50,45 @@ int kudos_send(kudos *handle, const char *key, int64_t n, uint64_t *ticket)
 		return KUDOS_BUSY;
 	handle->room--;
 	handle->taken++;
+	return KUDOS_OK;
+}
+
+int kudos_ask_session(kudos *handle, uint64_t lifetime, uint64_t *id)
+{
+	(void)lifetime;
+	*id = ++handle->ids;
+	handle->sessions++;
+	return KUDOS_OK;
+}
+
+int kudos_ask_put(kudos *handle, const char *session, uint64_t number, const struct kudos_event *events,
+		  size_t n, uint64_t *id)
+{
+	for (size_t i = 0; i < n; i++)
+		cr_assert(events[i].n == 1 && events[i].key[0]);
+	if (handle->room == 0)
+		return KUDOS_BUSY;
+	memcpy(handle->session, session, sizeof(handle->session));
+	handle->number = number;
+	handle->likes = n;
+	*id = ++handle->ids;
+	return KUDOS_OK;
+}
+
+int kudos_ask_session_close(kudos *handle, const char *session, uint64_t *id)
+{
+	cr_assert(session[0]);
+	*id = ++handle->ids;
+	handle->closes++;
+	return KUDOS_OK;
+}
+
+/* Answers the closes. */
+int kudos_process(kudos *handle, int timeout_ms)
+{
+	(void)timeout_ms;
+	for (; handle->closes > 0; handle->closes--)
+		handle->options.on_put(handle->options.arg, UINT64_MAX - handle->closes, KUDOS_OK, "");
 	return KUDOS_OK;
 }
 
@@ -198,4 +241,86 @@ Test(load_keys, names_have_their_size)
 	cr_assert_str_eq(keys_name(&keys, 0), "p:key:000");
 	cr_assert_str_eq(keys_name(&keys, 11), "p:key:011");
 	keys_deinit(&keys);
+}
+
+/* Two clients in one handle; name is the first's session. */
+static void carry(struct fixture *f, struct carrier *carrier, struct client *other)
+{
+	client_deinit(&f->client);
+	cr_assert(carrier_init(carrier, &(struct kudos_options){0}, 2) == KUDOS_OK);
+	client_init_carried(&f->client, carrier, &f->keys);
+	client_init_carried(other, carrier, &f->keys);
+	f->client.tally = other->tally = f->tally;
+	carrier_add(carrier, &f->client);
+	carrier_add(carrier, other);
+}
+
+static void give_session(struct carrier *carrier, const char *name)
+{
+	char session[KUDOS_SESSION_SIZE] = "";
+	strcpy(session, name);
+	carrier->handle->options.on_session(carrier, 1, KUDOS_OK, session);
+}
+
+static void answer_put(struct carrier *carrier, uint64_t id, int error)
+{
+	carrier->handle->options.on_put(carrier, id, error, "");
+}
+
+Test(load_carrier, each_client_has_its_session_and_its_numbers)
+{
+	struct fixture f;
+	struct carrier carrier;
+	struct client other;
+	set_up(&f, 3, 0);
+	carry(&f, &carrier, &other);
+	cr_assert(send_likes(&f, 1) == 0, "not before it has a session");
+	cr_assert(carrier_work(&carrier) == KUDOS_OK && carrier.handle->sessions == 2);
+	cr_assert(carrier_work(&carrier) == KUDOS_OK && carrier.handle->sessions == 2, "asked for once");
+	give_session(&carrier, "one");
+	give_session(&carrier, "two");
+	cr_assert(send_likes(&f, 5) == 5 && carrier.handle->likes == 5 && carrier.handle->number == 1);
+	cr_assert_str_eq(carrier.handle->session, "one");
+	const uint64_t id = carrier.handle->ids;
+	cr_assert(send_likes(&f, 1) == 1 && carrier.handle->number == 2);
+	uint32_t sent;
+	cr_assert(client_send(&other, 1, 1, 0, 0, &sent) == KUDOS_OK && sent == 1);
+	cr_assert_str_eq(carrier.handle->session, "two");
+	cr_assert(carrier.handle->number == 1 && f.client.unresolved == 6 && other.unresolved == 1);
+	answer_put(&carrier, id + 2, KUDOS_OK);
+	cr_assert(f.client.unresolved == 6 && other.unresolved == 0 && f.tally->acknowledged == 1);
+	answer_put(&carrier, id, KUDOS_OK);
+	answer_put(&carrier, id, KUDOS_OK);
+	cr_assert(f.client.unresolved == 1 && f.tally->acknowledged == 6, "once");
+	answer_put(&carrier, id + 1, KUDOS_EXPIRED);
+	cr_assert(f.client.unresolved == 0 && f.tally->in_doubt == 1);
+	client_deinit(&other);
+	carrier_deinit(&carrier);
+	tear_down(&f);
+}
+
+Test(load_carrier, a_batch_that_stays_long_keeps_its_place)
+{
+	struct fixture f;
+	struct carrier carrier;
+	struct client other;
+	set_up(&f, 3, 0);
+	carry(&f, &carrier, &other);
+	give_session(&carrier, "one");
+	give_session(&carrier, "two");
+	cr_assert(send_likes(&f, 7) == 7);
+	const uint64_t first = carrier.handle->ids;
+	for (int i = 0; i < 3000; i++) {
+		uint32_t sent;
+		cr_assert(client_send(&other, 1, 1, 0, 0, &sent) == KUDOS_OK && sent == 1);
+		answer_put(&carrier, carrier.handle->ids, KUDOS_OK);
+	}
+	cr_assert(other.unresolved == 0 && f.client.unresolved == 7 && other.number == 3000);
+	answer_put(&carrier, first, KUDOS_OK);
+	cr_assert(f.client.unresolved == 0 && f.tally->acknowledged == 3007);
+	carrier.handle->room = 0;
+	cr_assert(send_likes(&f, 1) == 0 && f.client.number == 1, "a number is not lost");
+	client_deinit(&other);
+	carrier_deinit(&carrier);
+	tear_down(&f);
 }

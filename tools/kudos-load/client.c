@@ -6,6 +6,8 @@
 
 #include "clock.h"
 
+#define BATCH 256 /* likes of one batch that is carried */
+
 static struct chunk *chunk_at(const struct client *client, uint64_t position)
 {
 	return &client->chunks[position & (client->chunk_capacity - 1)];
@@ -51,23 +53,27 @@ static void resolve_chunk(struct client *client, struct chunk *chunk, uint64_t f
 	}
 }
 
-static void on_result(void *arg, const struct kudos_result *result)
+void client_resolved(struct client *client, uint64_t first, uint64_t last, int error)
 {
-	struct client *client = arg;
 	const int64_t now = clock_ns();
 	for (uint64_t at = client->chunk_head; at != client->chunk_next; at++) {
 		struct chunk *chunk = chunk_at(client, at);
 		const uint64_t end = chunk->first + chunk->count;
-		if (chunk->first > result->last)
+		if (chunk->first > last)
 			break;
-		if (end <= result->first)
+		if (end <= first)
 			continue;
-		const uint64_t from = result->first > chunk->first ? result->first : chunk->first;
-		const uint64_t to = result->last + 1 < end ? result->last + 1 : end;
-		resolve_chunk(client, chunk, from, to - from, result->error, now);
+		const uint64_t from = first > chunk->first ? first : chunk->first;
+		const uint64_t to = last + 1 < end ? last + 1 : end;
+		resolve_chunk(client, chunk, from, to - from, error, now);
 	}
 	while (client->chunk_head != client->chunk_next && chunk_at(client, client->chunk_head)->left == 0)
 		client->chunk_head++;
+}
+
+static void on_result(void *arg, const struct kudos_result *result)
+{
+	client_resolved(arg, result->first, result->last, result->error);
 }
 
 int client_init(struct client *client, const struct kudos_options *options, struct keys *keys)
@@ -77,6 +83,11 @@ int client_init(struct client *client, const struct kudos_options *options, stru
 	own.arg = client;
 	*client = (struct client){.keys = keys, .next = 1};
 	return kudos_open(&client->handle, &own);
+}
+
+void client_init_carried(struct client *client, struct carrier *carrier, struct keys *keys)
+{
+	*client = (struct client){.carrier = carrier, .keys = keys, .next = 1};
 }
 
 void client_deinit(struct client *client)
@@ -128,10 +139,45 @@ static bool make_room(struct client *client, uint32_t count)
 	return true;
 }
 
+static void note_sent(struct client *client, uint32_t key)
+{
+	client->key_of[client->next++ & (client->key_capacity - 1)] = key;
+	client->keys->tallies[key].sent++;
+}
+
+/* Each by itself; the handle makes batches of them. */
+static int send_each(struct client *client, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		const uint32_t key = keys_draw(client->keys);
+		const int r = kudos_send(client->handle, keys_name(client->keys, key), 1, NULL);
+		if (r != KUDOS_OK)
+			return r;
+		note_sent(client, key);
+	}
+	return KUDOS_OK;
+}
+
+/* All as one batch. */
+static int send_batch(struct client *client, uint32_t count)
+{
+	struct kudos_event events[BATCH] = {0};
+	uint32_t drawn[BATCH];
+	if (count > BATCH)
+		count = BATCH;
+	for (uint32_t i = 0; i < count; i++) {
+		drawn[i] = keys_draw(client->keys);
+		events[i] = (struct kudos_event){.key = keys_name(client->keys, drawn[i]), .n = 1};
+	}
+	const int r = carrier_put(client->carrier, client, events, count, client->next);
+	for (uint32_t i = 0; r == KUDOS_OK && i < count; i++)
+		note_sent(client, drawn[i]);
+	return r;
+}
+
 int client_send(struct client *client, uint32_t count, uint32_t window, int64_t start, double spacing,
 		uint32_t *sent)
 {
-	struct keys *keys = client->keys;
 	const uint64_t room = client->unresolved < window ? window - client->unresolved : 0;
 	if (count > room)
 		count = (uint32_t)room;
@@ -141,15 +187,7 @@ int client_send(struct client *client, uint32_t count, uint32_t window, int64_t 
 	if (!make_room(client, count))
 		return KUDOS_NO_MEMORY;
 	const uint64_t first = client->next;
-	int r = KUDOS_OK;
-	for (uint32_t i = 0; i < count; i++) {
-		const uint32_t key = keys_draw(keys);
-		r = kudos_send(client->handle, keys_name(keys, key), 1, NULL);
-		if (r != KUDOS_OK)
-			break;
-		client->key_of[client->next++ & (client->key_capacity - 1)] = key;
-		keys->tallies[key].sent++;
-	}
+	const int r = client->carrier ? send_batch(client, count) : send_each(client, count);
 	const uint32_t taken = (uint32_t)(client->next - first);
 	if (taken > 0) {
 		*chunk_at(client, client->chunk_next) = (struct chunk){.latency = &client->tally->latency,

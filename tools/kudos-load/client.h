@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* One client of the load: a libkudos handle and what is remembered of its likes until each has a result.
+/* One client of the load: a libkudos handle of its own, or a session in one that carries several, and what is
+ * remembered of its likes until each has a result.
  *
- * Likes are numbered by the handle: ticket 1, 2, 3, … Two rings are indexed from them:
+ * Likes are numbered as the handle does: ticket 1, 2, 3, … Two rings are indexed from them:
  *
  *	tickets   ... | 41 42 43 | 44 45 46 47 48 | 49 50 | next = 51
  *	chunks         ^ head    ^                 ^          runs sent at one moment, with their time
@@ -17,6 +18,7 @@
 
 #include <kudos.h>
 
+#include "carrier.h"
 #include "histogram.h"
 #include "keys.h"
 
@@ -38,7 +40,10 @@ struct tally {
 };
 
 struct client {
-	kudos *handle; /* owned */
+	kudos *handle; /* owned; NULL: */
+	struct carrier *carrier;
+	char session[KUDOS_SESSION_SIZE]; /* there; "": not yet */
+	uint64_t number;		  /* of its last batch */
 	struct keys *keys;
 	struct tally *tally;		       /* the phase's */
 	struct chunk *chunks;		       /* owned ring */
@@ -56,10 +61,14 @@ struct client {
 /* options: all but on_result and arg. The client must not move in memory afterwards. What kudos_open() says;
  * *client is to be deinit-ed all the same. */
 int client_init(struct client *client, const struct kudos_options *options, struct keys *keys);
+void client_init_carried(struct client *client, struct carrier *carrier, struct keys *keys);
 void client_deinit(struct client *client);
+/* The carrier's word for these tickets. */
+void client_resolved(struct client *client, uint64_t first, uint64_t last, int error);
 
 /* Hands up to count likes of drawn keys to the library, as one chunk; *sent of them were taken: fewer when
- * the window or the library is full. KUDOS_OK, KUDOS_NO_MEMORY, or what else kudos_send() says. */
+ * the window or the library is full. KUDOS_OK, KUDOS_NO_MEMORY, or what else kudos_send() or kudos_ask_put()
+ * says. */
 int client_send(struct client *client, uint32_t count, uint32_t window, int64_t start, double spacing,
 		uint32_t *sent);
 

@@ -57,11 +57,44 @@ static void allow_descriptors(void)
 	}
 }
 
-/* client: whose it is; NULL for the signals, which are read at every turn. */
-static bool poll_too(const struct load *load, int fd, struct client *client)
+/* ready: whose it is; NULL for the signals, which are read at every turn. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is set when the kernel gives it back */
+static bool poll_too(const struct load *load, int fd, bool *ready)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.ptr = client};
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = ready};
 	return epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static int open_carriers(struct load *load, const struct kudos_options *options)
+{
+	const unsigned n = load->plan->connections, most = (load->plan->clients + n - 1) / n;
+	while (load->carrier_count < n) {
+		struct carrier *carrier = &load->carriers[load->carrier_count++];
+		const int r = carrier_init(carrier, options, most);
+		if (r != KUDOS_OK)
+			return fail(load, r, carrier->handle);
+		if (!poll_too(load, kudos_fd(carrier->handle), &carrier->ready))
+			return fail(load, KUDOS_SYSTEM, NULL);
+	}
+	return KUDOS_OK;
+}
+
+static int open_client(struct load *load, const struct kudos_options *options)
+{
+	const unsigned at = load->opened;
+	struct client *client = &load->clients[load->opened++];
+	if (load->carrier_count > 0) {
+		struct carrier *carrier = &load->carriers[at % load->carrier_count];
+		client_init_carried(client, carrier, load->keys);
+		carrier_add(carrier, client);
+		return KUDOS_OK;
+	}
+	const int r = client_init(client, options, load->keys);
+	if (r != KUDOS_OK)
+		return fail(load, r, client->handle);
+	client->ready = true;
+	return poll_too(load, kudos_fd(client->handle), &client->ready) ? KUDOS_OK
+									: fail(load, KUDOS_SYSTEM, NULL);
 }
 
 int load_init(struct load *load, const struct plan *plan, struct keys *keys,
@@ -75,25 +108,23 @@ int load_init(struct load *load, const struct plan *plan, struct keys *keys,
 	load->clients = calloc(plan->clients, sizeof(*load->clients));
 	load->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	load->phases = calloc(plan->phase_count, sizeof(*load->phases));
-	if (!load->clients || !load->phases)
+	load->carriers = calloc(plan->connections + 1, sizeof(*load->carriers));
+	if (!load->clients || !load->phases || !load->carriers)
 		return fail(load, KUDOS_NO_MEMORY, NULL);
 	if (load->epoll_fd < 0 || (load->signals >= 0 && !poll_too(load, load->signals, NULL)))
 		return fail(load, KUDOS_SYSTEM, NULL);
-	while (load->opened < plan->clients) {
-		struct client *client = &load->clients[load->opened++];
-		const int r = client_init(client, options, keys);
-		if (r != KUDOS_OK)
-			return fail(load, r, client->handle);
-		if (!poll_too(load, kudos_fd(client->handle), client))
-			return fail(load, KUDOS_SYSTEM, NULL);
-		client->tally = &load->phases[0].tally;
-		client->ready = true;
+	int r = plan->connections > 0 ? open_carriers(load, options) : KUDOS_OK;
+	while (r == KUDOS_OK && load->opened < plan->clients) {
+		r = open_client(load, options);
+		load->clients[load->opened - 1].tally = &load->phases[0].tally;
 	}
-	return KUDOS_OK;
+	return r;
 }
 
 void load_close(struct load *load)
 {
+	for (; load->carrier_count > 0; load->carrier_count--)
+		carrier_deinit(&load->carriers[load->carrier_count - 1]);
 	for (; load->opened > 0; load->opened--)
 		client_deinit(&load->clients[load->opened - 1]);
 }
@@ -102,6 +133,7 @@ void load_deinit(struct load *load)
 {
 	load_close(load);
 	free(load->clients);
+	free(load->carriers);
 	free(load->phases);
 	if (load->signals >= 0)
 		close(load->signals);
@@ -146,26 +178,44 @@ static int send_run(struct load *load, struct client *client, uint64_t count, ui
 		*sent += taken;
 		report->issued += taken;
 		if (r != KUDOS_OK)
-			return fail(load, r, client->handle);
+			return fail(load, r, client->carrier ? client->carrier->handle : client->handle);
 		if (taken < chunk)
 			break;
 	}
 	return KUDOS_OK;
 }
 
-/* One client's turn: sends its part, and lets the handle work when there is anything for it to do. */
+/* One client's turn: lets the handle work when there is anything for it to do, then sends its part. */
 static int give_turn(struct load *load, struct client *client, uint64_t count, uint64_t *sent)
 {
-	int r = KUDOS_OK;
 	*sent = 0;
-	if (count > 0)
-		r = send_run(load, client, count, sent);
-	if (r != KUDOS_OK || (*sent == 0 && !client->ready))
-		return r;
-	client->stirred = true;
-	client->ready = false;
-	r = kudos_process(client->handle, 0);
-	return r == KUDOS_OK ? r : fail(load, r, client->handle);
+	if (client->ready) {
+		client->stirred = true;
+		client->ready = false;
+		const int r = kudos_process(client->handle, 0);
+		if (r != KUDOS_OK)
+			return fail(load, r, client->handle);
+	}
+	if (count == 0)
+		return KUDOS_OK;
+	const int r = send_run(load, client, count, sent);
+	client->stirred = client->stirred || *sent > 0;
+	return r;
+}
+
+static int work_carriers(struct load *load)
+{
+	for (unsigned i = 0; i < load->carrier_count; i++) {
+		struct carrier *carrier = &load->carriers[i];
+		if (!carrier->ready)
+			continue;
+		carrier->stirred = true;
+		carrier->ready = false;
+		const int r = carrier_work(carrier);
+		if (r != KUDOS_OK)
+			return fail(load, r, carrier->handle);
+	}
+	return KUDOS_OK;
 }
 
 /* Gives every client a turn with its part of what is due. *moved: whether anything was sent or answered. */
@@ -175,6 +225,9 @@ static int give_turns(struct load *load, uint64_t due, bool *moved)
 	uint64_t share = due / n + (due % n != 0);
 	const uint64_t before = load_unresolved(load);
 	uint64_t total = 0;
+	const int worked = work_carriers(load);
+	if (worked != KUDOS_OK)
+		return worked;
 	if (share > RUN_LIKES)
 		share = RUN_LIKES;
 	if (share < CHUNK_LIKES) /* a few clients with some likes each rather than all with one */
@@ -196,6 +249,13 @@ static int give_turns(struct load *load, uint64_t due, bool *moved)
 	return KUDOS_OK;
 }
 
+/* When the handle wants to work. */
+static int64_t wake_at(kudos *handle, int64_t now)
+{
+	const int ms = kudos_wait_ms(handle);
+	return ms < 0 ? INT64_MAX : now + ms * NS_PER_MS;
+}
+
 /* Sleeps until something arrives, a handle wants to work, or the time has come, and notes which handles are
  * ready. A handle at rest is neither asked nor called: with many clients that would be most of the work, and
  * this program would take from the servers the processor that it measures them on. */
@@ -204,12 +264,19 @@ static void wait_until(struct load *load, int64_t until)
 	int64_t now = clock_ns();
 	for (unsigned i = 0; i < load->opened; i++) {
 		struct client *client = &load->clients[i];
-		if (client->stirred) {
-			const int ms = kudos_wait_ms(client->handle);
-			client->wake = ms < 0 ? INT64_MAX : now + ms * NS_PER_MS;
-			client->stirred = false;
-		}
+		if (client->carrier)
+			break;
+		if (client->stirred)
+			client->wake = wake_at(client->handle, now);
+		client->stirred = false;
 		until = earlier(until, client->wake);
+	}
+	for (unsigned i = 0; i < load->carrier_count; i++) {
+		struct carrier *carrier = &load->carriers[i];
+		if (carrier->stirred)
+			carrier->wake = wake_at(carrier->handle, now);
+		carrier->stirred = false;
+		until = earlier(until, carrier->wake);
 	}
 	now = clock_ns();
 	const int64_t rest = until > now ? until - now : 0;
@@ -217,12 +284,13 @@ static void wait_until(struct load *load, int64_t until)
 	struct epoll_event events[READY];
 	const int n = epoll_pwait2(load->epoll_fd, events, READY, &timeout, NULL);
 	now = clock_ns();
-	for (unsigned i = 0; i < load->opened; i++)
+	for (unsigned i = 0; i < load->opened && !load->clients[i].carrier; i++)
 		load->clients[i].ready = load->clients[i].wake <= now;
+	for (unsigned i = 0; i < load->carrier_count; i++)
+		load->carriers[i].ready = load->carriers[i].wake <= now;
 	for (int i = 0; i < n; i++) {
-		struct client *client = events[i].data.ptr;
-		if (client)
-			client->ready = true;
+		if (events[i].data.ptr)
+			*(bool *)events[i].data.ptr = true;
 	}
 }
 

@@ -27,7 +27,9 @@ struct load {
 	struct keys *keys;
 	struct client *clients;	     /* owned, plan->clients of them */
 	unsigned opened;	     /* how many of them */
-	int epoll_fd;		     /* the signals and every client */
+	struct carrier *carriers;    /* owned, plan->connections of them */
+	unsigned carrier_count;	     /* how many are open */
+	int epoll_fd;		     /* the signals and every client or carrier */
 	struct phase_report *phases; /* owned, plan->phase_count of them */
 	unsigned phase;		     /* the one that runs, or the last */
 	unsigned turn;		     /* whose turn it is to get the next like */

@@ -35,6 +35,8 @@ static const struct flag flags[] = {
     {"key", FLAG_KEY, "FILE", "secret key, for a cluster that has keys ($KUDOS_KEY)"},
     {"trust", FLAG_TRUST, "DIR", "folder with the cluster's certificate ($KUDOS_TRUST)"},
     {"clients", FLAG_WORD, "N", "clients, spread over the servers by the leader (10)"},
+    {"connections", FLAG_WORD, "N",
+     "handles that the clients share, each with a session of its own (a handle for each)"},
     {"keys", FLAG_WORD, "N", "keys (1000)"},
     {"distribution", FLAG_WORD, "uniform|zipf", "how likes are spread over keys (uniform)"},
     {"zipf", FLAG_WORD, "S", "zipf with this exponent"},

@@ -108,6 +108,10 @@ bool plan_set(struct plan *plan, const char *word, const char *value, char *erro
 		if (!parse_whole(value, 1, PLAN_CLIENTS, &whole))
 			return fail(error, "clients is a number in 1..100000", value);
 		plan->clients = (unsigned)whole;
+	} else if (strcmp(word, "connections") == 0) {
+		if (!parse_whole(value, 1, PLAN_CLIENTS, &whole))
+			return fail(error, "connections is a number in 1..100000", value);
+		plan->connections = (unsigned)whole;
 	} else if (strcmp(word, "keys") == 0) {
 		if (!parse_whole(value, 1, PLAN_KEYS, &whole))
 			return fail(error, "keys is a number in 1..100000000", value);
@@ -132,7 +136,8 @@ bool plan_set(struct plan *plan, const char *word, const char *value, char *erro
 		return set_prefix(plan, value, error);
 	} else {
 		snprintf(error, PLAN_ERROR,
-			 "unknown word '%.60s'; there are clients, keys, distribution, prefix, key-size, "
+			 "unknown word '%.60s'; there are clients, connections, keys, distribution, prefix, "
+			 "key-size, "
 			 "window, seed, phase, after",
 			 word);
 		return false;

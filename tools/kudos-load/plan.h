@@ -2,6 +2,7 @@
 /* What a run is to do: from flags, or from a script file. This header has the grammar of the script:
  *
  *	clients 20
+ *	connections 4
  *	keys 1000
  *	distribution uniform | zipf S
  *	prefix TEXT
@@ -46,6 +47,7 @@ struct plan_phase {
 
 struct plan {
 	unsigned clients;
+	unsigned connections; /* that the clients share; 0: each has its own */
 	uint32_t keys;
 	double zipf;  /* exponent; 0: uniform */
 	int key_size; /* bytes at least, reached with zeros before the number; 0: as it comes */
