@@ -270,6 +270,19 @@ Test(taking, its_vector_is_in_two_tables)
 	teardown(&f);
 }
 
+/* An earlier snapshot took it beyond what its journal has. */
+Test(taking, the_journal_must_reach_up_to_what_is_applied)
+{
+	for (uint64_t there = 2; there <= 5; there++) {
+		struct fixture f;
+		setup(&f);
+		cr_assert(vector_set(&f.host->replica.v, (struct origin){2}, 5) == 0);
+		take_vector(&f, 'v', 2, there, true);
+		cr_assert(taking(&f) == (there == 5));
+		teardown(&f);
+	}
+}
+
 Test(taking, what_could_not_be_loaded_ends_it)
 {
 	struct fixture f;
