@@ -101,6 +101,7 @@ class Builder:
                 more = " -fno-sanitize-recover=all" if which else ""
                 subprocess.run(["meson", "setup", build, self.source, "-Dwerror=false", "-Dgateway=disabled",
                                 "-Dc_args=-w" + more] + flags, check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(["ninja", "-C", build, "build.ninja"], check=True, stdout=subprocess.DEVNULL)  # there may be other files now
         with open(os.path.join(self.builds[""], "compile_commands.json"), encoding="utf-8") as f:
             self.commands = {os.path.relpath(os.path.join(c["directory"], c["file"]), self.source): c["command"]
                              for c in json.load(f) if ".so.p" not in c["output"]}
