@@ -11,7 +11,8 @@
 #include "kudos.h"
 
 #define GAP_GRACE (20 * MS)	 /* a record may still be on its way when a vector already shows it */
-#define FETCH_TIMEOUT (500 * MS) /* then another peer is asked */
+#define FETCH_TIMEOUT (500 * MS) /* then another peer is asked, and given twice as long, … */
+#define FETCH_DOUBLINGS 2	 /* … so many times: a long answer may take its time over a long way */
 #define SNAPSHOT_PAUSE SECOND	 /* after one that came to nothing: the next may do so, too */
 #define REACHABLE (1500 * MS)	 /* heard within */
 
@@ -137,11 +138,19 @@ int replica_record(struct replica *r, int64_t now, struct record *record, bool p
 	return e;
 }
 
-int replica_fetched(struct replica *r, int64_t now, struct origin origin)
+static int64_t patience(const struct log *log)
 {
-	struct log *log = map_get(&r->logs, origin.id, 0);
-	if (!log || log->asked_until == 0)
-		return 0; /* nothing was asked */
+	return FETCH_TIMEOUT << log->late;
+}
+
+int replica_fetched(struct replica *r, int64_t now, struct position from)
+{
+	struct log *log = map_get(&r->logs, from.origin.id, 0);
+	if (!log || log->asked_until == 0 || log->asked_from != from.lsn)
+		return 0; /* nothing was asked, or something else since: that is under way still */
+	/* Of one that was asked again it is not known whose answer this is (Karn and Partridge 1987). */
+	if (log->late > 0 && !log->asked_again && log->asked_until - now > patience(log) / 2)
+		log->late--;
 	log->asked_until = 0;
 	if (log->appended < log->asked_from) {
 		log->tries++; /* an answer without what was asked for: another is asked, and not at once */
@@ -152,14 +161,29 @@ int replica_fetched(struct replica *r, int64_t now, struct origin origin)
 	return replica_repair(r, now);
 }
 
-int replica_gone(struct replica *r, int64_t now, struct node from, struct origin origin)
+int replica_gone(struct replica *r, int64_t now, struct node who, struct position from)
 {
-	struct log *log = map_get(&r->logs, origin.id, 0);
-	if (!log || !node_equal(log->asked, from))
+	struct log *log = map_get(&r->logs, from.origin.id, 0);
+	if (!log || !node_equal(log->asked, who) || log->asked_from != from.lsn)
 		return 0;
 	log->asked_until = 0;
 	log->gone++;
 	log->tries++;
+	return replica_repair(r, now);
+}
+
+/* What it was asked before it knew who asks, it has refused. */
+int replica_welcomed(struct replica *r, int64_t now, struct node by)
+{
+	struct peer *p = replica_peer(r, by);
+	if (p && !p->exact)
+		p->ask_at = now;
+	struct map_slot *slot;
+	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
+		struct log *log = slot->value;
+		if (node_equal(log->asked, by))
+			log->asked_until = 0;
+	}
 	return replica_repair(r, now);
 }
 
@@ -181,11 +205,21 @@ static struct peer *holder(struct replica *r, const struct log *log, int64_t now
 			owner = *holders;
 		(*holders)++;
 	}
-	for (size_t i = 0; i < r->peer_count; i++) {
+	for (size_t i = 0; *holders > 0 && i < r->peer_count; i++) {
 		if (holds_next(&r->peers[i], log, now) && at++ == (owner + log->tries) % *holders)
 			return &r->peers[i];
 	}
 	return NULL;
+}
+
+/* What an owner publishes comes in order. As long as its own vector tells of no more than is here, the record
+ * that others tell of is on its way, behind what was published before; over a long way under load that is a
+ * while, and what is fetched would have to go the same way. */
+static bool on_its_way(struct replica *r, const struct log *log, int64_t now)
+{
+	const struct peer *owner = replica_peer(r, log->owner);
+	return owner && origin_equal(owner->origin, log->origin) && replica_reachable(owner, now) &&
+	       log->waiting_count == 0 && vector_get(&owner->vector, log->origin) <= log->appended;
 }
 
 /* Records that are needed are in nobody's journal any more. Until their effect is here this server lacks
@@ -204,7 +238,8 @@ static int ask_snapshot(struct replica *r, const struct peer *from, int64_t now)
 
 static int repair_log(struct replica *r, struct log *log, int64_t now)
 {
-	if (log->known <= log->appended || origin_equal(log->origin, r->config.self.origin)) {
+	if (log->known <= log->appended || origin_equal(log->origin, r->config.self.origin) ||
+	    on_its_way(r, log, now)) {
 		log->gap_since = 0;
 		return 0;
 	}
@@ -212,8 +247,11 @@ static int repair_log(struct replica *r, struct log *log, int64_t now)
 		log->gap_since = now;
 	if (now < log->asked_until || now - log->gap_since < GAP_GRACE)
 		return 0;
-	if (log->asked_until != 0)
-		log->tries++; /* the last one did not answer */
+	log->asked_again = log->asked_until != 0;
+	if (log->asked_again) { /* the last one did not answer */
+		log->tries++;
+		log->late += log->late < FETCH_DOUBLINGS;
+	}
 	log->asked_until = 0;
 	size_t holders;
 	struct peer *p = holder(r, log, now, &holders);
@@ -223,7 +261,7 @@ static int repair_log(struct replica *r, struct log *log, int64_t now)
 	    holders) /* nobody has the records any more: their effect is in everyone's checkpoint */
 		return ask_snapshot(r, p, now);
 	log->asked = p->node;
-	log->asked_until = now + FETCH_TIMEOUT;
+	log->asked_until = now + patience(log);
 	log->asked_from = log->appended + 1;
 	r->stats.fetches++;
 	/* Records that wait here already need not be sent again. */

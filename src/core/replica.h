@@ -82,7 +82,9 @@ struct log {
 	int64_t asked_until; /* a fetch is on its way until then; 0: none */
 	uint64_t asked_from; /* … for what comes from here on */
 	struct node asked;   /* whom */
+	bool asked_again;    /* … when the one before had not answered in time */
 	unsigned tries;	     /* fetches so far that brought nothing */
+	unsigned late;	     /* … more of them than came soon lately: the next is given longer */
 	unsigned gone;	     /* answers in a row that said the records are not held any more */
 };
 
@@ -247,8 +249,10 @@ int replica_committed(struct replica *r, int64_t now);
 /* From peers. The record is borrowed. published: it came on a notify port, not as an answer to a fetch. */
 int replica_record(struct replica *r, int64_t now, struct record *record, bool published);
 int replica_fetched(struct replica *r, int64_t now,
-		    struct origin origin); /* an answer to a fetch is complete */
-int replica_gone(struct replica *r, int64_t now, struct node from, struct origin origin);
+		    struct position from); /* the answer to a fetch from there on is complete */
+int replica_gone(struct replica *r, int64_t now, struct node who, struct position from);
+/* A peer has heard this server's hello: what it was asked before that is asked again. */
+int replica_welcomed(struct replica *r, int64_t now, struct node by);
 int replica_snapshot_ended(struct replica *r, int64_t now);    /* adopted; asks again when still needed */
 int replica_snapshot_given_up(struct replica *r, int64_t now); /* … after a while */
 

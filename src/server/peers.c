@@ -110,14 +110,14 @@ static int on_records(struct host *h, int64_t now, const struct message *m)
 		if (e < 0)
 			return e;
 	}
-	return replica_fetched(&h->replica, now, m->records.origin);
+	return replica_fetched(&h->replica, now, (struct position){m->records.origin, m->records.from});
 }
 
 static void on_peer_error(struct host *h, struct node peer, const struct message *m)
 {
 	switch (m->error.code) {
-	case KUDOS_NO_HELLO: /* it restarted, or the connection is new: what was asked is asked again by its
-				timeout */
+	case KUDOS_NO_HELLO: /* it restarted, or the connection is new: once it says welcome, what was asked
+				is asked again */
 		say_hello_to_peer(h, peer);
 		break;
 	case KUDOS_FORGOTTEN:
@@ -146,7 +146,7 @@ int host_receive_peer(struct host *h, int64_t now, struct node peer, const void 
 		e = on_records(h, now, &m);
 		break;
 	case MESSAGE_GONE:
-		e = replica_gone(&h->replica, now, peer, m.gone.origin);
+		e = replica_gone(&h->replica, now, peer, (struct position){m.gone.origin, m.gone.from});
 		break;
 	case MESSAGE_REACHED:
 		e = replica_reached_by(&h->replica, now, peer, m.reached.origin, m.reached.after,
@@ -162,6 +162,7 @@ int host_receive_peer(struct host *h, int64_t now, struct node peer, const void 
 		on_peer_done(h, peer, m.done.id);
 		break;
 	case MESSAGE_WELCOME:
+		e = replica_welcomed(&h->replica, now, peer);
 		break;
 	default:
 		host_malformed(h, now, "a peer", KUDOS_PROTOCOL);

@@ -251,7 +251,7 @@ static void tell_record(struct world *w, struct input *in)
 	must(replica_record(&w->r, w->now, record, which & 0x80) == 0);
 	record_unref(record);
 	if (!(which & 0x80) && which & 0x40)
-		must(replica_fetched(&w->r, w->now, at.origin) == 0);
+		must(replica_fetched(&w->r, w->now, at) == 0);
 }
 
 static void tell_vector(struct world *w, struct input *in)
@@ -298,6 +298,14 @@ static void tell_members(struct world *w, struct input *in)
 	must(replica_members(&w->r, w->now, from, rows, flags & 16 ? 3 : 2) == 0);
 }
 
+/* From where on its records were asked for last, as an honest answer says. */
+static struct position asked_position(struct world *w, struct input *in)
+{
+	struct origin origin = some_origin(w, in);
+	const struct log *log = map_get(&w->r.logs, origin.id, 0);
+	return (struct position){origin, log ? log->asked_from : 1};
+}
+
 static void tell_rest(struct world *w, struct input *in)
 {
 	uint8_t which = input_byte(in);
@@ -305,10 +313,10 @@ static void tell_rest(struct world *w, struct input *in)
 	switch (which % 8) {
 	case 0:
 		must(replica_gone(&w->r, w->now, (struct node){which & 8 ? PEER : OTHER},
-				  some_origin(w, in)) == 0);
+				  asked_position(w, in)) == 0);
 		break;
 	case 1:
-		must(replica_fetched(&w->r, w->now, some_origin(w, in)) == 0);
+		must(replica_fetched(&w->r, w->now, asked_position(w, in)) == 0);
 		break;
 	case 2:
 		must(replica_snapshot_ended(&w->r, w->now) == 0);

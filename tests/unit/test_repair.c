@@ -187,7 +187,9 @@ Test(repair, a_gap_is_fetched_after_a_moment_from_its_owner_first)
 	cr_assert(w.asked == 0, "it has time to answer");
 	later(&w, 1);
 	cr_assert(w.asked == 1 && w.last.node.id == 22 && log_of(&w, 3)->tries == 1);
-	later(&w, 500 * MS);
+	later(&w, 1000 * MS - 1);
+	cr_assert(w.asked == 0, "and the next twice as long");
+	later(&w, 1);
 	cr_assert(w.asked == 1 && w.last.node.id == 20 && log_of(&w, 3)->tries == 2, "in turn");
 	receive(&w, 3, 4, true);
 	log_of(&w, 3)->asked_until = 0;
@@ -196,20 +198,110 @@ Test(repair, a_gap_is_fetched_after_a_moment_from_its_owner_first)
 	receive(&w, 3, 1, false);
 	cr_assert(log_of(&w, 3)->tries == 0, "it brought something");
 	log_of(&w, 3)->gap_since = w.now;
-	cr_assert(replica_fetched(&w.r, w.now, (struct origin){3}) == 0);
+	cr_assert(replica_fetched(&w.r, w.now, (struct position){{3}, w.last.from}) == 0);
 	carry_out(&w);
 	cr_assert(w.asked == 1 && w.last.from == 2 && w.last.to == 3, "there is more: asked for at once");
 	receive(&w, 3, 2, false);
 	receive(&w, 3, 3, false);
 	receive(&w, 3, 5, false);
 	receive(&w, 3, 6, false);
-	cr_assert(replica_fetched(&w.r, w.now, (struct origin){3}) == 0);
-	cr_assert(replica_fetched(&w.r, w.now, (struct origin){77}) == 0);
+	cr_assert(replica_fetched(&w.r, w.now, (struct position){{3}, w.last.from}) == 0);
+	cr_assert(replica_fetched(&w.r, w.now, (struct position){{77}, 1}) == 0);
 	log_of(&w, 3)->asked_from = 100;
-	cr_assert(replica_fetched(&w.r, w.now, (struct origin){3}) == 0 && log_of(&w, 3)->tries == 0,
+	cr_assert(replica_fetched(&w.r, w.now, (struct position){{3}, 100}) == 0 && log_of(&w, 3)->tries == 0,
 		  "nothing was asked");
 	later(&w, SECOND);
 	cr_assert(w.asked == 0 && log_of(&w, 3)->gap_since == 0);
+	stop(&w);
+}
+
+/* Over a long way an answer may come after another was asked: what is under way is not asked for once more.
+ */
+Test(repair, a_late_answer_is_not_taken_for_the_one_that_is_awaited)
+{
+	struct world w;
+	start(&w);
+	hold(&w, 7, 3, 6);
+	later(&w, 20 * MS);
+	later(&w, 500 * MS);
+	cr_assert(w.asked == 1 && w.last.from == 1, "asked twice");
+	receive(&w, 3, 1, false);
+	cr_assert(replica_fetched(&w.r, w.now, (struct position){{3}, 1}) == 0);
+	carry_out(&w);
+	cr_assert(w.asked == 1 && w.last.from == 2, "there is more");
+	receive(&w, 3, 1, false);
+	cr_assert(replica_fetched(&w.r, w.now, (struct position){{3}, 1}) == 0);
+	cr_assert(replica_gone(&w.r, w.now, w.last.node, (struct position){{3}, 1}) == 0);
+	later(&w, 1000 * MS - 1);
+	cr_assert(w.asked == 0 && log_of(&w, 3)->tries == 0, "the answer from 2 on is awaited still");
+	later(&w, 1);
+	cr_assert(w.asked == 1 && w.last.from == 2);
+	for (int i = 0; i < 8; i++)
+		later(&w, 4 * SECOND); /* for ever, and not ever more rarely */
+	cr_assert(w.asked == 1 && log_of(&w, 3)->late == 2);
+	for (uint64_t lsn = 2; lsn <= 4; lsn++) {
+		static const unsigned late[] = {2, 2, 1};
+		receive(&w, 3, lsn, false);
+		w.now += lsn == 4 ? SECOND - 1 : SECOND;
+		w.r.peers[1].heard = w.now;
+		cr_assert(replica_fetched(&w.r, w.now, (struct position){{3}, lsn}) == 0);
+		cr_assert(log_of(&w, 3)->late == late[lsn - 2], "asked twice; took long; came soon");
+	}
+	stop(&w);
+}
+
+Test(repair, who_did_not_know_the_asker_is_asked_again_when_it_does)
+{
+	struct world w;
+	start(&w);
+	hold(&w, 2, 3, 6);
+	hold(&w, 1, 2, 6);
+	later(&w, 20 * MS);
+	cr_assert(w.asked == 2);
+	cr_assert(replica_welcomed(&w.r, w.now, (struct node){22}) == 0);
+	carry_out(&w);
+	cr_assert(w.asked == 0, "it was asked nothing");
+	w.r.peers[1].exact = false;
+	w.r.peers[1].ask_at = NEVER;
+	cr_assert(replica_welcomed(&w.r, w.now, (struct node){21}) == 0);
+	cr_assert(w.r.peers[1].ask_at < NEVER, "nor is its vector to be waited for");
+	carry_out(&w);
+	cr_assert(w.asked == 1 && w.last.node.id == 21 && w.last.origin.id == 3 && w.last.from == 1);
+	cr_assert(log_of(&w, 3)->tries == 0 && log_of(&w, 3)->late == 0, "that is no failure");
+	stop(&w);
+}
+
+/* What others tell of may overtake what the owner published. */
+Test(repair, what_its_owner_does_not_tell_of_yet_is_on_its_way)
+{
+	struct world w;
+	start(&w);
+	hold(&w, 4, 3, 6);
+	later(&w, SECOND);
+	cr_assert(w.asked == 0 && log_of(&w, 3)->known == 6);
+	receive(&w, 3, 1, true);
+	later(&w, SECOND);
+	cr_assert(w.asked == 0, "it comes");
+	hold(&w, 2, 3, 2);
+	later(&w, 20 * MS - 1);
+	cr_assert(w.asked == 0, "a moment, as ever");
+	later(&w, 1);
+	cr_assert(w.asked == 1 && w.last.from == 2, "the owner's word overtakes nothing: it was lost");
+	receive(&w, 3, 2, true);
+	cr_assert(replica_fetched(&w.r, w.now, (struct position){{3}, 2}) == 0);
+	carry_out(&w);
+	cr_assert(w.asked == 0);
+	receive(&w, 3, 4, true);
+	later(&w, 20 * MS);
+	cr_assert(w.asked == 1 && w.last.from == 3, "nor does what it published later");
+	stop(&w);
+	start(&w);
+	hold(&w, 4, 3, 6);
+	w.now += 1500 * MS;
+	w.r.peers[2].heard = w.now;
+	cr_assert(replica_repair(&w.r, w.now) == 0);
+	carry_out(&w);
+	cr_assert(w.asked == 1 && w.last.node.id == 22, "who is silent sends nothing");
 	stop(&w);
 }
 
@@ -217,7 +309,8 @@ Test(repair, only_who_is_there_and_has_it_is_asked)
 {
 	struct world w;
 	start(&w);
-	hold(&w, 4, 3, 6); /* the owner itself has lost it */
+	w.r.peers[1].origin.id = 33; /* the owner has begun another run, and lost it */
+	hold(&w, 4, 3, 6);
 	later(&w, 20 * MS);
 	cr_assert(w.asked == 1 && w.last.node.id == 22 && w.last.to == 6);
 	hold(&w, 2, 4, 2);
@@ -238,15 +331,15 @@ Test(repair, a_snapshot_when_no_holder_keeps_the_records)
 	hold(&w, 3, 3, 6);
 	later(&w, 20 * MS);
 	cr_assert(w.last.node.id == 21);
-	cr_assert(replica_gone(&w.r, w.now, (struct node){20}, (struct origin){3}) == 0);
-	cr_assert(replica_gone(&w.r, w.now, (struct node){21}, (struct origin){77}) == 0);
+	cr_assert(replica_gone(&w.r, w.now, (struct node){20}, (struct position){{3}, 1}) == 0);
+	cr_assert(replica_gone(&w.r, w.now, (struct node){21}, (struct position){{77}, 1}) == 0);
 	carry_out(&w);
 	cr_assert(w.asked == 0 && log_of(&w, 3)->gone == 0, "not from whom it was asked");
-	cr_assert(replica_gone(&w.r, w.now, (struct node){21}, (struct origin){3}) == 0);
+	cr_assert(replica_gone(&w.r, w.now, (struct node){21}, (struct position){{3}, 1}) == 0);
 	carry_out(&w);
 	cr_assert(w.asked == 1 && w.last.type == ACTION_FETCH && w.last.node.id == 20);
 	w.r.peers[0].serving = w.r.peers[1].serving = false;
-	cr_assert(replica_gone(&w.r, w.now, (struct node){20}, (struct origin){3}) == 0);
+	cr_assert(replica_gone(&w.r, w.now, (struct node){20}, (struct position){{3}, 1}) == 0);
 	carry_out(&w);
 	cr_assert(w.asked == 0 && w.r.phase == PHASE_SERVING, "who catches up itself has none to give");
 	w.r.peers[0].serving = w.r.peers[1].serving = true;

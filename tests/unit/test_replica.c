@@ -205,12 +205,12 @@ Test(replica, applies_a_peers_records_in_order_and_fetches_what_is_missing)
 	expect(&f, "append 2:1, append 2:2, append 2:3, commit");
 	cr_assert(likes(&f) == 111 && vector_get(&f.r.v, (struct origin){2}) == 3);
 	cr_assert(replica_lag(&f.r) == 1);
-	cr_assert(replica_fetched(&f.r, f.now, (struct origin){2}) == 0); /* the lost tail */
+	cr_assert(replica_fetched(&f.r, f.now, (struct position){{2}, 1}) == 0); /* the lost tail */
 	expect(&f, "fetch 20 2:4-4");
 	peer_record(&f, 2, 2, 2, 10, false);
 	expect(&f, "");
 	for (int i = 0; i < 3; i++) { /* an answer with nothing in it, and more that nobody asked for */
-		cr_assert(replica_fetched(&f.r, f.now, (struct origin){2}) == 0);
+		cr_assert(replica_fetched(&f.r, f.now, (struct position){{2}, 4}) == 0);
 		expect(&f, "");
 	}
 	peer_vector(&f, 2, 4);
@@ -229,14 +229,14 @@ Test(replica, asks_for_a_snapshot_when_the_records_are_gone)
 	tick(&f, 10 * MS);
 	tick(&f, 60 * MS);
 	forget_trace(&f);
-	cr_assert(replica_gone(&f.r, f.now, (struct node){PEER}, (struct origin){2}) == 0);
+	cr_assert(replica_gone(&f.r, f.now, (struct node){PEER}, (struct position){{2}, 1}) == 0);
 	expect(&f, "snapshot 20");
 
 	/* It could not be adopted, and the next will be no better at once. */
 	cr_assert(replica_snapshot_given_up(&f.r, f.now) == 0);
 	tick(&f, 60 * MS);
 	forget_trace(&f);
-	cr_assert(replica_gone(&f.r, f.now, (struct node){PEER}, (struct origin){2}) == 0);
+	cr_assert(replica_gone(&f.r, f.now, (struct node){PEER}, (struct position){{2}, 1}) == 0);
 	expect(&f, "");
 	peer_vector(&f, 2, 4);
 	tick(&f, 900 * MS);

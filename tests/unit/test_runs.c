@@ -137,7 +137,7 @@ static void fetch(struct world *w, struct replica *r, const struct action *a)
 {
 	w->fetches++;
 	if (!map_get(&w->records, a->origin.id, a->from)) {
-		cr_assert(replica_gone(r, w->now, a->node, a->origin) == 0);
+		cr_assert(replica_gone(r, w->now, a->node, (struct position){a->origin, a->from}) == 0);
 		return;
 	}
 	for (uint64_t lsn = a->from; lsn <= a->to; lsn++) {
@@ -145,7 +145,7 @@ static void fetch(struct world *w, struct replica *r, const struct action *a)
 		if (record)
 			cr_assert(replica_record(r, w->now, record, false) == 0);
 	}
-	cr_assert(replica_fetched(r, w->now, a->origin) == 0);
+	cr_assert(replica_fetched(r, w->now, (struct position){a->origin, a->from}) == 0);
 }
 
 static void reach(struct world *w, struct replica *r, const struct action *a, const struct replica *of)
