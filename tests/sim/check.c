@@ -175,6 +175,7 @@ void check_server(struct sim *s, int i)
 	if (v->phase != v->host->replica.phase) {
 		v->phase = v->host->replica.phase;
 		v->established = v->established || v->phase == PHASE_SERVING;
+		v->serves_since = s->now;
 		if (v->patient && v->phase == PHASE_SERVING) { /* it has heard; what comes now is as ever */
 			v->patient = false;
 			v->host->replica.config.grace = 2 * SECOND;

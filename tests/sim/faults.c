@@ -9,8 +9,8 @@
 void faults_draw(struct sim *s)
 {
 	struct faults *f = &s->faults;
-	bool calm = sim_chance(s, 30);
-	unsigned p = calm ? 0 : 400;
+	f->calm = sim_chance(s, 30);
+	unsigned p = f->calm ? 0 : 400;
 	s->server_count = 1 + (int)sim_below(s, 5);
 	s->leader_count = 1 + (int)sim_below(s, SIM_LEADERS);
 	s->client_count = 1 + (int)sim_below(s, 5);

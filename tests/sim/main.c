@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sim --seeds N [--first F] [--verbose]: runs histories of seeds F..F+N-1; exit status 1 and the seed when
- * one fails. */
+/* sim --seeds N [--first F] [--regions MS] [--verbose]: runs histories of seeds F..F+N-1; exit status 1 and
+ * the seed when one fails. */
 #include <argp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +12,7 @@
 struct options {
 	unsigned long first, seeds;
 	bool verbose, quiet;
+	unsigned long apart; /* ms */
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -23,6 +24,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 's':
 		o->seeds = strtoul(arg, NULL, 0);
+		return 0;
+	case 'r':
+		o->apart = strtoul(arg, NULL, 0);
 		return 0;
 	case 'v':
 		o->verbose = true;
@@ -100,11 +104,21 @@ static void print(const struct totals *t, unsigned long seeds)
 #undef N
 }
 
+static void tell_failure(const struct sim *s, unsigned long seed, unsigned long apart)
+{
+	printf("seed %lu failed at %.3f ms: %s\nagain: tests/sim/run --first %lu --seeds 1 --verbose", seed,
+	       (double)s->now / 1000.0, s->failure, seed);
+	if (apart)
+		printf(" --regions %lu", apart);
+	printf("\n");
+}
+
 int main(int argc, char **argv)
 {
 	static const struct argp_option flags[] = {
 	    {"first", 'f', "F", 0, "The first seed (1)", 0},
 	    {"seeds", 's', "N", 0, "How many (1000)", 0},
+	    {"regions", 'r', "MS", 0, "Two regions so far apart, one way, in all of them", 0},
 	    {"verbose", 'v', NULL, 0, "Tell what happens", 0},
 	    {"quiet", 'q', NULL, 0, "No figures at the end", 0},
 	    {0},
@@ -117,11 +131,9 @@ int main(int argc, char **argv)
 	argp_err_exit_status = 2;
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	for (unsigned long seed = o.first; seed < o.first + o.seeds; seed++) {
-		bool ok = sim_run(&sim, seed, o.verbose);
+		bool ok = sim_run(&sim, seed, o.verbose, (int64_t)o.apart * MS);
 		if (!ok)
-			printf("seed %lu failed at %.3f ms: %s\nagain: tests/sim/run --first %lu --seeds 1 "
-			       "--verbose\n",
-			       seed, (double)sim.now / 1000.0, sim.failure, seed);
+			tell_failure(&sim, seed, o.apart);
 		if (!ok && o.verbose)
 			check_dump(&sim);
 		add(&totals, &sim);

@@ -5,6 +5,39 @@
  * published and one for requests with their answers, and each can be stuck alone. */
 #include "sim.h"
 
+#include "base/time.h"
+
+#define APART (80 * MS)
+
+/* All are in one place, or, in every seventh history, in two regions. Drawn apart from all else, so as to
+ * leave the other histories as they were. */
+void network_draw(struct sim *s)
+{
+	struct random random;
+	random_seed(&random, s->seed ^ 0x726567696f6e);
+	if (s->seed % 7 == 4 && s->apart == 0)
+		s->apart = APART;
+	uint64_t there =
+	    random_next(&random) << 2 | 2; /* whoever is in the other region; the second server */
+	unsigned resent = random_below(&random, 2) ? (unsigned)random_below(&random, 30) : 0;
+	for (int a = 0; a < SIM_ENTITIES; a++) {
+		for (int b = 0; b < SIM_ENTITIES; b++) {
+			int64_t spread = s->apart / 2;
+			bool far = s->apart > 0 && ((there >> a) & 1) != ((there >> b) & 1);
+			s->links[a][b] = (struct link){50, s->faults.delay, 0};
+			if (far) /* each way its own, as routes are */
+				s->links[a][b] =
+				    (struct link){s->apart - spread / 2 +
+						      (int64_t)random_below(&random, (uint64_t)spread + 1),
+						  s->faults.delay, resent};
+		}
+	}
+	s->faults.calm = s->faults.calm && !(s->apart && resent);
+	if (s->apart)
+		sim_log(s, "two regions: the other has %05llx, %.0f ms away",
+			(unsigned long long)there & 0x3fff, (double)s->apart / 1000.0);
+}
+
 static unsigned channel_of(const struct sim_event *e)
 {
 	return e->type == EVENT_PUBLISHED ? CHANNEL_PUBLISHED : CHANNEL_REQUESTS;
@@ -41,10 +74,26 @@ static void check_patience(struct sim *s, int from, int to, const struct sim_eve
 			 in_a_second[type]);
 }
 
+/* Where nothing is ever lost, and all have been there for a while, all that is published comes by itself. */
+static void check_needless(struct sim *s, int from, const struct sim_event *e)
+{
+	enum message_type type;
+	if (!s->faults.calm || s->faults.delay > 10 * MS || s->healing || from >= SIM_SERVERS ||
+	    message_peek(e->data, e->size, &type) != 0 || type != MESSAGE_FETCH)
+		return;
+	for (int i = 0; i < s->server_count; i++) {
+		const struct sim_server *v = &s->servers[i];
+		if (!v->host || v->phase != PHASE_SERVING || s->now - v->serves_since < 2 * SECOND)
+			return;
+	}
+	sim_fail(s, "s%d fetches what is on its way to it", from + 1);
+}
+
 void sim_transmit(struct sim *s, int from, int to, struct sim_event event)
 {
 	unsigned channel = channel_of(&event);
 	check_patience(s, from, to, &event);
+	check_needless(s, from, &event);
 	if ((s->cut[from][to] & channel) || sim_chance(s, s->faults.loss)) {
 		s->stats.lost++;
 		return;
@@ -58,7 +107,10 @@ void sim_transmit(struct sim *s, int from, int to, struct sim_event event)
 	event.sender = from;
 	event.receiver = to;
 	for (int i = 0; i < copies; i++) {
-		int64_t delay = 50 + (int64_t)sim_below(s, (uint64_t)s->faults.delay);
+		const struct link *link = &s->links[from][to];
+		int64_t delay = link->least + (int64_t)sim_below(s, (uint64_t)link->jitter);
+		if (sim_chance(s, link->resent))
+			delay += 2 * link->least + 200 * MS;
 		if (s->faults.slow && sim_chance(s, 20))
 			delay += (int64_t)sim_below(s, 400 * MS);
 		sim_at(s, s->now + delay, event);

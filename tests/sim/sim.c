@@ -188,6 +188,7 @@ static void run_until(struct sim *s, int64_t until)
 static void start(struct sim *s)
 {
 	faults_draw(s);
+	network_draw(s);
 	for (int i = 0; i < s->leader_count; i++) {
 		s->leaders[i] = (struct sim_leader){.sim = s, .index = i};
 		sim_start_leader(s, i);
@@ -212,9 +213,9 @@ static void start(struct sim *s)
 		sim_at(s, 0, (struct sim_event){.type = EVENT_HOSTILE});
 }
 
-bool sim_run(struct sim *s, uint64_t seed, bool verbose)
+bool sim_run(struct sim *s, uint64_t seed, bool verbose, int64_t apart)
 {
-	*s = (struct sim){.seed = seed, .verbose = verbose};
+	*s = (struct sim){.seed = seed, .verbose = verbose, .apart = apart};
 	random_seed(&s->random, seed);
 	map_init(&s->payloads, seed);
 	map_init(&s->digests, seed);

@@ -146,7 +146,8 @@ struct sim_server {
 	bool established;	/* it was serving once, with this disk */
 	bool may_regress;	/* its disk was damaged or replaced: promised does not hold */
 	struct node node;
-	enum phase phase;	     /* as last logged */
+	enum phase phase; /* as last logged */
+	int64_t serves_since;
 	uint64_t sampled[SIM_PEERS]; /* nodes of which it had a sample after its last call */
 	size_t sampled_count;
 	struct vector reached;	 /* what it had applied: looked at now and then */
@@ -201,6 +202,7 @@ struct owner {
 };
 
 struct faults {
+	bool calm; /* nothing ever goes wrong */
 	bool crash, fuse, pause, partition, lossy, leaders, wipe, forget, old_copy, damage, io_error,
 	    clients_die, slow, memory_only, watch, clock, late, rests, move, destroy, flap, split, hostile,
 	    storm, drain;
@@ -220,6 +222,11 @@ struct faults {
 #define CHANNEL_PUBLISHED 1U
 #define CHANNEL_REQUESTS 2U /* and answers, and all that is not between servers */
 #define CHANNELS 3U
+
+struct link {		       /* one way between two entities */
+	int64_t least, jitter; /* how long a message is under way: so long, and up to so much longer, µs */
+	unsigned resent;       /* in 1000: a packet is lost, and TCP sends it again */
+};
 
 struct subscription { /* of a server's present run to another's */
 	uint32_t to, from;
@@ -244,6 +251,8 @@ struct sim {
 	unsigned queued[SIM_ENTITIES][SIM_ENTITIES][2];
 	unsigned char said[SIM_SERVERS][SIM_ENTITIES][MESSAGE_TYPE_COUNT]; /* in this second */
 	struct subscription subscriptions[SIM_SERVERS][SIM_SERVERS];
+	struct link links[SIM_ENTITIES][SIM_ENTITIES];
+	int64_t apart; /* how far two regions are, one way, µs; 0: all are in one */
 	struct faults faults;
 	unsigned ack_peers;
 	bool healing, quiet;
@@ -295,12 +304,14 @@ int sim_entity_server(int i);
 int sim_entity_leader(int i);
 int sim_entity_client(int i);
 
-/* Runs one history; true when all went well. */
-bool sim_run(struct sim *s, uint64_t seed, bool verbose);
+/* Runs one history; true when all went well. apart: of two regions whatever the seed says, µs; 0: as it says.
+ */
+bool sim_run(struct sim *s, uint64_t seed, bool verbose, int64_t apart);
 void sim_free(struct sim *s);
 
 /* ---- network.c ---- */
 
+void network_draw(struct sim *s);
 void sim_transmit(struct sim *s, int from, int to, struct sim_event event); /* from, to: entities */
 void sim_reconnect(struct sim *s, int a, int b, unsigned channels);
 bool sim_subscribed(struct sim *s, int to, int from); /* whether the XPUB knows by now; servers */
