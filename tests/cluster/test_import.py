@@ -12,7 +12,7 @@ import cluster
 from cluster import ClusterTest, environment, seeded, wait_until
 
 PORT = 27900
-ROWS, KEYS = 240000, 2500
+ROWS, KEYS = 400000, 2500
 
 
 class Import(ClusterTest):
@@ -66,6 +66,7 @@ class Import(ClusterTest):
         if killed < 12 and random.random() < 0.7:
             before = c.total()
             wait_until(lambda: process.poll() is not None or c.total() != before, "something is counted")
+            return process.poll() is not None
         try:
             process.wait(random.uniform(0, 0.2) if killed < 12 else 120 * cluster.SLOW)
         except subprocess.TimeoutExpired:
@@ -90,13 +91,13 @@ class Import(ClusterTest):
             process.communicate()
             killed += 1
             resumed += os.path.exists(path + ".kudos-import") and self.state(path).get("acknowledged", ["0"]) != ["0"]
-            if killed % 4 == 0:
+            if killed % 3 == 0:
                 victim = random.choice(c.servers)
                 c.kill(victim)
                 c.spawn(victim)
         out, err = process.communicate()
         self.assertEqual(process.returncode, 0, err)
-        self.assertGreater(killed, 3, "nothing was interrupted")
+        self.assertGreater(killed, 1, "nothing was interrupted")
         self.assertGreater(resumed, 0, "and never in the middle")
         report = json.loads(out)
         self.assertEqual((report["rows"], report["rows_counted"], report["ok"]), (ROWS, ROWS, True))
