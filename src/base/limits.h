@@ -41,9 +41,10 @@
 #define LIMIT_REORDER_BYTES (64 << 20) /* bytes of peers' records waiting for a gap to close */
 #define LIMIT_SNAPSHOTS 4	       /* given at once, a server */
 #define LIMIT_CONNECTIONS 65536	       /* connections a leader remembers; then the idlest goes */
+#define LIMIT_READERS 65536	       /* connections whose reading is followed; then the idlest goes */
 #define LIMIT_TRUSTED 65536	       /* certificates in the trust folder; what is above is not trusted */
 #define LIMIT_OFFERED 16	       /* servers that a client keeps of a leader's list: the best ones */
-#define LIMIT_POSITIONS 64	       /* origins that a client remembers for reading its own writes */
+#define LIMIT_POSITIONS 64	       /* origins that a client remembers for its own writes, or a token */
 #define LIMIT_ISSUERS 16	       /* issuers of whose numbers a client knows which it used */
 #define LIMIT_RELAYED 8192  /* batches of callers who keep their identities, on their way through a handle */
 #define LIMIT_REQUESTS 1024 /* questions of one client without an answer */

@@ -122,7 +122,7 @@ static void on_send_assign(void *arg, size_t leader, bool wants_session, struct 
 }
 
 /* Every position twice is no harm: the server waits for all. */
-static size_t positions_of(const struct agent *a, const struct request *r, struct position *out)
+static size_t positions_of(const struct agent *a, const struct question *r, struct position *out)
 {
 	size_t own = a->courier.position_count;
 	memcpy(out, a->courier.positions, own * sizeof *out);
@@ -134,9 +134,9 @@ static size_t positions_of(const struct agent *a, const struct request *r, struc
 static void on_send_request(void *arg, const struct courier_request *base, size_t leader)
 {
 	struct agent *a = arg;
-	const struct request *r = (const struct request *)base;
+	const struct question *r = (const struct question *)base;
 	struct message m = {.type = r->type};
-	struct position positions[LIMIT_POSITIONS + TOKEN_POSITIONS];
+	struct position positions[2 * LIMIT_POSITIONS];
 	switch (r->type) {
 	case MESSAGE_COUNT:
 		m.count.id = base->id;
@@ -283,13 +283,13 @@ bool agent_closed(const struct agent *a)
 /* Questions. */
 
 int agent_ask(struct agent *a, int64_t now, enum message_type type, struct subject about,
-	      struct request **request)
+	      struct question **request)
 {
 	const struct text *texts = about.texts;
 	size_t bytes = about.after_count * sizeof *about.after, count = about.count;
 	for (size_t i = 0; i < count; i++)
 		bytes += texts[i].size;
-	struct request *r = calloc(1, sizeof *r + count * sizeof *texts + bytes + 1);
+	struct question *r = calloc(1, sizeof *r + count * sizeof *texts + bytes + 1);
 	if (!r)
 		return -ENOMEM;
 	r->after = (struct position *)&r->texts[count];
@@ -320,7 +320,7 @@ int agent_ask(struct agent *a, int64_t now, enum message_type type, struct subje
 static int ask_for_user(struct agent *a, int64_t now, enum message_type type, struct subject about,
 			uint64_t *id)
 {
-	struct request *r;
+	struct question *r;
 	int error = agent_ask(a, now, type, about, &r);
 	if (error == 0)
 		*id = r->base.id;
@@ -331,7 +331,7 @@ int agent_read(struct agent *a, int64_t now, const char *const *keys, size_t n, 
 	       uint64_t *id)
 {
 	struct text texts[LIMIT_READ_KEYS];
-	struct position after[TOKEN_POSITIONS];
+	struct position after[LIMIT_POSITIONS];
 	struct subject about = {.texts = texts, .count = n, .after = after};
 	if (n == 0 || n > LIMIT_READ_KEYS)
 		return KUDOS_LIMIT;
@@ -386,24 +386,24 @@ int agent_drain(struct agent *a, int64_t now, const char *target, uint64_t *id)
 	return ask_of_node(a, now, MESSAGE_DRAIN, target, id);
 }
 
-static struct request *take(struct agent *a, uint64_t id, bool answered)
+static struct question *take(struct agent *a, uint64_t id, bool answered)
 {
 	struct courier_request *r = courier_take_request(&a->courier, id, answered);
 	if (r && a->watch_read == id)
 		a->watch_read = 0;
 	if (r && a->notify_ask == id)
 		a->notify_ask = 0;
-	return (struct request *)r;
+	return (struct question *)r;
 }
 
-struct request *agent_answered(struct agent *a, uint64_t id)
+struct question *agent_answered(struct agent *a, uint64_t id)
 {
 	return take(a, id, true);
 }
 
 void agent_cancel(struct agent *a, uint64_t id)
 {
-	struct request *r = take(a, id, false);
+	struct question *r = take(a, id, false);
 	if (r)
 		free(r);
 	else
@@ -441,7 +441,7 @@ void agent_unwatch(struct agent *a, const char *key)
 /* A server that was not named by a leader tells its notify endpoint only in its status. */
 static void ask_notify_endpoint(struct agent *a, int64_t now)
 {
-	struct request *r;
+	struct question *r;
 	if (a->notify_known || a->notify_ask || !a->courier.direct)
 		return;
 	if (agent_ask(a, now, MESSAGE_STATUS, (struct subject){0}, &r) == 0) {
@@ -459,7 +459,7 @@ static void read_watched(struct agent *a, int64_t now)
 	/* Keys added since the last question was asked are not in it. */
 	if (a->watch_read)
 		agent_cancel(a, a->watch_read);
-	struct request *r;
+	struct question *r;
 	if (agent_ask(a, now, MESSAGE_COUNT, (struct subject){.texts = texts, .count = count}, &r) == 0) {
 		r->internal = true;
 		a->watch_read = r->base.id;

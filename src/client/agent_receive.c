@@ -30,7 +30,7 @@ static void hex_id(char out[20], uint64_t id)
 }
 
 /* Ends the request with this error. */
-static void fail(struct agent *a, struct request *r, int error)
+static void fail(struct agent *a, struct question *r, int error)
 {
 	if (r->internal)
 		;
@@ -54,12 +54,12 @@ static bool expects(const struct agent *a, uint64_t id, enum message_type type)
 {
 	for (const struct courier_request *r = a->courier.requests; r; r = r->next) {
 		if (r->id == id)
-			return ((const struct request *)r)->type == type;
+			return ((const struct question *)r)->type == type;
 	}
 	return false;
 }
 
-static void tell_watched(struct agent *a, struct watched *w, int64_t count)
+static void tell_watched(struct agent *a, struct watch *w, int64_t count)
 {
 	if (w->told && w->count == count)
 		return;
@@ -69,10 +69,10 @@ static void tell_watched(struct agent *a, struct watched *w, int64_t count)
 }
 
 /* A change that was published after the question was asked is newer than its answer. */
-static void tell_all_watched(struct agent *a, const struct request *r, const int64_t *counts)
+static void tell_all_watched(struct agent *a, const struct question *r, const int64_t *counts)
 {
 	for (size_t i = 0; i < r->text_count; i++) {
-		struct watched *w = watches_find(&a->watches, r->texts[i].data, r->texts[i].size);
+		struct watch *w = watches_find(&a->watches, r->texts[i].data, r->texts[i].size);
 		if (w && w->heard_at < r->asked_at)
 			tell_watched(a, w, counts[i]);
 	}
@@ -82,7 +82,7 @@ static bool on_counts(struct agent *a, const struct message *m)
 {
 	if (!expects(a, m->counts.id, MESSAGE_COUNT))
 		return true; /* the second answer to a question asked twice */
-	struct request *r = agent_answered(a, m->counts.id);
+	struct question *r = agent_answered(a, m->counts.id);
 	if (m->counts.count != r->text_count)
 		fail(a, r, KUDOS_PROTOCOL);
 	else {
@@ -99,7 +99,7 @@ static bool on_tops(struct agent *a, const struct message *m)
 {
 	if (!expects(a, m->tops.id, MESSAGE_TOP))
 		return true;
-	struct request *r = agent_answered(a, m->tops.id);
+	struct question *r = agent_answered(a, m->tops.id);
 	struct kudos_ranked top[LIMIT_TOP];
 	for (size_t i = 0; i < m->tops.count; i++) {
 		copy_text(top[i].key, sizeof top[i].key, m->tops.rows[i].key);
@@ -177,7 +177,7 @@ static bool on_state(struct agent *a, const struct message *m, const char *leade
 {
 	if (!expects(a, m->state.id, MESSAGE_STATUS))
 		return true;
-	struct request *r = agent_answered(a, m->state.id);
+	struct question *r = agent_answered(a, m->state.id);
 	if (r->internal)
 		find_notify_endpoint(a, m);
 	else
@@ -190,7 +190,7 @@ static bool on_measured(struct agent *a, const struct message *m)
 {
 	if (!expects(a, m->measured.id, MESSAGE_METRICS))
 		return true;
-	struct request *r = agent_answered(a, m->measured.id);
+	struct question *r = agent_answered(a, m->measured.id);
 	struct kudos_metric *metrics = measured_copy(m);
 	if (!metrics) {
 		fail(a, r, KUDOS_NO_MEMORY);
@@ -279,7 +279,7 @@ static bool on_server_error(struct agent *a, int64_t now, const struct message *
 	default:
 		break;
 	}
-	struct request *r = id ? agent_answered(a, id) : NULL;
+	struct question *r = id ? agent_answered(a, id) : NULL;
 	if (r)
 		fail(a, r, m->error.code);
 	return true;
@@ -371,7 +371,7 @@ static bool on_leader_error(struct agent *a, int64_t now, const struct message *
 		courier_postpone(&a->courier, now, m->error.id);
 		return true;
 	}
-	struct request *r = agent_answered(a, m->error.id);
+	struct question *r = agent_answered(a, m->error.id);
 	if (r)
 		fail(a, r, m->error.code);
 	return true;
@@ -424,7 +424,7 @@ void agent_receive_notify(struct agent *a, int64_t now, const void *data, size_t
 		return;
 	}
 	if (m.type == MESSAGE_CHANGED) {
-		struct watched *w = watches_find(&a->watches, m.changed.key.data, m.changed.key.size);
+		struct watch *w = watches_find(&a->watches, m.changed.key.data, m.changed.key.size);
 		if (w) {
 			w->heard_at = now;
 			tell_watched(a, w, m.changed.count);

@@ -9,7 +9,7 @@
 #include "core/courier.h"
 #include "wire/message.h"
 
-struct request {
+struct question {
 	struct courier_request base; /* first: the courier's pointer is ours */
 	enum message_type type;	     /* COUNT, TOP, ASSIGN (a session), STATUS, METRICS, FORGET, DRAIN */
 	bool internal;		     /* asked by the agent itself, for the watches */
@@ -64,12 +64,12 @@ struct subject { /* copied */
 	size_t n;
 };
 int agent_ask(struct agent *a, int64_t now, enum message_type type, struct subject about,
-	      struct request **request);
+	      struct question **request);
 /* Writes server_text. */
 void agent_name_server(struct agent *a, const char *name, size_t size);
 /* Tells the driver the notify endpoint and all watched keys, when there are any. */
 void agent_use_notify(struct agent *a, const char *endpoint);
 /* The request with that id is answered: the caller frees it. NULL: unknown. */
-struct request *agent_answered(struct agent *a, uint64_t id);
+struct question *agent_answered(struct agent *a, uint64_t id);
 
 #endif

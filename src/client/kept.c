@@ -42,7 +42,7 @@ void kept_free_all(struct agent *a)
 
 int agent_open_session(struct agent *a, int64_t now, uint64_t lifetime, uint64_t *id)
 {
-	struct request *r;
+	struct question *r;
 	uint64_t most =
 	    a->courier.direct ? LIFETIME_USUAL : LIFETIME_USUAL * lifetime_factor(LIFETIME_CLASSES - 1);
 	if (lifetime > most)
@@ -55,7 +55,7 @@ int agent_open_session(struct agent *a, int64_t now, uint64_t lifetime, uint64_t
 
 static bool suits(const struct courier_request *base, struct session session)
 {
-	const struct request *r = (const struct request *)base;
+	const struct question *r = (const struct question *)base;
 	return r->type == MESSAGE_ASSIGN && lifetime_class(session.issuer) >= lifetime_class_for(r->n);
 }
 

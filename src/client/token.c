@@ -12,7 +12,7 @@ void token_print(const struct position *at, size_t count, char *out, size_t room
 	size_t used = 0;
 	if (room)
 		out[0] = '\0';
-	for (size_t i = 0; i < count && i < TOKEN_POSITIONS; i++) {
+	for (size_t i = 0; i < count && i < LIMIT_POSITIONS; i++) {
 		char one[40];
 		int size = snprintf(one, sizeof one, "%s%016" PRIx64 ".%" PRIu64, i ? "-" : "",
 				    at[i].origin.id, at[i].lsn);
@@ -40,7 +40,7 @@ bool token_parse(const char *text, struct position *at, size_t *count)
 {
 	size_t n = 0;
 	for (const char *p = text; *p; n++) {
-		if (n == TOKEN_POSITIONS || (n && *p++ != '-'))
+		if (n == LIMIT_POSITIONS || (n && *p++ != '-'))
 			return false;
 		p = parse_one(p, &at[n]);
 		if (!p)

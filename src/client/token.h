@@ -12,13 +12,13 @@
 #include <stddef.h>
 
 #include "base/ids.h"
+#include "base/limits.h"
 
-#define TOKEN_POSITIONS 64
-#define TOKEN_SIZE (TOKEN_POSITIONS * (16 + 1 + 20 + 1) + 1) /* bytes, with the NUL */
+#define TOKEN_SIZE (LIMIT_POSITIONS * (16 + 1 + 20 + 1) + 1) /* bytes, with the NUL */
 
-/* Cuts whole positions off the end when there is no room; at most TOKEN_POSITIONS are printed. */
+/* Cuts whole positions off the end when there is no room; at most LIMIT_POSITIONS are printed. */
 void token_print(const struct position *at, size_t count, char *out, size_t room);
-/* False: not a token. at has room for TOKEN_POSITIONS. */
+/* False: not a token. at has room for LIMIT_POSITIONS. */
 bool token_parse(const char *text, struct position *at, size_t *count);
 
 #endif

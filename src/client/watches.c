@@ -13,7 +13,7 @@ void watches_deinit(struct watches *w)
 	*w = (struct watches){0};
 }
 
-static int compare(const struct watched *w, const char *key, size_t size)
+static int compare(const struct watch *w, const char *key, size_t size)
 {
 	int order = strncmp(w->key, key, size);
 	return order ? order : w->key[size] != '\0';
@@ -33,7 +33,7 @@ static size_t lower_bound(const struct watches *w, const char *key, size_t size)
 	return lo;
 }
 
-struct watched *watches_find(const struct watches *w, const char *key, size_t size)
+struct watch *watches_find(const struct watches *w, const char *key, size_t size)
 {
 	if (size > LIMIT_KEY)
 		return NULL;
@@ -49,7 +49,7 @@ int watches_add(struct watches *w, const char *key, size_t size)
 		return KUDOS_LIMIT;
 	if (w->count == w->capacity) {
 		size_t capacity = w->capacity ? w->capacity * 2 : 8;
-		struct watched *list = realloc(w->list, capacity * sizeof *list);
+		struct watch *list = realloc(w->list, capacity * sizeof *list);
 		if (!list)
 			return -ENOMEM;
 		w->list = list;
@@ -57,7 +57,7 @@ int watches_add(struct watches *w, const char *key, size_t size)
 	}
 	size_t i = lower_bound(w, key, size);
 	memmove(&w->list[i + 1], &w->list[i], (w->count - i) * sizeof *w->list);
-	w->list[i] = (struct watched){.heard_at = -1};
+	w->list[i] = (struct watch){.heard_at = -1};
 	memcpy(w->list[i].key, key, size);
 	w->count++;
 	return 0;
@@ -65,7 +65,7 @@ int watches_add(struct watches *w, const char *key, size_t size)
 
 bool watches_remove(struct watches *w, const char *key, size_t size)
 {
-	struct watched *found = watches_find(w, key, size);
+	struct watch *found = watches_find(w, key, size);
 	if (!found)
 		return false;
 	size_t i = (size_t)(found - w->list);

@@ -9,7 +9,7 @@
 
 #include "base/limits.h"
 
-struct watched {
+struct watch {
 	char key[LIMIT_KEY + 1];
 	bool told; /* count was told to the user */
 	int64_t count;
@@ -18,7 +18,7 @@ struct watched {
 };
 
 struct watches {
-	struct watched *list; /* owned */
+	struct watch *list; /* owned */
 	size_t count, capacity;
 };
 
@@ -27,6 +27,6 @@ void watches_deinit(struct watches *w);
 int watches_add(struct watches *w, const char *key, size_t size);
 /* Whether it was there. */
 bool watches_remove(struct watches *w, const char *key, size_t size);
-struct watched *watches_find(const struct watches *w, const char *key, size_t size); /* NULL: not watched */
+struct watch *watches_find(const struct watches *w, const char *key, size_t size); /* NULL: not watched */
 
 #endif

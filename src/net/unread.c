@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/limits.h"
 #include "base/map.h"
 #include "base/random.h"
 #include "base/time.h"
@@ -18,7 +19,6 @@
 /* Who said nothing for so long, longer than servers and leaders remember a connection, and owes nothing is
  * forgotten; or the one that was silent for longest, when so many came since. */
 #define READER_IDLE (90 * SECOND)
-#define READERS 65536
 #define STUCK SECOND /* whose messages have waited for so long does not read */
 #define TELL_INTERVAL SECOND
 
@@ -212,7 +212,7 @@ static void hear(struct unread *u, int64_t now, struct reader *r)
 static void forget_idle(struct unread *u, int64_t now)
 {
 	struct reader *r = u->heard.oldest;
-	if (!r || (now - r->heard < READER_IDLE && u->readers.count <= READERS))
+	if (!r || (now - r->heard < READER_IDLE && u->readers.count <= LIMIT_READERS))
 		return;
 	if (atomic_load(&r->owed.bytes) == 0)
 		reader_drop(u, r);

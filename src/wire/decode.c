@@ -10,9 +10,9 @@
 #include "kudos.h"
 #include "wire/key.h"
 
-/* Decoded lists live in blocks chained behind decoder.memory. */
-struct block {
-	struct block *next;
+/* Decoded lists live in pieces chained behind decoder.memory. */
+struct piece {
+	struct piece *next;
 	max_align_t data[];
 };
 
@@ -22,21 +22,21 @@ static void *take_memory(struct decoder *d, size_t count, size_t size)
 {
 	if (d->r.error || count == 0)
 		return NULL;
-	struct block *block = calloc(1, sizeof *block + count * size);
-	if (!block) {
+	struct piece *piece = calloc(1, sizeof *piece + count * size);
+	if (!piece) {
 		reader_fail(&d->r, -ENOMEM);
 		return NULL;
 	}
-	block->next = d->memory;
-	d->memory = block;
-	return block->data;
+	piece->next = d->memory;
+	d->memory = piece;
+	return piece->data;
 }
 
 void decode_free(void *memory)
 {
-	for (struct block *b = memory, *next; b; b = next) {
-		next = b->next;
-		free(b);
+	for (struct piece *p = memory, *next; p; p = next) {
+		next = p->next;
+		free(p);
 	}
 }
 
