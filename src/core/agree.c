@@ -88,6 +88,7 @@ int replica_membership_committed(struct replica *r, int64_t now)
 	if (r->members.count - members_alive(&r->members) > before) {
 		/* What a node sent before it was forgotten and nobody has applied must not get in any more.
 		 * Nor what this server has of it, as long as it is nobody: others have agreed without it. */
+		replica_drop_shared(r);
 		r->anew = !r->established && (vector_size(&r->v) > 0 || r->incoming_count > 0);
 		if (replica_drop_all_waiting(r, now) < 0)
 			return -ENOMEM;
@@ -96,17 +97,33 @@ int replica_membership_committed(struct replica *r, int64_t now)
 }
 
 /* A memory-only node whose endpoint this one has bound now is gone with everything it held. */
-static void forget_predecessor(struct replica *r)
+static int forget_predecessor(struct replica *r, int64_t now)
 {
 	const struct member *self = &r->config.self;
 	for (size_t i = 0; i < r->staged.count; i++) {
 		struct member *m = &r->staged.list[i];
 		if (m->ephemeral && !m->forgotten && !node_equal(m->node, self->node) &&
-		    strcmp(m->client_endpoint, self->client_endpoint) == 0) {
-			m->forgotten = true;
-			r->meta_dirty = true;
-		}
+		    strcmp(m->client_endpoint, self->client_endpoint) == 0 &&
+		    replica_forget(r, now, m->node) < 0)
+			return -ENOMEM;
 	}
+	return 0;
+}
+
+static int merge(struct replica *r, const struct member *rows, size_t count)
+{
+	int strongest = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct member row = rows[i];
+		int leaves = row.forgotten ? replica_leaves(r, row.node) : 0;
+		row.forgotten = row.forgotten && !leaves;
+		int e = leaves < 0 ? leaves : members_merge(&r->staged, &row, 1);
+		if (e < 0)
+			return e;
+		if (e == 1 || strongest == 0)
+			strongest = e;
+	}
+	return strongest;
 }
 
 int replica_members(struct replica *r, int64_t now, struct node from, const struct member *rows, size_t count)
@@ -120,7 +137,7 @@ int replica_members(struct replica *r, int64_t now, struct node from, const stru
 		    replica_push(r, (struct action){.type = ACTION_TELL_MEMBERS, .node = from}) < 0)
 			return -ENOMEM;
 	}
-	int e = members_merge(&r->staged, rows, count);
+	int e = merge(r, rows, count);
 	if (e < 0 || replica_assert_self(r) < 0)
 		return -ENOMEM;
 	/* Another run of a member is news at once, or what it publishes until the commit would have to be
@@ -132,8 +149,7 @@ int replica_members(struct replica *r, int64_t now, struct node from, const stru
 	}
 	if (e > 0)
 		r->meta_dirty = true;
-	forget_predecessor(r);
-	return replica_repair(r, now);
+	return forget_predecessor(r, now) < 0 ? -ENOMEM : replica_repair(r, now);
 }
 
 int replica_forget(struct replica *r, int64_t now, struct node node)
@@ -142,11 +158,12 @@ int replica_forget(struct replica *r, int64_t now, struct node node)
 	struct member *m = members_find(&r->staged, node);
 	if (!m)
 		return KUDOS_UNKNOWN_NODE;
-	if (!m->forgotten) {
+	int leaves = m->forgotten ? 0 : replica_leaves(r, node);
+	if (!m->forgotten && leaves == 0) {
 		m->forgotten = true;
 		r->meta_dirty = true;
 	}
-	return 0;
+	return leaves < 0 ? leaves : 0;
 }
 
 bool replica_is_forgotten(const struct replica *r)
@@ -162,7 +179,7 @@ static bool repaired(const struct replica *r)
 	struct map_slot *slot;
 	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
 		const struct log *log = slot->value;
-		if (!replica_has(r, log->origin, log->damaged))
+		if (!replica_has(r, log->origin, log->damaged) || !replica_has(r, log->origin, log->awaited))
 			return false;
 	}
 	return true;
@@ -174,6 +191,8 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 	size_t confirmed = 0;
 	if (!r->meta_durable || r->committing)
 		return "its first commit";
+	if (r->config.shared && !r->looked)
+		return "a first look at what the shared journal holds";
 	if (r->snapshot_from.id != 0 || r->lacks_many)
 		return "a snapshot";
 	for (size_t i = 0; i < r->peer_count; i++) {
@@ -217,6 +236,8 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 	if (replica_crowded(r))
 		return "an end of restarts: so many runs of servers have taken likes that no new one is let "
 		       "in";
+	if (!repaired(r) && r->config.shared)
+		return "records that the shared journal held when it started";
 	if (!repaired(r))
 		return "records that were damaged in its own journal: no member in reach has them. Start the "
 		       "others, or wipe "

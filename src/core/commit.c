@@ -168,7 +168,8 @@ int replica_batch(struct replica *r, int64_t now, uint64_t client, struct batch_
 	int e = answer_known(r, client, b, seen);
 	if (e <= 0)
 		return e;
-	if (r->pending_bytes + b->raw_size > LIMIT_PENDING_BYTES || (!seen && !has_room_for(r, b->session)) ||
+	if (r->stalled || r->pending_bytes + b->raw_size > LIMIT_PENDING_BYTES ||
+	    (!seen && !has_room_for(r, b->session)) ||
 	    (seen && seen->applied.count + seen->pending.count >= LIMIT_SEEN_INTERVALS))
 		return refuse(r, client, b, KUDOS_BUSY);
 	if (!seen)
@@ -240,7 +241,9 @@ static int add_to_group(struct replica *r, struct record *record)
 		return -ENOMEM;
 	}
 	r->group[r->group_count++] = record;
-	return replica_push(r, (struct action){.type = ACTION_APPEND, .record = record_ref(record)});
+	bool shared = replica_is_shared(r, record->at.origin);
+	return replica_push(r, (struct action){.type = shared ? ACTION_APPEND_SHARED : ACTION_APPEND,
+					       .record = record_ref(record)});
 }
 
 /* One own record of pending batches from `first` on, as many as fit; tells how many. */

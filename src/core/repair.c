@@ -13,7 +13,7 @@
 #define GAP_GRACE (20 * MS)	 /* a record may still be on its way when a vector already shows it */
 #define FETCH_TIMEOUT (500 * MS) /* then another peer is asked, and given twice as long, … */
 #define FETCH_DOUBLINGS 2	 /* … so many times: a long answer may take its time over a long way */
-#define SNAPSHOT_PAUSE SECOND	 /* after one that came to nothing: the next may do so, too */
+#define SNAPSHOT_PAUSE SECOND	 /* after one: the next is no newer at once */
 #define REACHABLE (1500 * MS)	 /* heard within */
 
 bool replica_reachable(const struct peer *p, int64_t now)
@@ -120,7 +120,7 @@ int replica_record(struct replica *r, int64_t now, struct record *record, bool p
 		return published || replica_logs_full(r) ? 0 : -ENOMEM;
 	/* What a forgotten node still publishes must not get in: others may have agreed without it (I14). So
 	 * only the runs of members are listened to; a run not known yet is known after its next vector. */
-	if (published && !replica_peer(r, log->owner))
+	if (published && (!replica_peer(r, log->owner) || replica_left(r, log->owner)))
 		return 0;
 	if (at.lsn <= log->appended)
 		return 0;
@@ -226,7 +226,7 @@ static bool on_its_way(struct replica *r, const struct log *log, int64_t now)
  * counts, and takes no clients. */
 static int ask_snapshot(struct replica *r, const struct peer *from, int64_t now)
 {
-	if (r->snapshot_from.id != 0 || !from->serving || now < r->snapshot_after)
+	if (r->snapshot_from.id != 0 || now < r->snapshot_after)
 		return 0;
 	r->snapshot_from = from->node;
 	if (r->phase == PHASE_SERVING) {
@@ -234,6 +234,17 @@ static int ask_snapshot(struct replica *r, const struct peer *from, int64_t now)
 		replica_expect_confirmations(r);
 	}
 	return replica_push(r, (struct action){.type = ACTION_SNAPSHOT, .node = from->node});
+}
+
+/* Who serves and has the effect of the log's next record. */
+static struct peer *giver(struct replica *r, const struct log *log, int64_t now)
+{
+	for (size_t i = 0; i < r->peer_count; i++) {
+		struct peer *p = &r->peers[(i + r->serial) % r->peer_count];
+		if (p->serving && holds_next(p, log, now))
+			return p;
+	}
+	return NULL;
 }
 
 static int repair_log(struct replica *r, struct log *log, int64_t now)
@@ -255,19 +266,26 @@ static int repair_log(struct replica *r, struct log *log, int64_t now)
 	log->asked_until = 0;
 	size_t holders;
 	struct peer *p = holder(r, log, now, &holders);
-	if (!p)
+	bool here = log->held > log->appended; /* in the shared journal, which is asked after the peers */
+	if (!p && !here)
 		return 0;
-	if (log->gone >=
-	    holders) /* nobody has the records any more: their effect is in everyone's checkpoint */
-		return ask_snapshot(r, p, now);
-	log->asked = p->node;
+	if (p && log->gone >= holders + here) { /* nobody has them any more: a checkpoint has their effect */
+		p = giver(r, log, now);
+		return p ? ask_snapshot(r, p, now) : 0;
+	}
+	here = here && log->tries % (holders + 1) == holders;
+	if (!p && !here)
+		return 0;
+	log->asked = here ? r->config.self.node : p->node;
 	log->asked_until = now + patience(log);
 	log->asked_from = log->appended + 1;
 	r->stats.fetches++;
 	/* Records that wait here already need not be sent again. */
-	uint64_t to = log->waiting_count ? log->waiting[0]->at.lsn - 1 : vector_get(&p->vector, log->origin);
+	uint64_t to = log->waiting_count ? log->waiting[0]->at.lsn - 1
+		      : here		 ? log->held
+					 : vector_get(&p->vector, log->origin);
 	return replica_push(r, (struct action){.type = ACTION_FETCH,
-					       .node = p->node,
+					       .node = log->asked,
 					       .origin = log->origin,
 					       .from = log->appended + 1,
 					       .to = to});
@@ -297,14 +315,9 @@ int replica_repair(struct replica *r, int64_t now)
 	return 0;
 }
 
-int replica_snapshot_given_up(struct replica *r, int64_t now)
-{
-	r->snapshot_after = now + SNAPSHOT_PAUSE;
-	return replica_snapshot_ended(r, now);
-}
-
 int replica_snapshot_ended(struct replica *r, int64_t now)
 {
+	r->snapshot_after = now + SNAPSHOT_PAUSE;
 	r->snapshot_from = (struct node){0};
 	r->lacks_many = r->adopting = false;
 	struct map_slot *slot;

@@ -114,6 +114,7 @@ void replica_deinit(struct replica *r)
 		vector_deinit(&r->peers[i].target);
 	}
 	free(r->peers);
+	free(r->leaving);
 	for (size_t i = 0; i < r->pending_count; i++)
 		batch_box_unref(r->pending[i]);
 	free(r->pending);
@@ -153,7 +154,8 @@ static bool log_idle(const struct replica *r, const struct log *log)
 {
 	uint64_t applied = vector_get(&r->v, log->origin);
 	if (log->appended != applied || log->known > applied || log->damaged > applied ||
-	    log->waiting_count > 0 || origin_equal(log->origin, r->config.self.origin))
+	    log->awaited > applied || log->waiting_count > 0 ||
+	    origin_equal(log->origin, r->config.self.origin))
 		return false;
 	for (size_t i = 0; i < r->peer_count; i++) {
 		if (origin_equal(r->peers[i].origin, log->origin))
@@ -337,6 +339,7 @@ void replica_unload(struct replica *r)
 	r->recent.count = 0;
 	r->closing_count = 0;
 	logs_clear(r);
+	r->looked = r->look_cut = false;
 	records_clear(r->incoming, &r->incoming_count);
 	r->incoming_bytes = 0;
 }

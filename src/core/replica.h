@@ -9,7 +9,7 @@
  *
  * The files: replica.c (state, apply, actions), commit.c (clients' batches, the group commit), repair.c
  * (peers' records, gaps), reach.c (vectors: what peers hold), agree.c (membership, when to serve, what all
- * members agree may be dropped).
+ * members agree may be dropped), shared.c (a journal that several servers write to).
  *
  * Functions that return int: 0, or -ENOMEM, after which the replica must not be used further (the server
  * stops; all that was acknowledged is in the journal). Time is in microseconds of a clock that never goes
@@ -33,6 +33,7 @@
 
 enum action_type {
 	ACTION_APPEND,	       /* record: journal it; encode it first when its raw is NULL */
+	ACTION_APPEND_SHARED,  /* record: the shared journal has it already */
 	ACTION_APPEND_META,    /* journal what replica_meta() tells: identity and membership */
 	ACTION_COMMIT,	       /* make durable what was appended, then call replica_committed() */
 	ACTION_PUBLISH,	       /* record, to every peer */
@@ -76,6 +77,8 @@ struct log {
 	uint64_t appended;	 /* up to here handed to the journal */
 	uint64_t known;		 /* up to here somebody holds it */
 	uint64_t damaged;	 /* up to here it was in this server's own journal, before damage */
+	uint64_t held;		 /* up to here the shared journal holds it; 0: it is not written there */
+	uint64_t awaited;	 /* up to here it held it when this server looked first: it had it, perhaps */
 	struct record **waiting; /* beyond a gap, sorted by lsn; owned references */
 	size_t waiting_count, waiting_capacity;
 	int64_t gap_since;   /* when appended < known was first noticed; 0: no gap */
@@ -146,6 +149,15 @@ struct replica_config {
 	int64_t lazy;	      /* how long peers' records may wait for more while nobody asks for them */
 	bool alone;	      /* there is no leader to wait for before a first start */
 	bool doubtful;	      /* what it holds may be older than what it has acknowledged: a copy */
+	bool shared;	      /* the journal is one that several servers write to, each its own records */
+};
+
+/* A node that others say is forgotten, and this server has not: what it left in the shared journal is read
+ * first. */
+struct leaving {
+	struct node node;
+	uint64_t looks;	  /* from the look with this number on nothing more of it is taken */
+	uint64_t records; /* a checkpoint with so many applied covers all of it; 0: not all is applied yet */
 };
 
 struct replica {
@@ -166,6 +178,13 @@ struct replica {
 	struct vector v;      /* V */
 	struct recent recent; /* what changed in it lately */
 	struct map logs;      /* (origin, 0) → struct log, owned */
+
+	uint64_t looks;		 /* times that the shared journal was looked through */
+	bool looked;		 /* … since V came from a checkpoint */
+	bool look_cut;		 /* this look told of more origins than are read at a time */
+	struct leaving *leaving; /* owned */
+	size_t leaving_count, leaving_capacity;
+	bool stalled; /* nothing gets durable for a while: new batches are refused; the driver sets it */
 
 	struct members members; /* as durable and announced */
 	struct members staged;	/* as it will be after the next commit */
@@ -253,8 +272,8 @@ int replica_fetched(struct replica *r, int64_t now,
 int replica_gone(struct replica *r, int64_t now, struct node who, struct position from);
 /* A peer has heard this server's hello: what it was asked before that is asked again. */
 int replica_welcomed(struct replica *r, int64_t now, struct node by);
-int replica_snapshot_ended(struct replica *r, int64_t now);    /* adopted; asks again when still needed */
-int replica_snapshot_given_up(struct replica *r, int64_t now); /* … after a while */
+/* Adopted, or given up; after a while it is asked for again when it is still needed. */
+int replica_snapshot_ended(struct replica *r, int64_t now);
 
 struct vector_message {
 	struct node node;
@@ -287,6 +306,13 @@ bool replica_is_forgotten(const struct replica *r); /* this server itself was */
 int replica_tick(struct replica *r, int64_t now);
 int64_t replica_deadline(const struct replica *r); /* when replica_tick() wants to be called next */
 void replica_drain(struct replica *r);
+
+/* The shared journal: node wrote its records there up to `at`. */
+int replica_held(struct replica *r, int64_t now, struct node node, struct position at);
+/* It was looked through: all that it held a while ago was told by replica_held(). */
+int replica_looked(struct replica *r, int64_t now);
+/* The newest durable checkpoint began when so many records (stats.records) had been applied. */
+void replica_checkpointed(struct replica *r, uint64_t records);
 
 /* What every member has applied and the checkpoint with this vector covers (I6):
  * the journal may drop it. Empty while not every member has agreed. */
@@ -322,6 +348,13 @@ void replica_expect_confirmations(struct replica *r);
 int replica_acknowledge(struct replica *r);
 int replica_agree(struct replica *r, int64_t now);
 int replica_assert_self(struct replica *r);
+/* Whether the node's being forgotten must wait, which is kept in mind; the row is for it or none. -ENOMEM. */
+int replica_leaves(struct replica *r, struct node node);
+bool replica_left(const struct replica *r, struct node node); /* nothing more of it is taken */
+/* Whether the shared journal keeps the origin's records for this server. What a node leaves that is not read
+ * there is kept by this server itself, for it will not be read there again. */
+void replica_drop_shared(struct replica *r); /* what nodes that are forgotten have there is read no more */
+bool replica_is_shared(const struct replica *r, struct origin origin);
 int replica_membership_committed(struct replica *r, int64_t now);
 int replica_judge_phase(struct replica *r, int64_t now);
 int replica_tell_vector(struct replica *r, int64_t now); /* when it is time */

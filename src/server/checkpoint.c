@@ -287,6 +287,8 @@ int host_checkpoint_step(struct host *h, int64_t now)
 	c->phase = CHECKPOINT_NONE;
 	c->exists = c->base_known = true;
 	c->made = c->began;
+	c->records = c->records_then;
+	replica_checkpointed(&h->replica, c->records);
 	h->metrics.checkpoints++;
 	h->metrics.checkpoint_time = now - c->began;
 	memcpy(c->chunks, c->next_chunks, sizeof c->chunks);
@@ -484,7 +486,7 @@ int host_recover(struct host *h, int64_t now)
 	int e = load_checkpoint(h, now);
 	if (e < 0)
 		return e;
-	h->checkpoint.records_then = h->replica.stats.records;
+	h->checkpoint.records_then = h->checkpoint.records = h->replica.stats.records;
 	h->checkpoint.appended_then = h->appended; /* what is replayed is yet to be in a checkpoint */
 	h->checkpoint.began = now;
 	struct replaying replaying = {h, now};

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "kudos.h"
+#include "store/stream.h"
 
 #define META_ESTABLISHED 1 /* in the meta blob's first byte */
 #define META_DOUBTFUL 2
@@ -75,6 +76,7 @@ static int open_replica(struct host *h, const struct bytes *meta, int64_t now)
 	    .runs = h->config.runs,
 	    .lazy = h->config.lazy,
 	    .alone = h->config.leaders == 0,
+	    .shared = h->store->stream != NULL,
 	};
 	struct message m = {.type = MESSAGE_MEMBERS};
 	bool known = meta->size > 1;
@@ -132,6 +134,10 @@ int host_open(struct host **host, const struct host_config *config, struct store
 	int e = store->ops->journal_meta(store, &meta);
 	if (e >= 0)
 		e = open_replica(h, &meta, now);
+	if (e == 0 && store->stream) {
+		store->stream->node = h->config.self.node;
+		store->stream->origin = h->config.self.origin;
+	}
 	if (e == 0)
 		e = host_recover(h, now);
 	if (e == 0 && h->checkpoint.exists && meta.size == 0)
@@ -291,13 +297,13 @@ static void refuse(struct host *h, const struct action *a)
 	host_answer(h, a->client, &m);
 }
 
-static int append(struct host *h, struct record *record)
+static int append(struct host *h, enum entry_kind kind, struct record *record)
 {
 	int e = record->raw ? 0 : message_encode_record(record);
 	h->appended += record->raw_size;
-	return e < 0 ? e
-		     : h->store->ops->journal_append(h->store, ENTRY_RECORD, record->at, record->raw,
-						     record->raw_size);
+	return e < 0
+		   ? e
+		   : h->store->ops->journal_append(h->store, kind, record->at, record->raw, record->raw_size);
 }
 
 static int append_meta(struct host *h)
@@ -306,18 +312,6 @@ static int append_meta(struct host *h)
 	return e < 0 ? e
 		     : h->store->ops->journal_append(h->store, ENTRY_META, (struct position){0}, h->out.data,
 						     h->out.size);
-}
-
-static int commit(struct host *h, int64_t now)
-{
-	int64_t began = h->config.clock ? h->config.clock() : NEVER;
-	int e = h->store->ops->journal_commit(h->store);
-	int64_t took = h->config.clock ? h->config.clock() - began : NEVER;
-	if (e >= 0)
-		metrics_committed(&h->metrics, h->replica.group, h->replica.group_count, took);
-	if (h->config.clock)
-		gather_synced(&h->replica.gather, began + took, took);
-	return e < 0 ? e : replica_committed(&h->replica, now);
 }
 
 static void publish_vector(struct host *h)
@@ -347,7 +341,10 @@ static void fetch(struct host *h, const struct action *a)
 {
 	struct message m = {.type = MESSAGE_FETCH,
 			    .fetch = {.origin = a->origin, .from = a->from, .to = a->to}};
-	host_send_peer(h, a->node, &m);
+	if (node_equal(a->node, h->config.self.node))
+		host_shared_fetch(h, a->origin, a->from, a->to);
+	else
+		host_send_peer(h, a->node, &m);
 }
 
 static void ask_reach(struct host *h, const struct action *a)
@@ -382,11 +379,13 @@ static int act(struct host *h, int64_t now, const struct action *a, struct acks 
 		send_acks(h, acks); /* a client is answered in order */
 	switch (a->type) {
 	case ACTION_APPEND:
-		return append(h, a->record);
+		return append(h, ENTRY_RECORD, a->record);
+	case ACTION_APPEND_SHARED:
+		return append(h, ENTRY_SHARED, a->record);
 	case ACTION_APPEND_META:
 		return append_meta(h);
 	case ACTION_COMMIT:
-		return commit(h, now);
+		return host_commit(h, now);
 	case ACTION_PUBLISH:
 		h->io.publish(h->io.arg, "r", 1, a->record->raw, a->record->raw_size);
 		return 0;
@@ -493,7 +492,9 @@ static int64_t flush_at(const struct host *h)
 
 int host_flush(struct host *h, int64_t now)
 {
-	int e = flush_at(h) <= now ? replica_flush(&h->replica) : 0;
+	int e = host_shared_step(h, now);
+	if (e == 0 && flush_at(h) <= now)
+		e = replica_flush(&h->replica);
 	if (e == 0)
 		e = act_all(h, now);
 	if (e == 0)

@@ -5,7 +5,8 @@
  *
  * host_receive_* take one message each; host_flush() then commits what has gathered and carries out what is
  * to be done. The files: host.c (opening, actions), serve.c (the client port), peers.c (peers and leaders),
- * checkpoint.c (checkpoint, recovery, snapshots), watch.c (watched keys), metrics.c (what is counted).
+ * checkpoint.c (checkpoint, recovery), snapshot.c (others' checkpoints), shared.c (a journal that several
+ * write to), watch.c (watched keys), metrics.c (what is counted).
  *
  * Functions returning int: 0, or a negative errno after which the host must be closed (the server stops,
  * I12). */
@@ -119,10 +120,18 @@ struct checkpointing {
 	bool failed;		/* the last one: it is to be tried again */
 	uint64_t appended_then; /* bytes appended to the journal when the last one began */
 	uint64_t records_then;	/* records applied by then */
+	uint64_t records;	/* … when the newest durable one began */
 	int64_t began;
 	int64_t made;			       /* when the newest durable one began */
 	size_t next_chunks[CHECKPOINT_TABLES]; /* of the one being made */
 	size_t chunks[CHECKPOINT_TABLES];      /* of each table in the newest one */
+};
+
+struct host_shared { /* the journal, where several write to it */
+	int64_t next_look;
+	int64_t committing_since, commit_began; /* the second by config.clock */
+	int64_t tell_trouble;
+	bool troubled; /* as last told */
 };
 
 struct host {
@@ -152,6 +161,7 @@ struct host {
 
 	struct metrics metrics;
 	struct checkpointing checkpoint;
+	struct host_shared shared;
 	struct snapshot_out snapshots[LIMIT_SNAPSHOTS];
 	struct snapshot_in snapshot;
 
@@ -230,6 +240,9 @@ int host_checkpoint_step(struct host *h, int64_t now);
 bool host_checkpoint_entry_ok(const struct blob *key, const struct blob *value, uint32_t *blocks);
 bool host_checkpoint_fresh(const struct host *h, int64_t now);
 int host_truncate(struct host *h);
+int host_commit(struct host *h, int64_t now);
+int host_shared_step(struct host *h, int64_t now); /* what has come of commits, looks and fetches */
+void host_shared_fetch(struct host *h, struct origin origin, uint64_t from, uint64_t to);
 int host_snapshot_start(struct host *h, int64_t now, struct node from);
 int host_snapshot_part(struct host *h, int64_t now, struct node from, const struct message *m);
 int host_snapshot_step(struct host *h, int64_t now);

@@ -160,7 +160,7 @@ static int give_up(struct host *h, int64_t now, const char *why)
 	if (h->snapshot.begun)
 		h->store->ops->checkpoint_abandon(h->store);
 	h->snapshot.from = (struct node){0};
-	return replica_snapshot_given_up(&h->replica, now);
+	return replica_snapshot_ended(&h->replica, now);
 }
 
 /* This server's own half-made checkpoint makes room. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a server keeps: a journal of records and a checkpoint (doc/architecture.md, "store"). Three
- * implementations stand behind this interface: files (disk.c), memory (memory.c, for --memory-only) and the
- * simulator's faulty one (tests/sim).
+/* What a server keeps: a journal of records and a checkpoint (doc/architecture.md, "store"). Four
+ * implementations stand behind this interface: files (disk.c), memory (memory.c, for --memory-only), the
+ * simulator's faulty one (tests/sim), and one of these with its records in a stream (shared.c).
  *
  * Journal: entries in arrival order, each a record of some origin or a meta blob (the newest counts: the
  * node's own identity and membership). Appended entries are durable once journal_commit() returned 0.
@@ -27,6 +27,8 @@ enum entry_kind {
 	/* Only a replay tells it, of a record that the journal held once and does not hold: truncated, or
 	 * lost to damage. There are no data. */
 	ENTRY_GONE = 5,
+	/* Only to append: a record that its server has written to the stream. */
+	ENTRY_SHARED = 6,
 };
 
 /* What a replay tells of one entry. at is {0} for ENTRY_META. Bytes are valid during the call. A non-zero
@@ -47,6 +49,7 @@ struct store_report {
 	bool copied;		/* the newest part of the journal is a copy: not where it was written */
 };
 
+struct stream;
 struct store_cursor; /* a consistent reading of the newest whole checkpoint */
 
 struct store;
@@ -55,7 +58,9 @@ struct store_ops {
 
 	int (*journal_append)(struct store *s, enum entry_kind kind, struct position at, const void *data,
 			      size_t size);
+	/* 1: it goes on, until journal_poll() says otherwise. */
 	int (*journal_commit)(struct store *s);
+	int (*journal_poll)(struct store *s); /* 1: still; 0: durable. NULL where commits never go on */
 	/* Appends the newest committed meta blob to out. 1: there is none. */
 	int (*journal_meta)(struct store *s, struct bytes *out);
 	/* Calls fn for each entry, oldest first. */
@@ -93,6 +98,9 @@ struct store_ops {
 struct store {
 	const struct store_ops *ops;
 	struct store_report report;
+	bool keep; /* what is in memory to be at hand stays there: a snapshot that is taken in rests on it */
+	struct stream
+	    *stream; /* by reference: where its records are written by several; NULL: they are its own */
 };
 
 /* Everything in memory: durable means nothing here. */

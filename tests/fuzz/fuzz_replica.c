@@ -108,6 +108,7 @@ static void act(struct world *w, const struct action *a)
 {
 	switch (a->type) {
 	case ACTION_APPEND:
+	case ACTION_APPEND_SHARED:
 		append(w, a->record);
 		break;
 	case ACTION_APPEND_META:

@@ -217,7 +217,7 @@ void check_recovered(struct sim *s, int i)
 {
 	struct sim_server *v = &s->servers[i];
 	const struct replica *r = &v->host->replica;
-	if (!v->may_regress && v->established && !s->faults.memory_only && !replica_covers(r, &v->promised))
+	if (!v->may_regress && v->established && !v->streams && !s->faults.memory_only && !replica_covers(r, &v->promised))
 		sim_fail(s, "s%d came back with less than it had applied before", i + 1);
 	check_counts(s, i);
 }
@@ -279,7 +279,8 @@ void check_publish(struct sim *s, int i, const void *data, size_t size)
 		sim_fail(s, "s%d published what is no record", i + 1);
 		return;
 	}
-	if (!disk_holds(s->servers[i].disk, record->at))
+	if (s->servers[i].streams ? !stream_holds(s, record->at)
+				  : !disk_holds(s->servers[i].disk, record->at))
 		sim_fail(s, "s%d published lsn %llu before it was durable", i + 1,
 			 (unsigned long long)record->at.lsn);
 	record_unref(record);
@@ -323,6 +324,8 @@ void check_truncate(struct sim *s, int i, struct position at)
 			      v->host->snapshot.from.id != 0;
 		else
 			has = vector_get(&v->promised, at.origin) >= at.lsn;
+		/* It had applied it, and reads it in the stream again. */
+		has = has || (v->streams && vector_get(&v->had, at.origin) >= at.lsn);
 		if (!has)
 			sim_fail(s, "s%d drops lsn %llu of %016llx, which s%d has not applied", i + 1,
 				 (unsigned long long)at.lsn, (unsigned long long)at.origin.id, k + 1);
@@ -362,13 +365,27 @@ bool check_alone(const struct sim *s, size_t owner, size_t like, int but)
 	return true;
 }
 
-/* What only the destroyed disk may have held is lost perhaps; nothing is, when K other disks were to have it.
- */
+/* Whether somebody else reads in the stream what server i wrote there. */
+static bool in_stream(struct sim *s, size_t owner, size_t like, int i)
+{
+	char key[48];
+	int size = snprintf(key, sizeof key, "o%zun%zu", owner, like);
+	bool reader = false;
+	for (int k = 0; k < s->server_count; k++) {
+		const struct sim_server *v = &s->servers[k];
+		reader = reader || (k != i && v->streams && v->established && !v->condemned && !v->forgotten);
+	}
+	return s->servers[i].streams && reader && stream_mentions(s, key, (size_t)size);
+}
+
+/* What only the destroyed disk may have held is lost perhaps; nothing is, when K other disks were to have it,
+ * or it is in the stream. */
 void check_destroyed(struct sim *s, int i)
 {
 	for (size_t o = 0; o < s->owner_count && s->ack_peers == 0; o++) {
 		for (size_t k = 0; k < s->owners[o].count; k++) {
-			if (s->owners[o].likes[k] != LIKE_ACKED || !check_alone(s, o, k, i))
+			if (s->owners[o].likes[k] != LIKE_ACKED || !check_alone(s, o, k, i) ||
+			    in_stream(s, o, k, i))
 				continue;
 			s->owners[o].likes[k] = LIKE_AT_RISK;
 			s->stats.at_risk++;

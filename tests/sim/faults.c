@@ -58,6 +58,7 @@ void faults_draw(struct sim *s)
 	f->hostile = p > 0 && s->seed % 6 == 5; /* by the seed, so as to leave the others as they were */
 	f->drain = p > 0 && s->seed % 6 == 2 && !f->memory_only;
 	f->crash = f->crash || f->drain;
+	f->stream = s->seed % 6 == 3;
 }
 
 static void disturb(struct sim *s, int64_t until)
@@ -512,6 +513,13 @@ static void flap(struct sim *s)
 	sim_reconnect(s, a, b, 1 + (unsigned)sim_below(s, 3));
 }
 
+static void stop_stream(struct sim *s)
+{
+	s->stats.stopped++;
+	sim_log(s, "the stream is out of reach for a while");
+	s->stream.down_until = s->now + (int64_t)sim_below(s, sim_chance(s, 500) ? 300 * MS : 8 * SECOND);
+}
+
 static void fail_disk(struct sim *s)
 {
 	struct sim_server *v = &s->servers[some_server(s)];
@@ -555,7 +563,9 @@ void faults_next(struct sim *s)
 	if (s->healing)
 		return;
 	size_t kind = sim_below(s, sizeof kinds / sizeof *kinds);
-	if (f->storm && sim_chance(s, 700))
+	if (f->stream && sim_chance(s, 100))
+		stop_stream(s);
+	else if (f->storm && sim_chance(s, 700))
 		storm(s);
 	else if (kinds[kind].on)
 		kinds[kind].strike(s);
@@ -571,6 +581,7 @@ void faults_heal(struct sim *s)
 	memset(s->cut, 0, sizeof s->cut);
 	s->faults.loss = s->faults.duplicate = 0;
 	s->faults.slow = false;
+	s->stream.down_until = 0;
 	for (int i = 0; i < s->leader_count; i++)
 		sim_start_leader(s, i);
 	for (int i = 0; i < s->client_count; i++) {

@@ -148,6 +148,18 @@ static void schedule_server(struct sim *s, int i, int64_t at)
 	sim_at(s, at, (struct sim_event){.type = EVENT_SERVER_TICK, .to = i, .run = v->run});
 }
 
+void stream_wake(struct sim *s, int server, int64_t at)
+{
+	sim_at(s, at, (struct sim_event){.type = EVENT_STREAM, .to = server, .run = s->servers[server].run});
+}
+
+void sim_on_stream(struct sim *s, struct sim_event *e)
+{
+	struct sim_server *v = sim_awake(s, e);
+	if (v && e->run == v->run)
+		sim_server_gathered(s, e->to, 0);
+}
+
 static void fill_config(struct sim *s, struct sim_server *v, struct host_config *c)
 {
 	*c = (struct host_config){
@@ -190,7 +202,13 @@ void sim_start_server(struct sim *s, int i)
 		return;
 	v->run++;
 	fill_config(s, v, &config);
-	int e = host_open(&v->host, &config, disk_open(v->disk), &io, s->now, error, sizeof error);
+	struct store *store = disk_open(v->disk);
+	if (v->streams) {
+		store = stream_over(s, i, store);
+		if (!v->may_regress)
+			vector_merge(&v->had, &v->promised); /* it is there again before it serves */
+	}
+	int e = host_open(&v->host, &config, store, &io, s->now, error, sizeof error);
 	if (e < 0) {
 		sim_fail(s, "s%d cannot start: %s", i + 1, error);
 		return;

@@ -135,6 +135,9 @@ static void run_event(struct sim *s, struct sim_event *e)
 	case EVENT_SERVER_TICK:
 		sim_on_server_tick(s, e);
 		break;
+	case EVENT_STREAM:
+		sim_on_stream(s, e);
+		break;
 	case EVENT_LEADER_TICK:
 		sim_on_leader_tick(s, e);
 		break;
@@ -196,6 +199,7 @@ static void start(struct sim *s)
 	for (int i = 0; i < s->server_count; i++) {
 		s->servers[i] =
 		    (struct sim_server){.sim = s, .index = i, .address = i, .disk = disk_new(s, i)};
+		s->servers[i].streams = s->faults.stream && sim_chance(s, 700);
 		/* Some join late. */
 		int64_t at = i > 0 && sim_chance(s, 300) ? (int64_t)sim_below(s, ACTIVE)
 							 : (int64_t)sim_below(s, 200 * MS);
@@ -278,6 +282,7 @@ void sim_free(struct sim *s)
 	for (size_t i = 0; i < s->owner_count; i++)
 		free(s->owners[i].likes);
 	free(s->owners);
+	stream_free(&s->stream);
 	map_deinit(&s->payloads);
 	map_deinit(&s->digests);
 	map_deinit(&s->hostile.issuers);

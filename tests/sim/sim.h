@@ -4,8 +4,9 @@
  * in simulated time; one seed is one history, the same every time.
  *
  * sim.c: time and events. network.c: what is lost on the way. servers.c, clients.c: who takes part. disk.c: a
- * disk that loses unsynced writes, fails, fills up, is damaged, comes back as an old copy. faults.c: what
- * goes wrong when. check.c: what must hold. main.c: seeds and jobs. */
+ * disk that loses unsynced writes, fails, fills up, is damaged, comes back as an old copy. stream.c: a stream
+ * that servers write their records to. faults.c: what goes wrong when. check.c: what must hold. main.c: seeds
+ * and jobs. */
 #ifndef SIM_H
 #define SIM_H
 
@@ -80,6 +81,32 @@ bool disk_damage(struct disk *d, size_t entry);
 bool disk_burn(struct disk *d); /* one operation: false when the server is dead by now */
 bool disk_holds(const struct disk *d, struct position at); /* durably, in its journal */
 
+/* ---- stream.c ---- */
+
+struct sim_view;
+
+struct flying {		       /* a record on its way to the stream, or stored there */
+	struct sim_view *view; /* the run that waits for its acknowledgement; NULL: it has ended */
+	int64_t arrives;
+	struct node node;
+	struct position at;
+	uint8_t *data; /* owned */
+	size_t size;
+};
+
+struct sim_stream { /* zeroed: empty, and nobody writes to it */
+	struct flying *stored, *flying;
+	size_t count, capacity, flying_count, flying_capacity;
+	int64_t down_until;
+};
+
+struct sim;
+/* A store over disk's, with its records in the stream. */
+struct store *stream_over(struct sim *s, int server, struct store *disk);
+void stream_free(struct sim_stream *t);
+bool stream_holds(struct sim *s, struct position at);
+bool stream_mentions(struct sim *s, const char *key, size_t size); /* some record there likes the key */
+
 /* ---- sim.c ---- */
 
 enum event_type {
@@ -90,6 +117,7 @@ enum event_type {
 	EVENT_TO_LEADER,
 	EVENT_FROM_LEADER,
 	EVENT_SERVER_TICK,
+	EVENT_STREAM, /* has something for a server */
 	EVENT_LEADER_TICK,
 	EVENT_CLIENT_TICK,
 	EVENT_CLIENT_ACT,
@@ -128,6 +156,7 @@ struct sim_server {
 	int index;
 	int address; /* where it listens: servers may change places */
 	struct disk *disk;
+	bool streams;	   /* its records go to the stream */
 	uint32_t disks;	   /* that were destroyed before this one */
 	struct host *host; /* NULL: down */
 	uint32_t run;
@@ -205,7 +234,7 @@ struct faults {
 	bool calm; /* nothing ever goes wrong */
 	bool crash, fuse, pause, partition, lossy, leaders, wipe, forget, old_copy, damage, io_error,
 	    clients_die, slow, memory_only, watch, clock, late, rests, move, destroy, flap, split, hostile,
-	    storm, drain;
+	    storm, drain, stream;
 	unsigned loss, duplicate; /* in 1000 */
 	unsigned queue;		  /* messages for one who reads nothing, of each sender */
 	int64_t pace;		  /* between two likes of a client at most, µs */
@@ -254,6 +283,7 @@ struct sim {
 	struct link links[SIM_ENTITIES][SIM_ENTITIES];
 	int64_t apart; /* how far two regions are, one way, µs; 0: all are in one */
 	struct faults faults;
+	struct sim_stream stream;
 	unsigned ack_peers;
 	bool healing, quiet;
 	int64_t disturbed_at; /* when the network or a process was last stopped or mended */
@@ -279,9 +309,9 @@ struct sim {
 	} hostile;
 
 	struct { /* what was injected */
-		uint64_t splits, overflowed, flaps, drains, destroyed, at_risk, moves, runs, crashes, pauses,
-		    cuts, lost, duplicated, leader_crashes, wipes, forgets, old_copies, damages, io_errors,
-		    clients_died, reads, in_doubt, truncated, snapshots, checkpoints;
+		uint64_t splits, stopped, fetched, overflowed, flaps, drains, destroyed, at_risk, moves, runs,
+		    crashes, pauses, cuts, lost, duplicated, leader_crashes, wipes, forgets, old_copies,
+		    damages, io_errors, clients_died, reads, in_doubt, truncated, snapshots, checkpoints;
 	} stats;
 	char failure[512]; /* "": none so far */
 };
@@ -317,6 +347,7 @@ void sim_reconnect(struct sim *s, int a, int b, unsigned channels);
 bool sim_subscribed(struct sim *s, int to, int from); /* whether the XPUB knows by now; servers */
 
 /* What sim.c, servers.c and clients.c do for each other. */
+void stream_wake(struct sim *s, int server, int64_t at); /* something comes from the stream then */
 struct identity sim_identity_of(char kind, int index, uint32_t run);
 uint32_t sim_identity_run(const struct identity *id);
 struct sim_server *sim_awake(struct sim *s, struct sim_event *e);
@@ -324,6 +355,7 @@ void sim_server_gathered(struct sim *s, int i, int error);
 void sim_on_client_port(struct sim *s, struct sim_event *e);
 void sim_on_published(struct sim *s, struct sim_event *e);
 void sim_on_server_tick(struct sim *s, struct sim_event *e);
+void sim_on_stream(struct sim *s, struct sim_event *e);
 void sim_on_leader_tick(struct sim *s, struct sim_event *e);
 void sim_on_to_leader(struct sim *s, struct sim_event *e);
 void sim_on_from_leader(struct sim *s, struct sim_event *e);

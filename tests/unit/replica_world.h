@@ -54,6 +54,9 @@ static inline void note_action(struct fixture *f, const struct action *a)
 		cr_assert(a->record->raw || message_encode_record(a->record) == 0);
 		note(f, "append %llu:%llu", origin, lsn);
 		break;
+	case ACTION_APPEND_SHARED:
+		note(f, "shared %llu:%llu", origin, lsn);
+		break;
 	case ACTION_PUBLISH:
 		note(f, "publish %llu:%llu", origin, lsn);
 		break;

@@ -233,7 +233,7 @@ Test(replica, asks_for_a_snapshot_when_the_records_are_gone)
 	expect(&f, "snapshot 20");
 
 	/* It could not be adopted, and the next will be no better at once. */
-	cr_assert(replica_snapshot_given_up(&f.r, f.now) == 0);
+	cr_assert(replica_snapshot_ended(&f.r, f.now) == 0);
 	tick(&f, 60 * MS);
 	forget_trace(&f);
 	cr_assert(replica_gone(&f.r, f.now, (struct node){PEER}, (struct position){{2}, 1}) == 0);

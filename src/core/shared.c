@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* A journal that several servers write to, each its own records, and all may read (store/stream.h). What is
+ * published is in it already (I3), so nobody writes it a second time; what a server that died had written and
+ * not published is read from it.
+ *
+ * A node's being forgotten must not take with it what the node had acknowledged: so a server that can read
+ * the shared journal takes in that a node is forgotten only when it has applied all that the node left there,
+ * and has a checkpoint that covers it. Meanwhile it announces the membership as it was, and nobody can agree
+ * without it (I14). From then on nothing that the node may still write is taken: others may have agreed
+ * without it. */
+#include "core/replica.h"
+
+#include <errno.h>
+#include <string.h>
+
+static struct leaving *find_leaving(const struct replica *r, struct node node)
+{
+	for (size_t i = 0; i < r->leaving_count; i++) {
+		if (node_equal(r->leaving[i].node, node))
+			return &r->leaving[i];
+	}
+	return NULL;
+}
+
+bool replica_left(const struct replica *r, struct node node)
+{
+	const struct leaving *l = find_leaving(r, node);
+	return l && r->looks >= l->looks;
+}
+
+/* The next look may have begun already: the one after it has not. */
+int replica_leaves(struct replica *r, struct node node)
+{
+	const struct member *m = members_find(&r->staged, node);
+	if (!r->config.shared || !m || m->forgotten || node_equal(node, r->config.self.node))
+		return 0;
+	if (find_leaving(r, node))
+		return 1;
+	if (replica_reserve((void **)&r->leaving, r->leaving_count, &r->leaving_capacity,
+			    sizeof *r->leaving) < 0)
+		return -ENOMEM;
+	r->leaving[r->leaving_count++] = (struct leaving){.node = node, .looks = r->looks + 2};
+	return 1;
+}
+
+/* Whether what a node wrote may be taken. One that is no member (yet) may have been when all folders were
+ * lost: then the stream is all that is left of it, for a new node that no member can tell more. */
+static bool may_take(const struct replica *r, struct node node)
+{
+	const struct member *m = members_find(&r->staged, node);
+	if (m)
+		return !m->forgotten && !replica_left(r, node);
+	if (r->established)
+		return false;
+	for (size_t i = 0; i < r->peer_count; i++) {
+		if (r->peers[i].serving)
+			return false;
+	}
+	return true;
+}
+
+bool replica_is_shared(const struct replica *r, struct origin origin)
+{
+	const struct log *log = r->config.shared ? map_get(&r->logs, origin.id, 0) : NULL;
+	const struct member *m = log ? members_find(&r->staged, log->owner) : NULL;
+	return log && log->held > 0 && !replica_left(r, log->owner) && !(m && m->forgotten);
+}
+
+int replica_held(struct replica *r, int64_t now, struct node node, struct position at)
+{
+	if (origin_equal(at.origin, r->config.self.origin) || !may_take(r, node))
+		return 0;
+	struct log *log = map_get(&r->logs, at.origin.id, 0);
+	if (!log && replica_has(r, at.origin, at.lsn))
+		return 0;
+	if (!log)
+		log = replica_log(r, at.origin);
+	if (!log && !replica_logs_full(r))
+		return -ENOMEM;
+	if (!log) {
+		r->lacks_many = r->look_cut = true;
+		return 0;
+	}
+	if (log->owner.id == 0)
+		log->owner = node;
+	if (log->held < at.lsn)
+		log->held = at.lsn;
+	if (!r->looked && log->awaited < at.lsn)
+		log->awaited = at.lsn;
+	replica_note_known(log, at.lsn, now);
+	return 0;
+}
+
+void replica_drop_shared(struct replica *r)
+{
+	struct map_slot *slot;
+	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
+		struct log *log = slot->value;
+		const struct member *m = members_find(&r->members, log->owner);
+		if (m && m->forgotten)
+			log->held = log->awaited = 0;
+	}
+}
+
+/* Whether all that the shared journal has of the node's runs is applied, and all that was taken of them. What
+ * others may have of them besides is kept here when it comes. */
+static bool read_out(const struct replica *r, struct node node)
+{
+	struct map_slot *slot;
+	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
+		const struct log *log = slot->value;
+		uint64_t last = log->held > log->appended ? log->held : log->appended;
+		if (node_equal(log->owner, node) && !replica_has(r, log->origin, last))
+			return false;
+	}
+	return !r->lacks_many;
+}
+
+static void settle_leaving(struct replica *r)
+{
+	for (size_t i = 0; i < r->leaving_count; i++) {
+		struct leaving *l = &r->leaving[i];
+		if (r->looks < l->looks || !read_out(r, l->node))
+			l->records = 0;
+		else if (l->records == 0)
+			l->records = r->stats.records + 1;
+	}
+}
+
+int replica_looked(struct replica *r, int64_t now)
+{
+	bool whole = !r->look_cut;
+	r->look_cut = false;
+	r->looks += whole;
+	r->looked = r->looked || whole;
+	settle_leaving(r);
+	return replica_repair(r, now);
+}
+
+void replica_checkpointed(struct replica *r, uint64_t records)
+{
+	size_t kept = 0;
+	settle_leaving(r);
+	for (size_t i = 0; i < r->leaving_count; i++) {
+		struct leaving l = r->leaving[i];
+		if (l.records == 0 || records + 1 < l.records) {
+			r->leaving[kept++] = l;
+			continue;
+		}
+		members_find(&r->staged, l.node)->forgotten = true;
+		r->meta_dirty = true;
+	}
+	r->leaving_count = kept;
+}

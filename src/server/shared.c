@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* The host over a journal that several servers write to: its commits go on while messages are received, and
+ * what the journal holds of others is looked for and fetched. */
+#include "server/host.h"
+
+#include <errno.h>
+
+#include "base/time.h"
+#include "store/stream.h"
+
+#define LOOK_INTERVAL SECOND
+#define STALLED SECOND /* a commit that goes on for longer is not waited for by new batches */
+#define TROUBLE_INTERVAL (10 * SECOND)
+
+static int64_t measured(const struct host *h)
+{
+	return h->config.clock ? h->config.clock() : NEVER;
+}
+
+static int committed(struct host *h, int64_t now)
+{
+	int64_t began = h->shared.commit_began, took = began == NEVER ? NEVER : measured(h) - began;
+	metrics_committed(&h->metrics, h->replica.group, h->replica.group_count, took);
+	if (began != NEVER)
+		gather_synced(&h->replica.gather, began + took, took);
+	return replica_committed(&h->replica, now);
+}
+
+int host_commit(struct host *h, int64_t now)
+{
+	h->shared.committing_since = now;
+	h->shared.commit_began = measured(h);
+	int e = h->store->ops->journal_commit(h->store);
+	if (e == 1)
+		return 0; /* it goes on */
+	return e < 0 ? e : committed(h, now);
+}
+
+void host_shared_fetch(struct host *h, struct origin origin, uint64_t from, uint64_t to)
+{
+	h->store->stream->ops->fetch(h->store->stream, origin, from, to);
+}
+
+struct taking {
+	struct host *h;
+	int64_t now;
+};
+
+static int take_record(struct host *h, int64_t now, const struct told_entry *told)
+{
+	struct record *record;
+	int e = message_decode_record(told->data, told->size, &record);
+	if (e != 0) {
+		host_malformed(h, now, "the shared journal", e);
+		return e == -ENOMEM ? e : 0;
+	}
+	e = replica_record(&h->replica, now, record, false);
+	record_unref(record);
+	return e;
+}
+
+static int take(void *arg, const struct told_entry *told)
+{
+	const struct taking *t = arg;
+	struct replica *r = &t->h->replica;
+	switch (told->type) {
+	case TOLD_HELD:
+		return replica_held(r, t->now, told->node, told->at);
+	case TOLD_LOOKED:
+		replica_checkpointed(r, t->h->checkpoint.records);
+		return replica_looked(r, t->now);
+	case TOLD_RECORD:
+		return take_record(t->h, t->now, told);
+	case TOLD_FETCHED:
+		return replica_fetched(r, t->now, told->at);
+	case TOLD_GONE:
+		return replica_gone(r, t->now, t->h->config.self.node, told->at);
+	}
+	return 0;
+}
+
+/* Likes that wait for the journal are told of, as are those that do so no more. */
+static void tell_trouble(struct host *h, int64_t now)
+{
+	struct host_shared *s = &h->shared;
+	bool troubled = h->replica.stalled;
+	if (troubled == s->troubled && (!troubled || now < s->tell_trouble))
+		return;
+	const char *why = h->store->stream->ops->trouble(h->store->stream);
+	if (troubled)
+		host_log(h, 'w', "likes are not acknowledged, new ones refused as busy: %s",
+			 why ? why : "the shared journal does not answer");
+	else
+		host_log(h, 'i', "the shared journal takes records again");
+	s->troubled = troubled;
+	s->tell_trouble = now + TROUBLE_INTERVAL;
+}
+
+int host_shared_step(struct host *h, int64_t now)
+{
+	struct stream *stream = h->store->stream;
+	struct taking taking = {h, now};
+	if (!stream)
+		return 0;
+	h->store->keep = h->snapshot.from.id != 0;
+	int e = stream->ops->take(stream, take, &taking);
+	if (e == 0 && h->replica.committing) {
+		e = h->store->ops->journal_poll(h->store);
+		e = e == 0 ? committed(h, now) : e;
+	}
+	if (e < 0)
+		return e;
+	h->replica.stalled = h->replica.committing && now - h->shared.committing_since > STALLED;
+	tell_trouble(h, now);
+	if (h->replica.leaving_count > 0)
+		h->checkpoint.wanted = true; /* one that covers what they left */
+	if (now >= h->shared.next_look) {
+		h->shared.next_look = now + LOOK_INTERVAL;
+		stream->ops->look(stream);
+	}
+	return 0;
+}
