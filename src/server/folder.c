@@ -6,8 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
+#include "store/nats.h"
+#include "store/shared.h"
+
+#define AT_HAND ((size_t)64 << 20) /* bytes of records in memory, where they are in a stream */
 
 static int make_folders(char *path)
 {
@@ -23,7 +28,8 @@ static int make_folders(char *path)
 	}
 }
 
-int folder_open(const struct options *o, const char *name, char *path, size_t room, struct store **store)
+static int open_folder(const struct options *o, const char *name, char *path, size_t room,
+		       struct store **store)
 {
 	char error[512] = "";
 	if (o->memory_only)
@@ -40,5 +46,41 @@ int folder_open(const struct options *o, const char *name, char *path, size_t ro
 		log_error("cannot make the data folder %s: %s; choose another --data", path, strerror(-e));
 	else if ((e = store_open_disk(store, path, error, sizeof error)) < 0)
 		log_error("cannot open the data folder: %s", error);
+	return e;
+}
+
+/* Over the folder: what is not a record of this server stays there. */
+static int open_stream(const struct options *o, const char *dir, struct store **store)
+{
+	char error[700] = "";
+	struct stream *stream;
+	const struct nats_options options = {.names = &o->stream,
+					     .creds = o->nats_creds,
+					     .ca = o->nats_ca,
+					     .dir = o->memory_only ? NULL : dir};
+	int e = nats_open(&stream, &options, error, sizeof error);
+	if (e < 0) {
+		(*store)->ops->close(*store);
+		log_error("cannot open the journal: %s", error);
+		return e;
+	}
+	return shared_open(store, *store, stream, AT_HAND);
+}
+
+int folder_open(const struct options *o, const char *name, char *path, size_t room, struct store **store)
+{
+	char identity[4200];
+	int e = open_folder(o, name, path, room, store);
+	if (e == 0 && o->journal)
+		return open_stream(o, path, store);
+	snprintf(identity, sizeof identity, "%s/" NATS_IDENTITY, path);
+	if (e == 0 && !o->memory_only && access(identity, F_OK) == 0) {
+		(*store)->ops->close(*store);
+		log_error("the records of %s are in a stream (%s says which): give its --journal, or wipe "
+			  "the folder "
+			  "to join as a new node",
+			  path, identity);
+		return -EXDEV;
+	}
 	return e;
 }

@@ -16,6 +16,9 @@ enum flag {
 	FLAG_BIND,
 	FLAG_ADVERTISE,
 	FLAG_DATA,
+	FLAG_JOURNAL,
+	FLAG_NATS_CREDS,
+	FLAG_NATS_CA,
 	FLAG_NAME,
 	FLAG_ACK_PEERS,
 	FLAG_MEMORY_ONLY,
@@ -37,6 +40,14 @@ static const struct argp_option flags[] = {
     {"advertise", FLAG_ADVERTISE, "ADDR", 0,
      "Address that others reach this server at (KUDOS_ADVERTISE; as --bind)", 0},
     {"data", FLAG_DATA, "DIR", 0, "Data folder (KUDOS_DATA; ~/.local/state/kudos/NAME)", 0},
+    {"journal", FLAG_JOURNAL, "URL", 0,
+     "Keep records in a stream of NATS JetStream instead of the data folder: "
+     "nats://HOST[:PORT][,HOST…]/STREAM "
+     "(KUDOS_JOURNAL)",
+     0},
+    {"nats-creds", FLAG_NATS_CREDS, "FILE", 0, "Credentials for NATS (KUDOS_NATS_CREDS)", 0},
+    {"nats-ca", FLAG_NATS_CA, "FILE", 0,
+     "Use TLS to NATS, whose certificates are signed by one of FILE (KUDOS_NATS_CA)", 0},
     {"name", FLAG_NAME, "NAME", 0, "Name in status and logs (KUDOS_NAME; server-PORT)", 0},
     {"ack-peers", FLAG_ACK_PEERS, "K", 0,
      "Acknowledge a like when K other servers have it on disk, too (KUDOS_ACK_PEERS; 0)", 0},
@@ -99,6 +110,11 @@ static void check(struct argp_state *state, struct options *o)
 	if (o->name && !word(o->name, LIMIT_NAME))
 		argp_error(state, "--name: \"%s\" must be 1 to %d printable ASCII characters without spaces",
 			   o->name, LIMIT_NAME);
+	const char *why = o->journal ? nats_names_parse(&o->stream, o->journal) : NULL;
+	if (why)
+		argp_error(state, "--journal: \"%s\" is no stream: %s", o->journal, why);
+	if (!o->journal && (o->nats_creds || o->nats_ca))
+		argp_error(state, "--nats-creds and --nats-ca go with --journal");
 	if (o->client_port && o->client_port == o->notify_port)
 		argp_error(state, "--client-port and --notify-port must differ");
 	split_leaders(state, o);
@@ -116,6 +132,9 @@ static void complete(struct argp_state *state, struct options *o)
 	flags_env_bool(&o->memory_only, "KUDOS_MEMORY_ONLY");
 	flags_env_bool(&o->accept_stale, "KUDOS_ACCEPT_STALE");
 	flags_env_string(&o->data, "KUDOS_DATA");
+	flags_env_string(&o->journal, "KUDOS_JOURNAL");
+	flags_env_string(&o->nats_creds, "KUDOS_NATS_CREDS");
+	flags_env_string(&o->nats_ca, "KUDOS_NATS_CA");
 	flags_env_string(&ack_peers, "KUDOS_ACK_PEERS");
 	if (ack_peers && !o->ack_peers_given)
 		o->ack_peers = (unsigned)flags_number(state, "KUDOS_ACK_PEERS", ack_peers, LIMIT_MEMBERS - 1);
@@ -147,6 +166,15 @@ static error_t parse_flag(int key, char *arg, struct argp_state *state)
 		return 0;
 	case FLAG_DATA:
 		o->data = arg;
+		return 0;
+	case FLAG_JOURNAL:
+		o->journal = arg;
+		return 0;
+	case FLAG_NATS_CREDS:
+		o->nats_creds = arg;
+		return 0;
+	case FLAG_NATS_CA:
+		o->nats_ca = arg;
 		return 0;
 	case FLAG_NAME:
 		o->name = arg;

@@ -6,15 +6,19 @@
 #include <stdbool.h>
 
 #include "server/host.h"
+#include "store/nats_names.h"
 
 struct options {
 	const char *leaders; /* as given; split below */
 	char leader[HOST_LEADERS][LIMIT_ENDPOINT + 1];
 	size_t leader_count;
-	const char *address;	      /* IPv4, to bind to */
-	const char *advertise;	      /* what others connect to; NULL: address */
-	const char *data;	      /* NULL: in the user's state folder, by name */
-	const char *name;	      /* NULL: server-PORT */
+	const char *address;	  /* IPv4, to bind to */
+	const char *advertise;	  /* what others connect to; NULL: address */
+	const char *data;	  /* NULL: in the user's state folder, by name */
+	const char *name;	  /* NULL: server-PORT */
+	const char *journal;	  /* a stream's URL; NULL: in the data folder */
+	struct nats_names stream; /* what that says */
+	const char *nats_creds, *nats_ca;
 	int client_port, notify_port; /* 0: the first free one */
 	const char *key, *trust;      /* CURVE: files; both NULL: without */
 	unsigned ack_peers;

@@ -19,6 +19,7 @@
 #include "net/unread.h"
 #include "server/folder.h"
 #include "server/manager.h"
+#include "store/stream.h"
 
 #define FIRST_PORT 5100
 #define DRAIN_MIN (200 * MS)
@@ -322,6 +323,13 @@ static bool on_signal(void *arg)
 	return false;
 }
 
+/* host_flush() after the pass takes what has come. */
+static bool on_stream(void *arg)
+{
+	(void)arg;
+	return false;
+}
+
 static bool on_zap(void *arg)
 {
 	security_answer(arg);
@@ -367,10 +375,11 @@ static int open_host(struct server *s, const struct options *o, int client_port,
 	int e = folder_open(o, s->name, s->data, sizeof s->data, &store);
 	if (e < 0)
 		return e;
+	int stream = store->stream ? store->stream->ops->descriptor(store->stream) : -1;
 	e = host_open(&s->host, &config, store, &io, clock_now(), error, sizeof error);
 	if (e < 0)
 		log_error("cannot recover from %s: %s", s->data, error);
-	return e;
+	return e == 0 && stream >= 0 ? reactor_add(s->reactor, NULL, stream, on_stream, s) : e;
 }
 
 static int open_security(struct server *s, const struct options *o)
