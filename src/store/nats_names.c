@@ -44,6 +44,8 @@ const char *nats_names_parse(struct nats_names *names, const char *url)
 	}
 	memcpy(names->stream, slash + 1, size);
 	snprintf(names->subjects, sizeof names->subjects, "%s.r.*", names->stream);
+	snprintf(names->all, sizeof names->all, "%s.>", names->stream);
+	snprintf(names->id, sizeof names->id, "%s.id", names->stream);
 	return parse_servers(names, servers, (size_t)(slash - servers));
 }
 

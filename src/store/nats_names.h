@@ -17,7 +17,9 @@ struct nats_names {
 	char servers[NATS_SERVERS][NATS_SERVER];
 	size_t server_count;
 	char stream[NATS_STREAM];
-	char subjects[NATS_SUBJECT]; /* all of them: STREAM.r.* */
+	char subjects[NATS_SUBJECT]; /* of records: STREAM.r.* */
+	char all[NATS_SUBJECT];	     /* STREAM.> */
+	char id[NATS_SUBJECT];	     /* STREAM.id: one message, which says which stream it is */
 };
 
 /* From nats://HOST[:PORT][,HOST…]/STREAM. NULL: good; else what is wrong with it. */

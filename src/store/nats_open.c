@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "store/files.h"
 #include "store/nats_start.h"
 
@@ -107,7 +108,7 @@ static int reach(struct opening *p)
 static natsStatus make(struct opening *p, jsStreamInfo **info, jsErrCode *code)
 {
 	jsStreamConfig c;
-	const char *subjects[] = {p->o->names->subjects};
+	const char *subjects[] = {p->o->names->all};
 	jsStreamConfig_Init(&c);
 	c.Name = p->o->names->stream;
 	c.Subjects = subjects;
@@ -128,8 +129,7 @@ static const char *what_is_wrong(const jsStreamConfig *c, const char *subjects)
 	for (int i = 0; i < c->SubjectsLen; i++)
 		listens = listens || strcmp(c->Subjects[i], subjects) == 0;
 	if (!listens)
-		return "it does not have Kudos' subjects: it is another stream, or needs STREAM.r.* among "
-		       "its subjects";
+		return "its subjects are not its own name with .> behind it";
 	if (c->MaxAge > 0 || c->MaxMsgsPerSubject > 0)
 		return "it drops messages by age or number: set max_age to 0 and max_msgs_per_subject to -1";
 	if (c->Retention != js_LimitsPolicy)
@@ -168,11 +168,37 @@ static int find(struct opening *p, jsStreamInfo **info)
 			    last_error(s),
 			    s == NATS_TIMEOUT ? " (no quorum, or no right to $JS.API.> and its subjects?)"
 					      : "");
-	const char *why = what_is_wrong((*info)->Config, p->o->names->subjects);
+	const char *why = what_is_wrong((*info)->Config, p->o->names->all);
 	return why ? fail(p, -EINVAL, "the stream %s cannot be a journal: %s", stream, why) : 0;
 }
 
 /* ---- which stream it is ---- */
+
+/* Who comes first says it, with a random number. Replicas do not agree on when a stream was made. */
+static int read_id(struct opening *p, char id[IDENTITY_MOST])
+{
+	natsMsg *m = NULL;
+	jsPubOptions o;
+	char random[24];
+	natsStatus s = NATS_ERR;
+	jsPubOptions_Init(&o);
+	o.ExpectNoMessage = true;
+	snprintf(random, sizeof random, "%016" PRIx64, random_id());
+	for (int i = 0; i < TRIES && s != NATS_OK; i++) {
+		s = js_GetLastMsg(&m, p->js, p->o->names->stream, p->o->names->id, NULL, NULL);
+		if (s == NATS_NOT_FOUND)
+			js_Publish(NULL, p->js, p->o->names->id, random, (int)strlen(random), &o, NULL);
+		else if (s != NATS_OK)
+			nats_Sleep(TRY_PAUSE);
+	}
+	if (s != NATS_OK)
+		return fail(p, -EHOSTUNREACH, "the stream %s does not answer: %s", p->o->names->stream,
+			    last_error(s));
+	snprintf(id, IDENTITY_MOST, "%s %.*s\n", p->o->names->stream, natsMsg_GetDataLength(m),
+		 natsMsg_GetData(m));
+	natsMsg_Destroy(m);
+	return 0;
+}
 
 static int write_identity(int dir, const char *text)
 {
@@ -190,15 +216,15 @@ static int write_identity(int dir, const char *text)
 
 /* A folder's checkpoint rests on the stream that its records are in: with another one it would not know what
  * it lacks, nor others of it. */
-static int check_identity(struct opening *p, const jsStreamInfo *info)
+static int check_identity(struct opening *p)
 {
 	int dir;
 	char text[IDENTITY_MOST];
 	struct bytes kept = {0};
-	if (!p->o->dir)
-		return 0;
-	snprintf(text, sizeof text, "%s made at %" PRId64 "\n", info->Config->Name, info->Created);
-	int e = files_open_dir(p->o->dir, &dir);
+	int e = read_id(p, text);
+	if (e < 0 || !p->o->dir)
+		return e;
+	e = files_open_dir(p->o->dir, &dir);
 	if (e < 0)
 		return fail(p, e, "%s: %s", p->o->dir, strerror(-e));
 	e = files_read_named(dir, NATS_IDENTITY, &kept, IDENTITY_MOST);
@@ -208,7 +234,8 @@ static int check_identity(struct opening *p, const jsStreamInfo *info)
 		e = fail(p, -EXDEV,
 			 "the records of %s are in another stream (%.*s): this one is %.*s. Give the right "
 			 "--journal, or wipe the folder to join as a new node",
-			 p->o->dir, (int)kept.size - 1, (const char *)kept.data, (int)strlen(text) - 1, text);
+			 p->o->dir, (int)kept.size, kept.size ? (const char *)kept.data : "",
+			 (int)strlen(text) - 1, text);
 	if (e < 0 && e != -EXDEV)
 		fail(p, e, "%s/" NATS_IDENTITY ": %s", p->o->dir, strerror(-e));
 	bytes_deinit(&kept);
@@ -226,7 +253,7 @@ int nats_open(struct stream **stream, const struct nats_options *o, char *error,
 	if (e == 0)
 		e = find(&p, &info);
 	if (e == 0)
-		e = check_identity(&p, info);
+		e = check_identity(&p);
 	jsStreamInfo_Destroy(info);
 	if (e == 0) {
 		e = nats_start(stream, p.connection, p.js, o->names);

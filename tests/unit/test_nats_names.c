@@ -11,7 +11,8 @@ Test(nats_names, servers_and_stream)
 	cr_assert(n.server_count == 3 && strcmp(n.stream, "LIKES-2_x") == 0);
 	cr_assert(strcmp(n.servers[0], "nats://a:4222") == 0 &&
 		  strcmp(n.servers[2], "nats://user:word@c:1") == 0);
-	cr_assert(strcmp(n.subjects, "LIKES-2_x.r.*") == 0);
+	cr_assert(strcmp(n.subjects, "LIKES-2_x.r.*") == 0 && strcmp(n.all, "LIKES-2_x.>") == 0);
+	cr_assert(strcmp(n.id, "LIKES-2_x.id") == 0);
 }
 
 Test(nats_names, what_is_none_is_told)

@@ -1,0 +1,160 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Records in a stream of NATS JetStream: each like is counted once whatever becomes of NATS, and the stream tells others the
+same."""
+import shutil
+import subprocess
+import unittest
+
+import cluster
+import nats
+from cluster import Cluster, ClusterTest, run, wait_until
+
+PORT = 28300
+
+
+class Streamed(Cluster):
+    """Servers that keep their records in a stream; those in `on_disk` do not."""
+
+    def __init__(self, *arguments, config="", nats_count=3, user="", on_disk=(), **more):
+        self.on_disk, self.user, self.cleanups = on_disk, user, []
+        super().__init__(*arguments, start=False, **more)
+        self.nats = nats.Servers(self, self.port + 60, nats_count, config)
+
+    def addCleanup(self, fn):
+        self.cleanups.append(fn)
+
+    def command(self, name):
+        journal = ["--journal", self.nats.url(user=self.user)]
+        streamed = name.startswith("s") and name not in self.on_disk
+        return super().command(name) + (journal if streamed else [])
+
+    def stop(self):
+        for fn in self.cleanups:
+            fn()
+        super().stop()
+
+
+@unittest.skipUnless(nats.Servers.program(), "nats-server is not installed")
+class Stream(ClusterTest):
+    def setUp(self):
+        if "built without libnats" in run("kudos-server", "--journal", "nats://127.0.0.1:1/S", "--memory-only", timeout=60)[2]:
+            self.skipTest("this build is without libnats")
+
+    def streamed(self, *arguments, **more):
+        start = more.pop("start", True)
+        c = Streamed(*arguments, **more)
+        self.addCleanup(self.leave, c)
+        if start:
+            c.start(*c.leaders, *c.servers)
+        return c
+
+    def test_nats_and_servers_are_killed(self):
+        c = self.streamed(PORT, on_disk=("s3",))
+        load = c.load("--keys", "50", rate=500)
+        load.flows()
+        for victim, server in ((c.nats.leader(), "s1"), ((c.nats.leader() + 1) % 3, "s2"), (c.nats.leader(), "s3")):
+            c.nats.kill(victim)
+            load.flows(300)
+            c.kill(server)
+            c.spawn(server)
+            c.nats.start(victim)
+            load.flows(300)
+        report = load.finish()
+        self.assertEqual((report["in_doubt"], report["refused"]), (0, 0))
+        self.equal_everywhere(c, report)
+        # What a reader of the stream comes to, and s3's own records besides, which are on its disk alone.
+        self.assertLess(0, sum(c.nats.counts().values()))
+        c.kill("s3")
+        c.ok("like", "only:streamed", "7")
+        self.assertEqual(c.nats.counts()["only:streamed"], 7)
+
+    def test_no_quorum(self):
+        c = self.streamed(PORT)
+        c.ok("like", "a", "3")
+        c.nats.kill(0, 1)
+        self.assertNotEqual(c.kudos("--timeout", "4", "like", "a")[0], 0)
+        wait_until(lambda: any("likes are not acknowledged" in c.log(s) for s in c.servers), "a server says why")
+        c.nats.start(0, 1)
+        wait_until(lambda: any("takes records again" in c.log(s) for s in c.servers), "a server goes on")
+        c.ok("like", "b", "2")
+        c.await_count("b", 2)
+        counts = c.nats.counts()
+        self.assertIn(counts["a"], (3, 4))  # the one in between was not acknowledged: it may be in
+        c.await_count("a", counts["a"])
+
+    def test_all_folders_are_lost(self):
+        c = self.streamed(PORT)
+        for i in range(20):
+            c.ok("like", f"key:{i % 5}", "2")
+        c.kill(*c.servers, *c.leaders)
+        for name in c.servers:
+            shutil.rmtree(c.data(name))
+        c.start(*c.leaders, *c.servers)
+        for i in range(5):
+            c.await_count(f"key:{i}", 8)
+        c.ok("like", "key:0")
+        c.await_count("key:0", 9)
+
+    def test_a_full_stream(self):
+        c = self.streamed(PORT, nats_count=1, start=False)
+        config = {"name": "KUDOS", "subjects": ["KUDOS.>"], "discard": "new", "allow_direct": True, "storage": "file",
+                  "retention": "limits", "num_replicas": 1, "max_bytes": 20000}
+        self.assertNotIn("error", c.nats.ask("STREAM.CREATE.KUDOS", **config))
+        c.start(*c.leaders, *c.servers)
+        acknowledged = 0
+        for _ in range(400):
+            if c.kudos("--timeout", "3", "like", "k")[0] != 0:
+                break
+            acknowledged += 1
+        self.assertLess(acknowledged, 400, "it was never full")
+        wait_until(lambda: any("maximum bytes exceeded" in c.log(s) for s in c.servers), "a server says that it is full")
+        config["max_bytes"] = 1 << 20
+        self.assertNotIn("error", c.nats.ask("STREAM.UPDATE.KUDOS", **config))
+        c.ok("like", "after", "5")
+        c.await_count("after", 5)
+        self.assertIn(c.nats.counts()["k"], (acknowledged, acknowledged + 1))
+
+    def test_no_rights(self):
+        users = ('authorization { users: [ {user: all, password: p}, {user: reader, password: p, '
+                 'permissions: {publish: {deny: ["KUDOS.r.>"]}}} ] }')
+        c = self.streamed(PORT, servers=1, nats_count=1, config=users, user="all:p@")
+        c.ok("like", "a")
+        c.kill("s1")
+        c.user = "reader:p@"
+        c.spawn("s1")
+        wait_until(lambda: c.log("s1").count("serving:") == 2, "it serves what it can read")
+        self.assertNotEqual(c.kudos("--timeout", "4", "like", "a")[0], 0)
+        wait_until(lambda: "likes are not acknowledged" in c.log("s1"), "it says that it cannot write")
+        c.kill("s1")
+        c.user = "nobody:q@"
+        c.spawn("s1")
+        self.assertEqual(c.ended("s1"), 1)
+        self.assertIn("does not let this server in", c.log("s1"))
+
+    def test_another_stream(self):
+        c = self.streamed(PORT, servers=1, nats_count=1)
+        c.ok("like", "a")
+        c.kill("s1")
+        for journal, why in (([], "are in a stream"), (["--journal", c.nats.url("OTHER")], "are in another stream")):
+            command = [*Cluster.command(c, "s1"), *journal]
+            ended = subprocess.run(command, capture_output=True, text=True, timeout=60, env=cluster.environment())
+            self.assertEqual(ended.returncode, 1, ended.stderr)
+            self.assertIn(why, ended.stderr)
+        drops = {"name": "DROPS", "subjects": ["DROPS.>"], "discard": "old", "num_replicas": 1, "storage": "file",
+                 "retention": "limits", "allow_direct": True}
+        self.assertNotIn("error", c.nats.ask("STREAM.CREATE.DROPS", **drops))
+        code, _, err = run("kudos-server", "--memory-only", "--journal", c.nats.url("DROPS"), "--client-port", str(PORT + 90),
+                           "--notify-port", str(PORT + 91))
+        self.assertEqual(code, 1)
+        self.assertIn("set discard to new", err)
+
+    def test_wrong_usage(self):
+        for flags, why in ((["--journal", "nats://a"], "it must end with the stream's name"), (["--nats-ca", "x"], "go with --journal")):
+            code, _, err = run("kudos-server", *flags)
+            self.assertEqual(code, 2)
+            self.assertIn(why, err)
+
+
+if __name__ == "__main__":
+    cluster.main("__main__")
