@@ -418,7 +418,7 @@ static void fetch(struct nats_stream *n, const struct wanted *w)
 	if (count == 0 && e == -EAGAIN)
 		return; /* it is asked again */
 	bool gone = count == 0 && e < 0;
-	tell(n, &(struct told_entry){.type = gone ? TOLD_GONE : TOLD_FETCHED, .at.origin = w->origin});
+	tell(n, &(struct told_entry){.type = gone ? TOLD_GONE : TOLD_FETCHED, .at = {w->origin, w->from}});
 }
 
 static void *read_all(void *arg)
