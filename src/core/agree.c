@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/time.h"
 #include "core/lifetime.h"
+#include "core/shared.h"
 #include "kudos.h"
 
 #define TICK (50 * MS)

@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "base/time.h"
 #include "core/lifetime.h"
+#include "core/shared.h"
 #include "kudos.h"
 
 #define VECTOR_DELAY (10 * MS)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "core/shared.h"
 #include "kudos.h"
 
 #define GAP_GRACE (20 * MS)	 /* a record may still be on its way when a vector already shows it */

@@ -307,13 +307,6 @@ int replica_tick(struct replica *r, int64_t now);
 int64_t replica_deadline(const struct replica *r); /* when replica_tick() wants to be called next */
 void replica_drain(struct replica *r);
 
-/* The shared journal: node wrote its records there up to `at`. */
-int replica_held(struct replica *r, int64_t now, struct node node, struct position at);
-/* It was looked through: all that it held a while ago was told by replica_held(). */
-int replica_looked(struct replica *r, int64_t now);
-/* The newest durable checkpoint began when so many records (stats.records) had been applied. */
-void replica_checkpointed(struct replica *r, uint64_t records);
-
 /* What every member has applied and the checkpoint with this vector covers (I6):
  * the journal may drop it. Empty while not every member has agreed. */
 int replica_floor(struct replica *r, const struct vector *checkpoint, struct vector *floor);
@@ -348,13 +341,6 @@ void replica_expect_confirmations(struct replica *r);
 int replica_acknowledge(struct replica *r);
 int replica_agree(struct replica *r, int64_t now);
 int replica_assert_self(struct replica *r);
-/* Whether the node's being forgotten must wait, which is kept in mind; the row is for it or none. -ENOMEM. */
-int replica_leaves(struct replica *r, struct node node);
-bool replica_left(const struct replica *r, struct node node); /* nothing more of it is taken */
-/* Whether the shared journal keeps the origin's records for this server. What a node leaves that is not read
- * there is kept by this server itself, for it will not be read there again. */
-void replica_drop_shared(struct replica *r); /* what nodes that are forgotten have there is read no more */
-bool replica_is_shared(const struct replica *r, struct origin origin);
 int replica_membership_committed(struct replica *r, int64_t now);
 int replica_judge_phase(struct replica *r, int64_t now);
 int replica_tell_vector(struct replica *r, int64_t now); /* when it is time */

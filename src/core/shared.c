@@ -1,14 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A journal that several servers write to, each its own records, and all may read (store/stream.h). What is
- * published is in it already (I3), so nobody writes it a second time; what a server that died had written and
- * not published is read from it.
- *
- * A node's being forgotten must not take with it what the node had acknowledged: so a server that can read
- * the shared journal takes in that a node is forgotten only when it has applied all that the node left there,
- * and has a checkpoint that covers it. Meanwhile it announces the membership as it was, and nobody can agree
- * without it (I14). From then on nothing that the node may still write is taken: others may have agreed
- * without it. */
-#include "core/replica.h"
+#include "core/shared.h"
 
 #include <errno.h>
 #include <string.h>

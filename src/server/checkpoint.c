@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "core/shared.h"
 #include "kudos.h"
 #include "wire/key.h"
 

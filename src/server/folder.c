@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "store/nats.h"
+#include "store/nats_open.h"
 #include "store/shared.h"
 
 #define AT_HAND ((size_t)64 << 20) /* bytes of records in memory, where they are in a stream */

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "kudos.h"
+#include "server/shared.h"
 #include "store/stream.h"
 
 #define META_ESTABLISHED 1 /* in the meta blob's first byte */

@@ -240,9 +240,6 @@ int host_checkpoint_step(struct host *h, int64_t now);
 bool host_checkpoint_entry_ok(const struct blob *key, const struct blob *value, uint32_t *blocks);
 bool host_checkpoint_fresh(const struct host *h, int64_t now);
 int host_truncate(struct host *h);
-int host_commit(struct host *h, int64_t now);
-int host_shared_step(struct host *h, int64_t now); /* what has come of commits, looks and fetches */
-void host_shared_fetch(struct host *h, struct origin origin, uint64_t from, uint64_t to);
 int host_snapshot_start(struct host *h, int64_t now, struct node from);
 int host_snapshot_part(struct host *h, int64_t now, struct node from, const struct message *m);
 int host_snapshot_step(struct host *h, int64_t now);

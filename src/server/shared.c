@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The host over a journal that several servers write to: its commits go on while messages are received, and
- * what the journal holds of others is looked for and fetched. */
-#include "server/host.h"
+#include "server/shared.h"
 
 #include <errno.h>
 
 #include "base/time.h"
+#include "core/shared.h"
 #include "store/stream.h"
 
 #define LOOK_INTERVAL SECOND

@@ -5,7 +5,7 @@
  * A record is written with what must be the last on its subject before it (expected-last-subject-sequence),
  * one after the other: so no position is there twice, and none without the one before, whatever was sent
  * twice or came late. When it is not known whether one was stored, the subject's last message tells. */
-#include "store/nats_start.h"
+#include "store/nats.h"
 
 #include <errno.h>
 #include <inttypes.h>

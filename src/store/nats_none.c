@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "store/nats.h"
+#include "store/nats_open.h"
 
 int nats_open(struct stream **stream, const struct nats_options *o, char *error, size_t error_size)
 {

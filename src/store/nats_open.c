@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Connects to NATS, makes the stream or looks whether it is one that keeps what it is given. */
-#include "store/nats.h"
+#include "store/nats_open.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "store/files.h"
-#include "store/nats_start.h"
+#include "store/nats.h"
 
 #define TRIES 50      /* … */
 #define TRY_PAUSE 200 /* ms: for ten seconds */

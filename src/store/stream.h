@@ -17,7 +17,8 @@ enum told_type {
 	TOLD_HELD,    /* node wrote records up to at */
 	TOLD_LOOKED,  /* that was all, when the look was asked for */
 	TOLD_RECORD,  /* at, data: one that was asked for */
-	TOLD_FETCHED, /* that was all there is of what was asked for from `at` on, or all that is sent at a time */
+	TOLD_FETCHED, /* that was all there is of what was asked for from `at` on, or all that is sent at a
+			 time */
 	TOLD_GONE,    /* what was asked for from `at` on is not there any more */
 };
 

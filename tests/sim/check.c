@@ -217,7 +217,8 @@ void check_recovered(struct sim *s, int i)
 {
 	struct sim_server *v = &s->servers[i];
 	const struct replica *r = &v->host->replica;
-	if (!v->may_regress && v->established && !v->streams && !s->faults.memory_only && !replica_covers(r, &v->promised))
+	if (!v->may_regress && v->established && !v->streams && !s->faults.memory_only &&
+	    !replica_covers(r, &v->promised))
 		sim_fail(s, "s%d came back with less than it had applied before", i + 1);
 	check_counts(s, i);
 }

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* A journal that several servers write to, each its own records, and all may read (store/stream.h). What is
+ * published is in it already (I3), so nobody writes it a second time; what a server that died had written and
+ * not published is read from it.
+ *
+ * A node's being forgotten must not take with it what the node had acknowledged: so a server that can read
+ * the shared journal takes in that a node is forgotten only when it has applied all that the node left there,
+ * and has a checkpoint that covers it. Meanwhile it announces the membership as it was, and nobody can agree
+ * without it (I14). From then on nothing that the node may still write is taken: others may have agreed
+ * without it. */
+#ifndef CORE_SHARED_H
+#define CORE_SHARED_H
+
+#include "core/replica.h"
+
+/* The shared journal: node wrote its records there up to `at`. */
+int replica_held(struct replica *r, int64_t now, struct node node, struct position at);
+/* It was looked through: all that it held a while ago was told by replica_held(). */
+int replica_looked(struct replica *r, int64_t now);
+/* The newest durable checkpoint began when so many records (stats.records) had been applied. */
+void replica_checkpointed(struct replica *r, uint64_t records);
+
+/* Within the core only. */
+/* Whether the node's being forgotten must wait, which is kept in mind; the row is for it or none. -ENOMEM. */
+int replica_leaves(struct replica *r, struct node node);
+bool replica_left(const struct replica *r, struct node node); /* nothing more of it is taken */
+/* Whether the shared journal keeps the origin's records for this server. What a node leaves that is not read
+ * there is kept by this server itself, for it will not be read there again. */
+void replica_drop_shared(struct replica *r); /* what nodes that are forgotten have there is read no more */
+bool replica_is_shared(const struct replica *r, struct origin origin);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* The host over a journal that several servers write to: its commits go on while messages are received, and
+ * what the journal holds of others is looked for and fetched. Returns and errors as in host.h. */
+#ifndef SERVER_SHARED_H
+#define SERVER_SHARED_H
+
+#include "server/host.h"
+
+/* Makes durable what was appended, at once, or in a while where the journal is shared. */
+int host_commit(struct host *h, int64_t now);
+/* What has come of commits, looks and fetches; nothing where the journal is not shared. */
+int host_shared_step(struct host *h, int64_t now);
+void host_shared_fetch(struct host *h, struct origin origin, uint64_t from, uint64_t to);
+
+#endif
