@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "export/counts.h"
 #include "export/records.h"
+#include "export/stream.h"
 
 int main(int argc, char **argv)
 {
@@ -21,8 +22,9 @@ int main(int argc, char **argv)
 	log_init("kudos-export", false);
 	signal(SIGPIPE, SIG_IGN);
 	output_init(&out, options.records ? "records" : "keys");
-	int r = options.records ? export_records(&options, &out, error, sizeof error)
-				: export_counts(&options, &out, &likes, error, sizeof error);
+	int r = options.journal	  ? export_stream(&options, &out, error, sizeof error)
+		: options.records ? export_records(&options, &out, error, sizeof error)
+				  : export_counts(&options, &out, &likes, error, sizeof error);
 	uint64_t lines = out.lines;
 	output_deinit(&out);
 	if (r == -EPIPE) /* whoever reads has enough */

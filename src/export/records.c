@@ -39,9 +39,26 @@ static void write_batch(struct output *out, const struct batch *b)
 	output_text(out, "]}");
 }
 
-int export_record(struct output *out, const struct record *record)
+static void write_place(struct output *out, const struct place *place)
 {
-	output_text(out, "{\"origin\":\"");
+	char text[64];
+	time_t seconds = (time_t)(place->time / 1000000000);
+	struct tm tm;
+	gmtime_r(&seconds, &tm);
+	output_text(out, "\"sequence\":");
+	output_unsigned(out, place->sequence);
+	strftime(text, sizeof text, ",\"time\":\"%Y-%m-%dT%H:%M:%S", &tm);
+	output_text(out, text);
+	snprintf(text, sizeof text, ".%09dZ\",", (int)(place->time % 1000000000));
+	output_text(out, text);
+}
+
+int export_record(struct output *out, const struct record *record, const struct place *place)
+{
+	output_text(out, "{");
+	if (place)
+		write_place(out, place);
+	output_text(out, "\"origin\":\"");
 	output_hex(out, record->at.origin.id);
 	output_text(out, "\",\"lsn\":");
 	output_unsigned(out, record->at.lsn);
@@ -75,7 +92,7 @@ static int write_entry(void *arg, const struct entry *entry)
 		x->unreadable = r > 0;
 		return r < 0 ? r : -EBADMSG;
 	}
-	r = export_record(x->out, record);
+	r = export_record(x->out, record, NULL);
 	record_unref(record);
 	return r;
 }

@@ -4,6 +4,7 @@
 import csv
 import json
 import os
+import shutil
 import subprocess
 
 import cluster
@@ -97,6 +98,44 @@ class Export(ClusterTest):
         self.assertEqual(process.returncode, 0, err)
         rows = [json.loads(line) for line in (first + out).splitlines()]
         self.assertEqual({row["key"]: row["count"] for row in rows}, counts)
+
+    def nats(self, port):
+        """A NATS server with JetStream; its streams go with it."""
+        server = shutil.which("nats-server", path=os.environ["PATH"] + ":/usr/sbin")
+        if not server or "built without" in cluster.run("kudos-export", "--journal", "nats://127.0.0.1:1/S")[2]:
+            self.skipTest("needs nats-server, and a build with libnats")
+        process = subprocess.Popen([server, "-js", "-a", "127.0.0.1", "-p", str(port), "-sd", self.c.folder], text=True,
+                                   stderr=subprocess.PIPE, preexec_fn=cluster.die_with_parent)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        while "Server is ready" not in process.stderr.readline():
+            self.assertIsNone(process.poll(), "nats-server has ended")
+        return f"nats://127.0.0.1:{port}/EXPORTED"
+
+    def test_a_stream(self):
+        url = self.nats(PORT + 90)
+        c = self.cluster(PORT + 40, servers=2, flags=["--journal", url])
+        for name in c.servers:
+            for i in range(20):
+                self.assertEqual(c.kudos("--server", c.endpoint(name), "like", f"key:{i}", str(i + 1))[0], 0)
+
+        def records(*more):
+            code, out, err = cluster.run("kudos-export", "--journal", url, *more)
+            self.assertEqual(code, 0, err)
+            return [json.loads(line) for line in out.splitlines()]
+        found = records()
+        self.assertEqual([record["sequence"] for record in found], list(range(1, len(found) + 1)))
+        self.assertEqual(sorted(record["time"] for record in found), [record["time"] for record in found])
+        self.assertEqual(len({record["origin"] for record in found}), 2)
+        events = [event for record in found for batch in record["batches"] for event in batch.get("events", [])]
+        summed = {f"key:{i}": sum(event["n"] for event in events if event["key"] == f"key:{i}") for i in range(20)}
+        self.assertEqual(summed, {f"key:{i}": 2 * (i + 1) for i in range(20)})
+        self.assertEqual(records("--after", "3"), found[3:])
+        self.assertEqual(records("--after", str(len(found))), [])
+        for wrong, said in (url + "X", "no such stream"), ("nats://127.0.0.1:1/S", "no NATS server"), ("x", "is no stream"):
+            code, _, err = cluster.run("kudos-export", "--journal", wrong)
+            self.assertNotEqual(code, 0)
+            self.assertIn(said, err)
 
     def test_nobody_reads_on(self):
         self.fill()

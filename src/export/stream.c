@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+#include "export/stream.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <nats/nats.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "export/records.h"
+#include "wire/message.h"
+
+#define PATIENCE 10000 /* ms without a message */
+
+struct exporting {
+	const struct options *options;
+	struct output *out;
+	char *error;
+	size_t error_size;
+	natsConnection *connection;
+	jsCtx *js;
+	natsSubscription *subscription;
+	uint64_t first, last; /* sequences there are */
+};
+
+static int fail(struct exporting *x, int e, const char *what, natsStatus s)
+{
+	const char *text = nats_GetLastError(NULL);
+	snprintf(x->error, x->error_size, "%s: %s: %s", x->options->journal, what,
+		 text && *text ? text : natsStatus_GetText(s));
+	return e;
+}
+
+static int reach(struct exporting *x)
+{
+	const struct options *o = x->options;
+	const char *servers[NATS_SERVERS];
+	natsOptions *options = NULL;
+	for (size_t i = 0; i < o->stream.server_count; i++)
+		servers[i] = o->stream.servers[i];
+	natsStatus s = natsOptions_Create(&options);
+	if (s == NATS_OK)
+		s = natsOptions_SetServers(options, servers, (int)o->stream.server_count);
+	if (s == NATS_OK)
+		s = natsOptions_SetName(options, "kudos-export");
+	if (s == NATS_OK && o->nats_creds)
+		s = natsOptions_SetUserCredentialsFromFiles(options, o->nats_creds, NULL);
+	if (s == NATS_OK && o->nats_ca)
+		s = natsOptions_SetSecure(options, true);
+	if (s == NATS_OK && o->nats_ca)
+		s = natsOptions_LoadCATrustedCertificates(options, o->nats_ca);
+	if (s == NATS_OK)
+		s = natsConnection_Connect(&x->connection, options);
+	natsOptions_Destroy(options);
+	if (s == NATS_OK)
+		s = natsConnection_JetStream(&x->js, x->connection, NULL);
+	return s == NATS_OK ? 0 : fail(x, -EHOSTUNREACH, "no NATS server that lets us in", s);
+}
+
+/* What there is; and whether what is asked for still is. */
+static int look(struct exporting *x)
+{
+	jsStreamInfo *info = NULL;
+	natsStatus s = js_GetStreamInfo(&info, x->js, x->options->stream.stream, NULL, NULL);
+	if (s != NATS_OK)
+		return fail(x, -ENOENT, "no such stream", s);
+	x->first = info->State.FirstSeq;
+	x->last = info->State.Msgs > 0 ? info->State.LastSeq : 0;
+	x->out->of = info->State.Msgs;
+	jsStreamInfo_Destroy(info);
+	const uint64_t after = x->options->after_sequence;
+	if (after == 0 || x->last == 0 || after + 1 >= x->first)
+		return 0;
+	snprintf(x->error, x->error_size,
+		 "--after %" PRIu64 ": the stream begins at %" PRIu64 " now: records between were removed",
+		 after, x->first);
+	return -ENODATA;
+}
+
+static int subscribe(struct exporting *x)
+{
+	jsSubOptions o;
+	jsSubOptions_Init(&o);
+	o.Ordered = true; /* one that is missed is asked for again, in order */
+	o.Stream = x->options->stream.stream;
+	o.Config.DeliverPolicy = js_DeliverByStartSequence;
+	o.Config.OptStartSeq = x->options->after_sequence + 1;
+	natsStatus s = js_SubscribeSync(&x->subscription, x->js, x->options->stream.subjects, NULL, &o, NULL);
+	return s == NATS_OK ? 0 : fail(x, -EIO, "it cannot be read", s);
+}
+
+/* A record must be whole, and of the run whose subject it is on. */
+static int write_record(struct exporting *x, natsMsg *message, const jsMsgMetaData *meta)
+{
+	struct origin origin;
+	struct record *record = NULL;
+	int r =
+	    message_decode_record(natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message), &record);
+	if (r < 0)
+		return r;
+	if (r > 0 || !nats_subject_origin(&x->options->stream, natsMsg_GetSubject(message), &origin) ||
+	    origin.id != record->at.origin.id) {
+		snprintf(x->error, x->error_size, "%s: message %" PRIu64 " is no record of Kudos",
+			 x->options->journal, meta->Sequence.Stream);
+		r = -EBADMSG;
+	} else {
+		const struct place place = {meta->Sequence.Stream, meta->Timestamp};
+		r = export_record(x->out, record, &place);
+	}
+	record_unref(record);
+	return r;
+}
+
+static int write_next(struct exporting *x, uint64_t *sequence)
+{
+	natsMsg *message = NULL;
+	jsMsgMetaData *meta = NULL;
+	natsStatus s = natsSubscription_NextMsg(&message, x->subscription, PATIENCE);
+	if (s == NATS_OK)
+		s = natsMsg_GetMetaData(&meta, message);
+	int r = s == NATS_OK ? write_record(x, message, meta) : fail(x, -EIO, "reading it", s);
+	if (r == 0)
+		*sequence = meta->Sequence.Stream;
+	jsMsgMetaData_Destroy(meta);
+	natsMsg_Destroy(message);
+	return r;
+}
+
+int export_stream(const struct options *options, struct output *out, char *error, size_t error_size)
+{
+	struct exporting x = {.options = options, .out = out};
+	x.error = error;
+	x.error_size = error_size;
+	uint64_t sequence = options->after_sequence;
+	int r = reach(&x);
+	if (r == 0)
+		r = look(&x);
+	if (r == 0 && sequence < x.last)
+		r = subscribe(&x);
+	while (r == 0 && sequence < x.last)
+		r = write_next(&x, &sequence);
+	if (r == 0)
+		r = output_flush(out);
+	natsSubscription_Destroy(x.subscription);
+	jsCtx_Destroy(x.js);
+	natsConnection_Destroy(x.connection);
+	return r;
+}
