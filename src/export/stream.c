@@ -85,7 +85,7 @@ static int subscribe(struct exporting *x)
 	o.Stream = x->options->stream.stream;
 	o.Config.DeliverPolicy = js_DeliverByStartSequence;
 	o.Config.OptStartSeq = x->options->after_sequence + 1;
-	natsStatus s = js_SubscribeSync(&x->subscription, x->js, x->options->stream.subjects, NULL, &o, NULL);
+	natsStatus s = js_SubscribeSync(&x->subscription, x->js, x->options->stream.all, NULL, &o, NULL);
 	return s == NATS_OK ? 0 : fail(x, -EIO, "it cannot be read", s);
 }
 
@@ -94,6 +94,8 @@ static int write_record(struct exporting *x, natsMsg *message, const jsMsgMetaDa
 {
 	struct origin origin;
 	struct record *record = NULL;
+	if (strcmp(natsMsg_GetSubject(message), x->options->stream.id) == 0)
+		return 0;
 	int r =
 	    message_decode_record(natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message), &record);
 	if (r < 0)

@@ -243,6 +243,7 @@ static int check_identity(struct opening *p)
 	return e;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): fail() writes there, through p */
 int nats_open(struct stream **stream, const struct nats_options *o, char *error, size_t error_size)
 {
 	struct opening p = {.o = o, .error = error, .error_size = error_size};
