@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/shared.h"
+
+#include <criterion/criterion.h>
+
+#include "replica_world.h"
+
+#define OTHER ((struct node){PEER})
+
+static struct position at(uint64_t lsn)
+{
+	return (struct position){{2}, lsn};
+}
+
+/* Of a journal that others write to as well; it has not been looked at. */
+static void start_shared(struct fixture *f)
+{
+	*f = (struct fixture){.now = 100 * SECOND};
+	struct replica_config config = {.self = {.node = {SELF}, .origin = {1}, .since = 1, .name = "s1"},
+					.seed = 1,
+					.alone = true,
+					.shared = true};
+	cr_assert(replica_init(&f->r, &config, f->now, false, NULL, 0) == 0);
+	cr_assert(replica_loaded(&f->r) == 0);
+	forget_trace(f);
+}
+
+static void look(struct fixture *f)
+{
+	cr_assert(replica_looked(&f->r, f->now) == 0);
+	forget_trace(f);
+}
+
+static void serve_beside_peer(struct fixture *f)
+{
+	start_shared(f);
+	look(f);
+	tick(f, 60 * MS);
+	forget_trace(f);
+	cr_assert(f->r.phase == PHASE_SERVING);
+	add_peer(f);
+}
+
+static void hold(struct fixture *f, uint64_t lsn)
+{
+	cr_assert(replica_held(&f->r, f->now, OTHER, at(lsn)) == 0);
+}
+
+static bool forgotten(const struct fixture *f)
+{
+	return members_find(&f->r.staged, OTHER)->forgotten;
+}
+
+Test(shared, what_it_held_is_applied_before_it_is_served)
+{
+	struct fixture f;
+	start_shared(&f);
+	tick(&f, 60 * MS);
+	forget_trace(&f);
+	cr_assert(f.r.phase == PHASE_CATCHING_UP, "it has not looked");
+	hold(&f, 2);
+	look(&f);
+	tick(&f, 60 * MS);
+	forget_trace(&f);
+	cr_assert(f.r.phase == PHASE_CATCHING_UP, "it has not read");
+	cr_assert(node_equal(((struct log *)map_get(&f.r.logs, 2, 0))->asked, (struct node){SELF}));
+	peer_record(&f, 1, 1, 1, 5, false);
+	peer_record(&f, 2, 1, 2, 6, false);
+	expect(&f, "shared 2:1, shared 2:2, commit, meta, commit, vector, vector");
+	tick(&f, 60 * MS);
+	forget_trace(&f);
+	cr_assert(f.r.phase == PHASE_SERVING && likes(&f) == 11);
+	stop(&f);
+}
+
+Test(shared, what_is_written_elsewhere_is_kept_here)
+{
+	struct fixture f;
+	serve_beside_peer(&f);
+	peer_record(&f, 1, 1, 1, 5, true);
+	expect(&f, "append 2:1, commit");
+	hold(&f, 1);
+	peer_record(&f, 2, 1, 2, 5, true);
+	expect(&f, "shared 2:2, commit");
+	stop(&f);
+}
+
+Test(shared, a_node_is_forgotten_when_what_it_left_is_read_and_in_a_checkpoint)
+{
+	struct fixture f;
+	serve_beside_peer(&f);
+	cr_assert(replica_forget(&f.r, f.now, OTHER) == 0 && !forgotten(&f));
+	look(&f);
+	hold(&f, 1); /* by the look that began after it was told */
+	look(&f);
+	replica_checkpointed(&f.r, 100);
+	cr_assert(!forgotten(&f), "it is not read");
+	peer_record(&f, 1, 1, 1, 5, false);
+	forget_trace(&f);
+	look(&f);
+	replica_checkpointed(&f.r, f.r.stats.records - 1);
+	cr_assert(!forgotten(&f), "no checkpoint has it");
+	replica_checkpointed(&f.r, f.r.stats.records);
+	cr_assert(forgotten(&f) && f.r.leaving_count == 0);
+	forget_trace(&f);
+	cr_assert(f.r.peer_count == 0 && likes(&f) == 5);
+	stop(&f);
+}
+
+Test(shared, nothing_is_taken_of_who_has_left)
+{
+	struct fixture f;
+	serve_beside_peer(&f);
+	struct member row = *members_find(&f.r.members, OTHER);
+	row.forgotten = true; /* as another says */
+	cr_assert(replica_members(&f.r, f.now, (struct node){0}, &row, 1) == 0 && !forgotten(&f));
+	cr_assert(!replica_left(&f.r, OTHER));
+	look(&f);
+	look(&f);
+	cr_assert(replica_left(&f.r, OTHER));
+	hold(&f, 7);
+	peer_record(&f, 1, 1, 1, 5, true);
+	forget_trace(&f);
+	cr_assert(((struct log *)map_get(&f.r.logs, 2, 0))->held == 0 && likes(&f) == 0);
+	replica_checkpointed(&f.r, f.r.stats.records);
+	cr_assert(forgotten(&f));
+	forget_trace(&f);
+	hold(&f, 8);
+	struct log *log = map_get(&f.r.logs, 2, 0);
+	cr_assert(!log || log->held == 0);
+	stop(&f);
+}
+
+Test(shared, strangers_are_heard_only_by_who_knows_nobody)
+{
+	struct fixture f;
+	start_shared(&f);
+	cr_assert(replica_held(&f.r, f.now, (struct node){77}, (struct position){{7}, 1}) == 0);
+	cr_assert(map_get(&f.r.logs, 7, 0), "all folders may be lost");
+	stop(&f);
+	serve_beside_peer(&f);
+	cr_assert(replica_held(&f.r, f.now, (struct node){77}, (struct position){{7}, 1}) == 0);
+	cr_assert(!map_get(&f.r.logs, 7, 0), "it may be the stream of another cluster");
+	stop(&f);
+}
+
+Test(shared, while_nothing_gets_durable_new_batches_are_refused)
+{
+	struct fixture f;
+	start_shared(&f);
+	look(&f);
+	tick(&f, 60 * MS);
+	forget_trace(&f);
+	f.r.stalled = true;
+	batch(&f, 1, 1, 3);
+	run(&f);
+	cr_assert(f.r.stats.refused == 1 && likes(&f) == 0);
+	f.r.stalled = false;
+	batch(&f, 1, 1, 3);
+	run(&f);
+	cr_assert(likes(&f) == 3);
+	stop(&f);
+}
