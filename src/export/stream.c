@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "export/records.h"
+#include "store/nats_connect.h"
 #include "wire/message.h"
 
 #define PATIENCE 10000 /* ms without a message */
@@ -25,30 +26,15 @@ struct exporting {
 
 static int fail(struct exporting *x, int e, const char *what, natsStatus s)
 {
-	const char *text = nats_GetLastError(NULL);
-	snprintf(x->error, x->error_size, "%s: %s: %s", x->options->journal, what,
-		 text && *text ? text : natsStatus_GetText(s));
+	snprintf(x->error, x->error_size, "%s: %s: %s", x->options->journal, what, nats_connect_error(s));
 	return e;
 }
 
 static int reach(struct exporting *x)
 {
 	const struct options *o = x->options;
-	const char *servers[NATS_SERVERS];
 	natsOptions *options = NULL;
-	for (size_t i = 0; i < o->stream.server_count; i++)
-		servers[i] = o->stream.servers[i];
-	natsStatus s = natsOptions_Create(&options);
-	if (s == NATS_OK)
-		s = natsOptions_SetServers(options, servers, (int)o->stream.server_count);
-	if (s == NATS_OK)
-		s = natsOptions_SetName(options, "kudos-export");
-	if (s == NATS_OK && o->nats_creds)
-		s = natsOptions_SetUserCredentialsFromFiles(options, o->nats_creds, NULL);
-	if (s == NATS_OK && o->nats_ca)
-		s = natsOptions_SetSecure(options, true);
-	if (s == NATS_OK && o->nats_ca)
-		s = natsOptions_LoadCATrustedCertificates(options, o->nats_ca);
+	natsStatus s = nats_connect_options(&options, &o->stream, "kudos-export", o->nats_creds, o->nats_ca);
 	if (s == NATS_OK)
 		s = natsConnection_Connect(&x->connection, options);
 	natsOptions_Destroy(options);

@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/random.h"
+#include "store/nats_connect.h"
 
 #define ANSWER_WAIT 2000 /* ms, for one answer */
 #define RETRY_PAUSE 200	 /* ms */
@@ -220,8 +221,7 @@ static enum outcome publish(struct nats_stream *n, const struct item *item)
 		jsPubAck_Destroy(ack);
 		return WRITTEN;
 	}
-	const char *why = nats_GetLastError(NULL);
-	set_trouble(n, "the stream does not take records: %s", why && *why ? why : natsStatus_GetText(s));
+	set_trouble(n, "the stream does not take records: %s", nats_connect_error(s));
 	return look_up(n, item, subject);
 }
 

@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "store/files.h"
 #include "store/nats.h"
+#include "store/nats_connect.h"
 
 #define TRIES 50      /* … */
 #define TRY_PAUSE 200 /* ms: for ten seconds */
@@ -40,44 +41,19 @@ static int fail(struct opening *p, int e, const char *format, ...)
 	return e;
 }
 
-static const char *last_error(natsStatus s)
-{
-	const char *text = nats_GetLastError(NULL);
-	return text && *text ? text : natsStatus_GetText(s);
-}
-
 /* ---- the connection ---- */
-
-static natsStatus set_options(const struct nats_options *o, natsOptions *options)
-{
-	const char *servers[NATS_SERVERS];
-	for (size_t i = 0; i < o->names->server_count; i++)
-		servers[i] = o->names->servers[i];
-	natsStatus s = natsOptions_SetServers(options, servers, (int)o->names->server_count);
-	if (s == NATS_OK)
-		s = natsOptions_SetName(options, "kudos-server");
-	if (s == NATS_OK)
-		s = natsOptions_SetMaxReconnect(options, -1);
-	if (s == NATS_OK)
-		s = natsOptions_SetReconnectWait(options, TRY_PAUSE);
-	if (s == NATS_OK && o->creds)
-		s = natsOptions_SetUserCredentialsFromFiles(options, o->creds, NULL);
-	if (s == NATS_OK && o->ca)
-		s = natsOptions_SetSecure(options, true);
-	if (s == NATS_OK && o->ca)
-		s = natsOptions_LoadCATrustedCertificates(options, o->ca);
-	return s;
-}
 
 static int reach(struct opening *p)
 {
 	natsOptions *options = NULL;
-	natsStatus s = natsOptions_Create(&options);
+	natsStatus s = nats_connect_options(&options, p->o->names, "kudos-server", p->o->creds, p->o->ca);
 	if (s == NATS_OK)
-		s = set_options(p->o, options);
+		s = natsOptions_SetMaxReconnect(options, -1);
+	if (s == NATS_OK)
+		s = natsOptions_SetReconnectWait(options, TRY_PAUSE);
 	if (s != NATS_OK) {
 		natsOptions_Destroy(options);
-		return fail(p, -EINVAL, "cannot use the options for NATS: %s", last_error(s));
+		return fail(p, -EINVAL, "cannot use the options for NATS: %s", nats_connect_error(s));
 	}
 	for (int i = 0; i < TRIES; i++) {
 		s = natsConnection_Connect(&p->connection, options);
@@ -95,7 +71,7 @@ static int reach(struct opening *p)
 			    "no NATS server answers at %s%s: %s. Start it (nats-server -js), or give "
 			    "another --journal",
 			    p->o->names->servers[0], p->o->names->server_count > 1 ? " and the others" : "",
-			    last_error(s));
+			    nats_connect_error(s));
 	if (natsConnection_GetMaxPayload(p->connection) < LIMIT_MESSAGE)
 		return fail(p, -EINVAL,
 			    "NATS takes messages of %" PRId64 " bytes only: set max_payload to 1MB or more",
@@ -165,7 +141,7 @@ static int find(struct opening *p, jsStreamInfo **info)
 	}
 	if (s != NATS_OK)
 		return fail(p, -EHOSTUNREACH, "the stream %s can neither be found nor made: %s%s", stream,
-			    last_error(s),
+			    nats_connect_error(s),
 			    s == NATS_TIMEOUT ? " (no quorum, or no right to $JS.API.> and its subjects?)"
 					      : "");
 	const char *why = what_is_wrong((*info)->Config, p->o->names->all);
@@ -193,7 +169,7 @@ static int read_id(struct opening *p, char id[IDENTITY_MOST])
 	}
 	if (s != NATS_OK)
 		return fail(p, -EHOSTUNREACH, "the stream %s does not answer: %s", p->o->names->stream,
-			    last_error(s));
+			    nats_connect_error(s));
 	snprintf(id, IDENTITY_MOST, "%s %.*s\n", p->o->names->stream, natsMsg_GetDataLength(m),
 		 natsMsg_GetData(m));
 	natsMsg_Destroy(m);
