@@ -237,12 +237,12 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 	if (replica_crowded(r))
 		return "an end of restarts: so many runs of servers have taken likes that no new one is let "
 		       "in";
-	if (!repaired(r) && r->config.shared)
-		return "records that the shared journal held when it started";
 	if (!repaired(r))
-		return "records that were damaged in its own journal: no member in reach has them. Start the "
-		       "others, or wipe "
-		       "the data folder to join as a new node without them";
+		return r->config.shared ? "records that the shared journal held when it started"
+					: "records that were damaged in its own journal: no member in reach "
+					  "has them. Start the "
+					  "others, or wipe "
+					  "the data folder to join as a new node without them";
 	return NULL;
 }
 

@@ -191,14 +191,6 @@ static int note_vector(struct vector *v, const struct blob *key, const struct bl
 	return 0;
 }
 
-static bool holds(const struct host *h, struct position at)
-{
-	struct bytes record = {0};
-	int e = h->store->ops->journal_read(h->store, at, &record);
-	bytes_deinit(&record);
-	return e == 0;
-}
-
 /* Counts must not go backwards: all that is applied here must be in the snapshot, or in this server's journal
  * without a gap above it, to its end: an earlier snapshot may have gone further than the journal. */
 static bool loses_nothing(const struct host *h)
@@ -209,7 +201,7 @@ static bool loses_nothing(const struct host *h)
 		if (there >= at.lsn)
 			continue;
 		uint64_t lowest = h->store->ops->journal_lowest(h->store, at.origin);
-		if (lowest == 0 || lowest > there + 1 || !holds(h, at))
+		if (lowest == 0 || lowest > there + 1 || !store_holds(h->store, at))
 			return false;
 	}
 	return true;

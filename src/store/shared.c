@@ -115,21 +115,13 @@ static int shared_read(struct store *s, struct position at, struct bytes *out)
 	return bytes_failed(out) ? -ENOMEM : 0;
 }
 
-static bool inner_has(struct store *s, struct position at)
-{
-	struct bytes unused = {0};
-	int r = inner_of(s)->ops->journal_read(inner_of(s), at, &unused);
-	bytes_deinit(&unused);
-	return r == 0;
-}
-
 static uint64_t shared_lowest(struct store *s, struct origin o)
 {
 	uint64_t inner = inner_of(s)->ops->journal_lowest(inner_of(s), o),
 		 hand = hand_lowest(&of(s)->hand, o);
 	if (hand <= 1 || inner == 0)
 		return hand ? hand : inner;
-	return inner < hand && inner_has(s, (struct position){o, hand - 1}) ? inner : hand;
+	return inner < hand && store_holds(inner_of(s), (struct position){o, hand - 1}) ? inner : hand;
 }
 
 static int shared_truncate(struct store *s, const struct vector *floor)

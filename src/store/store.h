@@ -103,6 +103,15 @@ struct store {
 	    *stream; /* by reference: where its records are written by several; NULL: they are its own */
 };
 
+/* Whether the journal has the record. Reads it. */
+static inline bool store_holds(struct store *s, struct position at)
+{
+	struct bytes record = {0};
+	int e = s->ops->journal_read(s, at, &record);
+	bytes_deinit(&record);
+	return e == 0;
+}
+
 /* Everything in memory: durable means nothing here. */
 int store_open_memory(struct store **store);
 

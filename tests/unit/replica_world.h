@@ -133,13 +133,20 @@ static inline void forget_trace(struct fixture *f)
 	forget(f);
 }
 
-static inline void start(struct fixture *f)
+static inline void start_over(struct fixture *f, bool shared_journal)
 {
 	*f = (struct fixture){.now = 100 * SECOND};
-	struct replica_config config = {
-	    .self = {.node = {SELF}, .origin = {1}, .since = 1, .name = "s1"}, .seed = 1, .alone = true};
+	struct replica_config config = {.self = {.node = {SELF}, .origin = {1}, .since = 1, .name = "s1"},
+					.seed = 1,
+					.alone = true,
+					.shared = shared_journal};
 	cr_assert(replica_init(&f->r, &config, f->now, false, NULL, 0) == 0);
 	cr_assert(replica_loaded(&f->r) == 0);
+}
+
+static inline void start(struct fixture *f)
+{
+	start_over(f, false);
 }
 
 static inline void start_serving(struct fixture *f)

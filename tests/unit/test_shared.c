@@ -15,13 +15,7 @@ static struct position at(uint64_t lsn)
 /* Of a journal that others write to as well; it has not been looked at. */
 static void start_shared(struct fixture *f)
 {
-	*f = (struct fixture){.now = 100 * SECOND};
-	struct replica_config config = {.self = {.node = {SELF}, .origin = {1}, .since = 1, .name = "s1"},
-					.seed = 1,
-					.alone = true,
-					.shared = true};
-	cr_assert(replica_init(&f->r, &config, f->now, false, NULL, 0) == 0);
-	cr_assert(replica_loaded(&f->r) == 0);
+	start_over(f, true);
 	forget_trace(f);
 }
 
