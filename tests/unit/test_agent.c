@@ -327,9 +327,12 @@ Test(agent, survives_hostile_messages)
 {
 	struct fixture f;
 	struct random random;
-	uint64_t seed = random_id();
+	const char *given = getenv("KUDOS_SEED");
+	uint64_t seed = given ? strtoull(given, NULL, 10) : random_id();
 	random_seed(&random, seed);
+	fprintf(stderr, "KUDOS_SEED=%llu\n", (unsigned long long)seed);
 	start_served(&f);
+	f.hostile = true;
 	const char *const keys[] = {"a"};
 	uint64_t id;
 	struct range range = {1, UINT64_MAX};
