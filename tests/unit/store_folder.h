@@ -27,7 +27,7 @@ struct folder {
 static inline struct folder folder_new(void)
 {
 	struct folder f;
-	/* Files in memory: what is torn or damaged is written here, and thousands of syncs are not waited for. */
+	/* In memory: the tests themselves tear and damage, and thousands of syncs are not waited for. */
 	strcpy(f.path, "/dev/shm/kudos-store-XXXXXX");
 	cr_assert(mkdtemp(f.path) != NULL);
 	return f;
