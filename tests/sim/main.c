@@ -118,6 +118,19 @@ static void tell_failure(const struct sim *s, unsigned long seed, unsigned long 
 	printf("\n");
 }
 
+/* Once a minute, for runs of an hour. */
+static void tell_progress(unsigned long done, unsigned long seeds)
+{
+	static time_t told;
+	time_t now = time(NULL);
+	if (told == 0)
+		told = now;
+	if (now - told < 60)
+		return;
+	told = now;
+	fprintf(stderr, "%lu of %lu histories\n", done, seeds);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct argp_option flags[] = {
@@ -136,6 +149,7 @@ int main(int argc, char **argv)
 	argp_err_exit_status = 2;
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	for (unsigned long seed = o.first; seed < o.first + o.seeds; seed++) {
+		tell_progress(seed - o.first, o.seeds);
 		bool ok = sim_run(&sim, seed, o.verbose, (int64_t)o.apart * MS);
 		if (!ok)
 			tell_failure(&sim, seed, o.apart);
