@@ -431,7 +431,7 @@ Test(runs, what_the_run_before_an_old_copy_said_is_not_judged_on)
 }
 
 /* What the server has told so far leaves the journals. */
-static void truncate(struct world *w, int i)
+static void truncate_own(struct world *w, int i)
 {
 	struct origin own = w->servers[i].config.self.origin;
 	for (uint64_t lsn = vector_get(&w->servers[i].v, own); lsn > 0; lsn--)
@@ -473,7 +473,7 @@ static void join_by_a_node_that_is_lost(bool truncated)
 	pass(&w, 2 * SECOND);
 	cr_assert(sessions_forgotten(&z->sessions, (struct session){7, 1}));
 	if (truncated)
-		truncate(&w, 0);
+		truncate_own(&w, 0);
 	part(&w, 0, 2, false);
 	pass(&w, 5 * SECOND);
 	cr_assert(serves(&w, 2), "waits for %s", replica_waits_for(x, w.now));
