@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "kudos.h"
 
 void watches_deinit(struct watches *w)
@@ -47,14 +48,8 @@ int watches_add(struct watches *w, const char *key, size_t size)
 		return 0;
 	if (w->count == LIMIT_WATCHES)
 		return KUDOS_LIMIT;
-	if (w->count == w->capacity) {
-		size_t capacity = w->capacity ? w->capacity * 2 : 8;
-		struct watch *list = realloc(w->list, capacity * sizeof *list);
-		if (!list)
-			return -ENOMEM;
-		w->list = list;
-		w->capacity = capacity;
-	}
+	if (array_reserve(&w->list, w->count + 1, &w->capacity, sizeof *w->list) < 0)
+		return -ENOMEM;
 	size_t i = lower_bound(w, key, size);
 	memmove(&w->list[i + 1], &w->list[i], (w->count - i) * sizeof *w->list);
 	w->list[i] = (struct watch){.heard_at = -1};

@@ -113,18 +113,14 @@ static int forget_predecessor(struct replica *r, int64_t now)
 
 static int merge(struct replica *r, const struct member *rows, size_t count)
 {
-	int strongest = 0;
-	for (size_t i = 0; i < count; i++) {
+	int strongest = 0, e = 0;
+	for (size_t i = 0; i < count && e == 0; i++) {
 		struct member row = rows[i];
 		int leaves = row.forgotten ? replica_leaves(r, row.node) : 0;
 		row.forgotten = row.forgotten && !leaves;
-		int e = leaves < 0 ? leaves : members_merge(&r->staged, &row, 1);
-		if (e < 0)
-			return e;
-		if (e == 1 || strongest == 0)
-			strongest = e;
+		e = leaves < 0 ? leaves : members_merge_one(&r->staged, &row, &strongest);
 	}
-	return strongest;
+	return e < 0 ? e : strongest;
 }
 
 int replica_members(struct replica *r, int64_t now, struct node from, const struct member *rows, size_t count)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/pages.h"
 
 static size_t chunk_bytes(const struct arena *a)
@@ -31,13 +32,10 @@ void arena_deinit(struct arena *a)
 /* The first chunk grows with what is in it: most counters are few. */
 static int grow_first(struct arena *a)
 {
-	size_t capacity = a->first_capacity ? a->first_capacity * 2 : 1;
-	uint8_t *first = realloc(a->chunks[0], capacity * a->block);
-	if (!first)
+	size_t before = a->first_capacity;
+	if (array_reserve(&a->chunks[0], a->block_count + 1, &a->first_capacity, a->block) < 0)
 		return -ENOMEM;
-	memset(first + a->first_capacity * a->block, 0, (capacity - a->first_capacity) * a->block);
-	a->chunks[0] = first;
-	a->first_capacity = capacity;
+	memset(a->chunks[0] + before * a->block, 0, (a->first_capacity - before) * a->block);
 	return 0;
 }
 
@@ -45,18 +43,12 @@ static int reserve_chunks(struct arena *a, size_t chunk)
 {
 	if (chunk < a->chunk_capacity)
 		return 0;
-	size_t capacity = chunk ? chunk * 2 : 1;
-	uint8_t **chunks = realloc(a->chunks, capacity * sizeof *chunks);
-	if (!chunks)
+	size_t capacity = a->chunk_capacity;
+	if (array_reserve(&a->states, chunk + 1, &capacity, ARENA_CHUNK) < 0 ||
+	    array_reserve(&a->chunks, chunk + 1, &a->chunk_capacity, sizeof(uint8_t *)) < 0)
 		return -ENOMEM;
 	if (chunk == 0)
-		chunks[0] = NULL;
-	a->chunks = chunks;
-	uint8_t *states = realloc(a->states, capacity * ARENA_CHUNK);
-	if (!states)
-		return -ENOMEM;
-	a->states = states;
-	a->chunk_capacity = capacity;
+		a->chunks[0] = NULL;
 	return 0;
 }
 

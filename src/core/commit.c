@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/limits.h"
 #include "base/time.h"
 #include "core/lifetime.h"
@@ -41,7 +42,7 @@ static int answer(struct replica *r, const struct waiter *w)
 
 static int wait_for(struct replica *r, struct waiter w)
 {
-	if (replica_reserve((void **)&r->waiters, r->waiter_count, &r->waiter_capacity, sizeof w) < 0)
+	if (array_reserve(&r->waiters, r->waiter_count + 1, &r->waiter_capacity, sizeof w) < 0)
 		return -ENOMEM;
 	r->waiters[r->waiter_count++] = w;
 	return 0;
@@ -87,7 +88,7 @@ static int answer_again(struct replica *r, uint64_t client, const struct batch *
 static int add_pending(struct replica *r, int64_t now, uint64_t client, struct seen *seen,
 		       struct batch_box *box)
 {
-	if (replica_reserve((void **)&r->pending, r->pending_count, &r->pending_capacity, sizeof box) < 0 ||
+	if (array_reserve(&r->pending, r->pending_count + 1, &r->pending_capacity, sizeof box) < 0 ||
 	    intervals_add(&seen->pending, box->batch.seq, box->batch.seq) < 0)
 		return -ENOMEM;
 	seen->active = now;
@@ -204,7 +205,7 @@ int replica_lapse(struct replica *r, struct batch_box *box)
 {
 	if (r->phase != PHASE_SERVING)
 		return 0;
-	if (replica_reserve((void **)&r->pending, r->pending_count, &r->pending_capacity, sizeof box) < 0)
+	if (array_reserve(&r->pending, r->pending_count + 1, &r->pending_capacity, sizeof box) < 0)
 		return -ENOMEM;
 	r->pending[r->pending_count++] = batch_box_ref(box);
 	r->pending_bytes += box->batch.raw_size;
@@ -237,7 +238,7 @@ static int sift_pending(struct replica *r)
 
 static int add_to_group(struct replica *r, struct record *record)
 {
-	if (replica_reserve((void **)&r->group, r->group_count, &r->group_capacity, sizeof record) < 0) {
+	if (array_reserve(&r->group, r->group_count + 1, &r->group_capacity, sizeof record) < 0) {
 		record_unref(record);
 		return -ENOMEM;
 	}

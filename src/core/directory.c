@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "core/proof.h"
 #include "kudos.h"
 
@@ -24,15 +25,7 @@ void directory_deinit(struct directory *d)
 /* Where n's server is, or would have to be inserted. */
 static size_t place(const struct directory *d, struct node n)
 {
-	size_t lo = 0, hi = d->count;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (d->servers[mid].node.id < n.id)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return array_place(d->servers, d->count, sizeof *d->servers, n.id);
 }
 
 static struct directory_server *find_server(const struct directory *d, struct node n)
@@ -45,14 +38,8 @@ static int add_server(struct directory *d, struct node n, struct directory_serve
 {
 	size_t at = place(d, n);
 	if (at == d->count || !node_equal(d->servers[at].node, n)) {
-		if (d->count == d->capacity) {
-			size_t capacity = d->capacity ? 2 * d->capacity : 8;
-			struct directory_server *servers = realloc(d->servers, capacity * sizeof *servers);
-			if (!servers)
-				return -ENOMEM;
-			d->servers = servers;
-			d->capacity = capacity;
-		}
+		if (array_reserve(&d->servers, d->count + 1, &d->capacity, sizeof *d->servers) < 0)
+			return -ENOMEM;
 		memmove(&d->servers[at + 1], &d->servers[at], (d->count - at) * sizeof *d->servers);
 		d->servers[at] = (struct directory_server){.node = n};
 		d->count++;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 void intervals_deinit(struct intervals *s)
 {
 	free(s->at);
@@ -14,17 +16,10 @@ void intervals_deinit(struct intervals *s)
 /* Index of the first interval that ends at or above x. */
 static size_t first_reaching(const struct intervals *s, uint64_t x)
 {
-	size_t lo = 0, hi = s->count;
-	if (hi > 0 && s->at[hi - 1].hi < x)
-		return hi; /* the usual case: numbers grow */
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (s->at[mid].hi < x)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	if (s->count > 0 && s->at[s->count - 1].hi < x)
+		return s->count; /* the usual case: numbers grow */
+	size_t i = array_place(s->at, s->count, sizeof *s->at, x);
+	return i > 0 && s->at[i - 1].hi >= x ? i - 1 : i;
 }
 
 bool intervals_has(const struct intervals *s, uint64_t x)
@@ -35,14 +30,8 @@ bool intervals_has(const struct intervals *s, uint64_t x)
 
 static int insert(struct intervals *s, size_t i, struct interval new)
 {
-	if (s->count == s->capacity) {
-		size_t capacity = s->capacity ? s->capacity * 2 : 1;
-		struct interval *at = realloc(s->at, capacity * sizeof *at);
-		if (!at)
-			return -ENOMEM;
-		s->at = at;
-		s->capacity = capacity;
-	}
+	if (array_reserve(&s->at, s->count + 1, &s->capacity, sizeof *s->at) < 0)
+		return -ENOMEM;
 	memmove(&s->at[i + 1], &s->at[i], (s->count - i) * sizeof *s->at);
 	s->at[i] = new;
 	s->count++;

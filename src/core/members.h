@@ -44,8 +44,10 @@ bool secret_is_none(const struct secret *s);
  * never lost. Returns 1 when the sets changed, 2 when only a run or attributes did, 0 when nothing, -ENOMEM;
  * KUDOS_LIMIT is not returned: rows over LIMIT_MEMBERS are refused by -E2BIG. */
 int members_add(struct members *m, const struct member *from);
-/* members_add for each row; the strongest result (1 over 2 over 0). Nodes over the limit are left out, and
- * what the other rows say is learned all the same. */
+/* members_add; *strongest, 0 at first, keeps the strongest result (1 over 2 over 0). A node over the limit is
+ * left out. 0 or -ENOMEM. */
+int members_merge_one(struct members *m, const struct member *row, int *strongest);
+/* That for each row; the strongest result, or -ENOMEM. */
 int members_merge(struct members *m, const struct member *rows, size_t count);
 /* Of the two sets and the newest runs of those not forgotten; equal ones give equal digests. */
 uint64_t members_digest(const struct members *m);

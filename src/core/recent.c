@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 void recent_deinit(struct recent *r)
 {
 	free(r->origins);
@@ -14,17 +16,9 @@ void recent_deinit(struct recent *r)
 
 static int grow(struct recent *r)
 {
-	size_t capacity = r->capacity ? r->capacity * 2 : 8;
-	struct origin *origins = realloc(r->origins, capacity * sizeof *origins);
-	if (!origins)
-		return -ENOMEM;
-	r->origins = origins;
-	struct position *positions = realloc(r->positions, capacity * sizeof *positions);
-	if (!positions)
-		return -ENOMEM;
-	r->positions = positions;
-	r->capacity = capacity;
-	return 0;
+	size_t capacity = r->capacity;
+	int e = array_reserve(&r->positions, r->count + 1, &capacity, sizeof *r->positions);
+	return e < 0 ? e : array_reserve(&r->origins, r->count + 1, &r->capacity, sizeof *r->origins);
 }
 
 int recent_touch(struct recent *r, struct origin o, size_t limit)

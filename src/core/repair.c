@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/time.h"
 #include "core/shared.h"
 #include "kudos.h"
@@ -42,8 +43,8 @@ int replica_keep_waiting(struct replica *r, struct log *log, struct record *reco
 		return 0;
 	if (r->waiting_bytes + record->raw_size > LIMIT_REORDER_BYTES)
 		return 0;
-	if (replica_reserve((void **)&log->waiting, log->waiting_count, &log->waiting_capacity,
-			    sizeof *log->waiting) < 0)
+	if (array_reserve(&log->waiting, log->waiting_count + 1, &log->waiting_capacity,
+			  sizeof *log->waiting) < 0)
 		return -ENOMEM;
 	memmove(&log->waiting[i + 1], &log->waiting[i], (log->waiting_count - i) * sizeof *log->waiting);
 	log->waiting[i] = record_ref(record);
@@ -78,8 +79,7 @@ int replica_drop_all_waiting(struct replica *r, int64_t now)
 
 static int take(struct replica *r, struct log *log, struct record *record)
 {
-	if (replica_reserve((void **)&r->incoming, r->incoming_count, &r->incoming_capacity, sizeof record) <
-	    0)
+	if (array_reserve(&r->incoming, r->incoming_count + 1, &r->incoming_capacity, sizeof record) < 0)
 		return -ENOMEM;
 	r->incoming[r->incoming_count++] = record_ref(record);
 	r->incoming_bytes += record->raw_size;

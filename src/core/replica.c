@@ -5,25 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/time.h"
 #include "kudos.h"
 
 /* How many events lie between the steps of an add: enough to hide a miss of the cache. */
 #define AHEAD ((size_t)8)
 #define LOADED_RECENT 64
-
-int replica_reserve(void **at, size_t count, size_t *capacity, size_t size)
-{
-	if (count < *capacity)
-		return 0;
-	size_t more = *capacity ? *capacity * 2 : 16;
-	void *bigger = realloc(*at, more * size);
-	if (!bigger)
-		return -ENOMEM;
-	*at = bigger;
-	*capacity = more;
-	return 0;
-}
 
 /* This run's row is the newest of this node, whatever the wall clocks of its runs said. */
 int replica_assert_self(struct replica *r)
@@ -141,7 +129,7 @@ bool replica_next(struct replica *r, struct action *action)
 
 int replica_push(struct replica *r, struct action action)
 {
-	if (replica_reserve((void **)&r->actions, r->action_count, &r->action_capacity, sizeof action) < 0) {
+	if (array_reserve(&r->actions, r->action_count + 1, &r->action_capacity, sizeof action) < 0) {
 		record_unref(action.record);
 		return -ENOMEM;
 	}
@@ -265,8 +253,7 @@ static int apply_close(struct replica *r, struct seen *seen, struct position at)
 {
 	if (seen_closed(seen))
 		return 0; /* one close is enough; every member takes the first that it applies */
-	if (replica_reserve((void **)&r->closing, r->closing_count, &r->closing_capacity,
-			    sizeof *r->closing) < 0)
+	if (array_reserve(&r->closing, r->closing_count + 1, &r->closing_capacity, sizeof *r->closing) < 0)
 		return -ENOMEM;
 	r->closing[r->closing_count++] = seen->session;
 	seen->closed = at;

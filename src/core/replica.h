@@ -346,7 +346,4 @@ int replica_judge_phase(struct replica *r, int64_t now);
 int replica_tell_vector(struct replica *r, int64_t now); /* when it is time */
 int replica_repair(struct replica *r, int64_t now);
 
-/* Makes room for one more element of size bytes: doubles. 0 or -ENOMEM. */
-int replica_reserve(void **at, size_t count, size_t *capacity, size_t size);
-
 #endif

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/array.h"
+
 static struct leaving *find_leaving(const struct replica *r, struct node node)
 {
 	for (size_t i = 0; i < r->leaving_count; i++) {
@@ -27,8 +29,7 @@ int replica_leaves(struct replica *r, struct node node)
 		return 0;
 	if (find_leaving(r, node))
 		return 1;
-	if (replica_reserve((void **)&r->leaving, r->leaving_count, &r->leaving_capacity,
-			    sizeof *r->leaving) < 0)
+	if (array_reserve(&r->leaving, r->leaving_count + 1, &r->leaving_capacity, sizeof *r->leaving) < 0)
 		return -ENOMEM;
 	r->leaving[r->leaving_count++] = (struct leaving){.node = node, .looks = r->looks + 2};
 	return 1;

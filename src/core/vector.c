@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/hash.h"
 
 /* So many entries may differ from the base, and one more for so many in it; then both become a new base. */
@@ -46,15 +47,7 @@ void vector_clear(struct vector *v)
 /* Index of the first entry whose origin is not below o. */
 static size_t lower_bound(const struct position *at, size_t count, struct origin o)
 {
-	size_t lo = 0, hi = count;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (at[mid].origin.id < o.id)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return array_place(at, count, sizeof *at, o.id);
 }
 
 static bool holds(const struct vector *v, size_t i, struct origin o)
@@ -107,15 +100,7 @@ bool vector_next(const struct vector *v, struct vector_walk *walk, struct positi
 
 static int reserve(struct vector *v, size_t count)
 {
-	if (count <= v->capacity)
-		return 0;
-	size_t capacity = v->capacity * 2 > count ? v->capacity * 2 : count;
-	struct position *at = realloc(v->at, capacity * sizeof *at);
-	if (!at)
-		return -ENOMEM;
-	v->at = at;
-	v->capacity = capacity;
-	return 0;
+	return array_reserve(&v->at, count, &v->capacity, sizeof *v->at);
 }
 
 /* Both layers become a new base. */

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/descriptors.h"
 #include "base/hash.h"
 #include "base/limits.h"
@@ -84,14 +85,8 @@ static int stamp_folder(const char *path, uint64_t *stamp)
 /* Of a key that is there twice, the lesser role counts. */
 static int add(struct keys *keys, zcert_t *c)
 {
-	if (keys->count == keys->capacity) {
-		size_t capacity = keys->capacity ? 2 * keys->capacity : 16;
-		struct trusted *list = realloc(keys->list, capacity * sizeof *list);
-		if (!list)
-			return -ENOMEM;
-		keys->list = list;
-		keys->capacity = capacity;
-	}
+	if (array_reserve(&keys->list, keys->count + 1, &keys->capacity, sizeof *keys->list) < 0)
+		return -ENOMEM;
 	struct trusted *t = &keys->list[keys->count++];
 	memcpy(t->key, zcert_public_txt(c), sizeof t->key);
 	t->role = certificate_role(c);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/time.h"
 #include "core/lifetime.h"
 #include "core/proof.h"
@@ -248,7 +249,7 @@ static int keep_read(const struct request *rq, const void *data, size_t size)
 	struct read_waiting w = {.client = rq->from->handle, .until = rq->now + READ_WAIT};
 	bytes_append(&w.request, data, size);
 	if (bytes_failed(&w.request) ||
-	    replica_reserve((void **)&h->reads, h->read_count, &h->read_capacity, sizeof w) < 0) {
+	    array_reserve(&h->reads, h->read_count + 1, &h->read_capacity, sizeof w) < 0) {
 		bytes_deinit(&w.request);
 		return -ENOMEM;
 	}
@@ -512,7 +513,8 @@ static int on_reach(const struct request *rq)
 	    .type = MESSAGE_REACHED,
 	    .reached = {.origin = r->config.self.origin, .after = rq->m->reach.after, .positions = at}};
 	m.reached.position_count = replica_reach(
-	    r, m.reached.after, at, told && told < REACH_POSITIONS ? told : REACH_POSITIONS, &m.reached.last);
+	    r, m.reached.after, at, told && told < REACH_POSITIONS ? told : REACH_POSITIONS,
+	    &m.reached.last);
 	host_answer(rq->h, rq->from->handle, &m);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/time.h"
@@ -34,8 +35,7 @@ static int new_key(struct host *h, const char *key, size_t size, const uint64_t 
 {
 	struct watched *w = calloc(1, sizeof *w);
 	if (!w ||
-	    replica_reserve((void **)&h->watched, h->watched_count, &h->watched_capacity, sizeof(void *)) <
-		0 ||
+	    array_reserve(&h->watched, h->watched_count + 1, &h->watched_capacity, sizeof(void *)) < 0 ||
 	    map_put(&h->watched_by_key, hash[0], hash[1], w) < 0) {
 		free(w);
 		return -ENOMEM;
@@ -99,7 +99,7 @@ static int add(struct host *h, uint64_t subscriber, const char *key, size_t size
 		return KUDOS_LIMIT;
 	if (h->watching >= LIMIT_WATCHING || (!w && h->watched_count >= LIMIT_WATCHED))
 		return KUDOS_BUSY;
-	if (replica_reserve((void **)&who->keys, who->count, &who->capacity, sizeof(void *)) < 0 ||
+	if (array_reserve(&who->keys, who->count + 1, &who->capacity, sizeof(void *)) < 0 ||
 	    (!w && new_key(h, key, size, hash, &w) < 0))
 		return -ENOMEM;
 	who->keys[who->count++] = w;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 void echo_deinit(struct echo *e)
 {
 	free(e->heap);
@@ -26,14 +28,8 @@ static void swap(struct told *a, struct told *b)
 
 static int push(struct echo *e, struct told one)
 {
-	if (e->count == e->capacity) {
-		size_t capacity = e->capacity ? e->capacity * 2 : 16;
-		struct told *heap = realloc(e->heap, capacity * sizeof *heap);
-		if (!heap)
-			return -ENOMEM;
-		e->heap = heap;
-		e->capacity = capacity;
-	}
+	if (array_reserve(&e->heap, e->count + 1, &e->capacity, sizeof *e->heap) < 0)
+		return -ENOMEM;
 	size_t i = e->count++;
 	e->heap[i] = one;
 	for (; i > 0 && e->heap[(i - 1) / 2].due > e->heap[i].due; i = (i - 1) / 2)

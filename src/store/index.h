@@ -16,7 +16,7 @@
 #include "core/vector.h"
 
 struct index {
-	struct map logs; /* origin -> struct log, owned */
+	struct map logs; /* origin -> struct held, owned */
 };
 
 void index_init(struct index *x, uint64_t seed);

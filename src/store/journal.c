@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/descriptors.h"
 #include "base/log.h"
 #include "base/random.h"
@@ -79,14 +80,8 @@ struct loading {
 
 static int add_segment(struct journal *j, uint64_t number)
 {
-	if (j->count == j->capacity) {
-		size_t capacity = j->capacity ? j->capacity * 2 : 16;
-		struct segment *segments = realloc(j->segments, capacity * sizeof *segments);
-		if (!segments)
-			return -ENOMEM;
-		j->segments = segments;
-		j->capacity = capacity;
-	}
+	if (array_reserve(&j->segments, j->count + 1, &j->capacity, sizeof *j->segments) < 0)
+		return -ENOMEM;
 	j->segments[j->count++] = (struct segment){.number = number};
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/usage.h"
 #include "core/replica.h"
 #include "kudos.h"
@@ -42,9 +43,8 @@ void metric_begin(struct metric_table *t, enum metric_type type, const char *nam
 void metric_sample(struct metric_table *t, const char *of, int64_t value)
 {
 	struct metric *m = &t->metrics[t->count - 1];
-	t->failed =
-	    t->failed || m->count == LIMIT_SAMPLES ||
-	    replica_reserve((void **)&t->samples, t->sample_count, &t->capacity, sizeof *t->samples) < 0;
+	t->failed = t->failed || m->count == LIMIT_SAMPLES ||
+		    array_reserve(&t->samples, t->sample_count + 1, &t->capacity, sizeof *t->samples) < 0;
 	if (t->failed)
 		return;
 	t->samples[t->sample_count++] = (struct metric_sample){text_of(of), value};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the members agree on, looked at from above: nobody drops what another member may still need. */
+#include "base/array.h"
 #include "sim.h"
 
 #include <stdlib.h>
@@ -52,8 +53,8 @@ static void check_forgetting(struct sim *s, int i)
 	}
 	v->closing_count = 0;
 	for (size_t k = 0; k < r->closing_count; k++) {
-		if (replica_reserve((void **)&v->closing, v->closing_count, &v->closing_capacity,
-				    sizeof *v->closing) < 0)
+		if (array_reserve(&v->closing, v->closing_count + 1, &v->closing_capacity,
+				  sizeof *v->closing) < 0)
 			abort();
 		v->closing[v->closing_count++] = r->closing[k];
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The simulated clients: the real agent, likes and reads drawn by chance. */
+#include "base/array.h"
 #include "sim.h"
 
 #include <stdio.h>
@@ -142,7 +143,7 @@ void sim_start_client(struct sim *s, int i)
 		abort();
 	c->generation++;
 	c->address = -1;
-	if (replica_reserve((void **)&s->owners, s->owner_count, &s->owner_capacity, sizeof *s->owners) < 0)
+	if (array_reserve(&s->owners, s->owner_count + 1, &s->owner_capacity, sizeof *s->owners) < 0)
 		abort();
 	c->owner = s->owner_count;
 	s->owners[s->owner_count++] = (struct owner){0};
@@ -171,7 +172,7 @@ static void client_like(struct sim *s, struct sim_client *c)
 	if (agent_taken(c->agent) % 2 == 0) { /* else the last shared one found no room */
 		if (agent_send(c->agent, s->now, key, (size_t)size, 1, NULL) != 0)
 			return;
-		if (replica_reserve((void **)&o->likes, o->count, &o->capacity, sizeof *o->likes) < 0)
+		if (array_reserve(&o->likes, o->count + 1, &o->capacity, sizeof *o->likes) < 0)
 			abort();
 		o->likes[o->count++] = LIKE_SENT;
 		s->like_count++;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/hash.h"
 #include "sim.h"
 
@@ -80,7 +81,7 @@ static void pairs_put(struct pairs *p, const void *key, size_t key_size, const v
 		return;
 	}
 	if (!there) {
-		if (replica_reserve((void **)&p->at, p->count, &p->capacity, sizeof *p->at) < 0)
+		if (array_reserve(&p->at, p->count + 1, &p->capacity, sizeof *p->at) < 0)
 			abort();
 		memmove(&p->at[i + 1], &p->at[i], (p->count - i) * sizeof *p->at);
 		p->count++;
@@ -222,7 +223,7 @@ static int journal_append(struct store *s, enum entry_kind kind, struct position
 		return -EIO;
 	if (kind == ENTRY_RECORD)
 		check_record(d->sim, at, data, size);
-	if (replica_reserve((void **)&d->entries, d->count, &d->capacity, sizeof *d->entries) < 0)
+	if (array_reserve(&d->entries, d->count + 1, &d->capacity, sizeof *d->entries) < 0)
 		return -ENOMEM;
 	d->entries[d->count++] = (struct disk_entry){kind, at, copy_bytes(data, size), size, d->commits};
 	d->bytes += size;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/array.h"
 #include "sim.h"
 
 #include <stdarg.h>
@@ -76,7 +77,7 @@ static bool earlier(const struct sim_event *a, const struct sim_event *b)
 void sim_at(struct sim *s, int64_t at, struct sim_event event)
 {
 	struct sim_event *e = malloc(sizeof *e);
-	if (!e || replica_reserve((void **)&s->heap, s->heap_count, &s->heap_capacity, sizeof(void *)) < 0)
+	if (!e || array_reserve(&s->heap, s->heap_count + 1, &s->heap_capacity, sizeof(void *)) < 0)
 		abort();
 	*e = event;
 	e->at = at < s->now ? s->now : at;

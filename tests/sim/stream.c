@@ -2,6 +2,7 @@
 /* A stream that servers write their records to, as NATS JetStream is one: what is written is stored a while
  * later, in order, and acknowledged later still; a server that dies leaves some of it on its way, and nobody
  * knows which. It can be out of reach for a while. Records come back in another order, or twice. */
+#include "base/array.h"
 #include "store/stream.h"
 
 #include <stdlib.h>
@@ -61,7 +62,7 @@ static void advance(struct sim *s)
 			sim_fail(s, "lsn %llu of %016llx is written to the stream after %llu",
 				 (unsigned long long)f.at.lsn, (unsigned long long)f.at.origin.id,
 				 (unsigned long long)last_lsn(t, f.at.origin));
-		if (replica_reserve((void **)&t->stored, t->count, &t->capacity, sizeof f) < 0)
+		if (array_reserve(&t->stored, t->count + 1, &t->capacity, sizeof f) < 0)
 			abort();
 		t->stored[t->count++] = f;
 	}
@@ -105,7 +106,7 @@ static int stream_write(struct stream *base, struct position at, const void *dat
 {
 	struct sim_view *v = of(base);
 	check_record(v->sim, at, data, size);
-	if (replica_reserve((void **)&v->group, v->group_count, &v->group_capacity, sizeof *v->group) < 0)
+	if (array_reserve(&v->group, v->group_count + 1, &v->group_capacity, sizeof *v->group) < 0)
 		return -1;
 	struct flying f = {.view = v, .node = base->node, .at = at, .size = size};
 	f.data = malloc(size);
@@ -124,7 +125,7 @@ static int stream_commit(struct stream *base)
 	for (size_t i = 0; i < v->group_count; i++) {
 		struct flying f = v->group[i];
 		f.arrives = at = later(v->sim, at);
-		if (replica_reserve((void **)&t->flying, t->flying_count, &t->flying_capacity, sizeof f) < 0)
+		if (array_reserve(&t->flying, t->flying_count + 1, &t->flying_capacity, sizeof f) < 0)
 			abort();
 		t->flying[t->flying_count++] = f;
 	}

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/time.h"
 #include "core/replica.h"
 #include "kudos.h"
@@ -390,7 +391,7 @@ Test(reach, what_a_peer_reached_is_acknowledged)
 	set(&v, 1, 1);
 	struct waiter *waiter = NULL;
 	size_t capacity = 0;
-	cr_assert(replica_reserve((void **)&waiter, 0, &capacity, sizeof *waiter) == 0);
+	cr_assert(array_reserve(&waiter, 1, &capacity, sizeof *waiter) == 0);
 	waiter[0] = (struct waiter){.client = 5, .session = {7, 1}, .seq = 1, .lsn = 1};
 	w.r.waiters = waiter;
 	w.r.waiter_capacity = capacity;
