@@ -28,6 +28,8 @@
 #define LIMIT_PASSED 16		     /* drains that were passed on and are not confirmed */
 #define LIMIT_MEMBERS 1024	     /* nodes ever, forgotten ones included */
 #define LIMIT_MESSAGE_POSITIONS 8192 /* positions in a message */
+#define LIMIT_FETCH_RECORDS 4096     /* records in one answer to a fetch */
+#define LIMIT_REACH_POSITIONS 4096   /* positions in one answer to reach: 64 KiB of stack */
 #define LIMIT_RUNS 4000000	     /* runs that ever took a like: no new one takes any beyond that */
 #define LIMIT_GAPS 512		     /* origins of which records are fetched; with more, a snapshot is */
 #define LIMIT_NAME 63		     /* bytes in a server's name */

@@ -184,22 +184,20 @@ int socket_unsubscribe(void *socket, const void *topic, size_t size)
 
 static int receive_frame(void *socket, zmq_msg_t *frame)
 {
-	int rc;
-
+	int r;
 	do
-		rc = zmq_msg_recv(frame, socket, ZMQ_DONTWAIT);
-	while (rc < 0 && errno == EINTR);
-	return rc < 0 ? -errno : 0;
+		r = zmq_msg_recv(frame, socket, ZMQ_DONTWAIT);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : 0;
 }
 
 /* Reads the rest of a message that has too many frames: they arrive whole, so all of them are there. */
 static int drop_rest(void *socket, zmq_msg_t *scratch)
 {
 	while (zmq_msg_more(scratch)) {
-		int rc = receive_frame(socket, scratch);
-
-		if (rc < 0)
-			return rc;
+		int r = receive_frame(socket, scratch);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -208,23 +206,22 @@ static int receive_frames(void *socket, enum socket_kind kind, struct packet *pa
 {
 	const bool has_head = kind == SOCKET_ROUTER || kind == SOCKET_SUB;
 	zmq_msg_t *body = &packet->frames[has_head ? 1 : 0];
-	int rc = receive_frame(socket, &packet->frames[0]);
-
-	if (rc < 0)
-		return rc == -EAGAIN ? 0 : rc;
+	int r = receive_frame(socket, &packet->frames[0]);
+	if (r < 0)
+		return r == -EAGAIN ? 0 : r;
 	if (has_head) {
 		if (!zmq_msg_more(&packet->frames[0]))
 			return -1;
 		packet->head = zmq_msg_data(&packet->frames[0]);
 		packet->head_size = zmq_msg_size(&packet->frames[0]);
-		rc = receive_frame(socket, body);
-		if (rc < 0)
-			return rc;
+		r = receive_frame(socket, body);
+		if (r < 0)
+			return r;
 	}
 	if (zmq_msg_more(body)) {
-		rc = drop_rest(socket, body);
-		if (rc < 0 || (kind != SOCKET_ROUTER && kind != SOCKET_XPUB))
-			return rc < 0 ? rc : -1;
+		r = drop_rest(socket, body);
+		if (r < 0 || (kind != SOCKET_ROUTER && kind != SOCKET_XPUB))
+			return r < 0 ? r : -1;
 		return 1; /* with an empty body, so that its sender gets an error for an answer */
 	}
 	packet->body = zmq_msg_data(body);
@@ -234,16 +231,14 @@ static int receive_frames(void *socket, enum socket_kind kind, struct packet *pa
 
 int socket_receive(void *socket, enum socket_kind kind, struct packet *packet)
 {
-	int rc;
-
 	packet->head = packet->body = NULL;
 	packet->head_size = packet->body_size = 0;
 	zmq_msg_init(&packet->frames[0]);
 	zmq_msg_init(&packet->frames[1]);
-	rc = receive_frames(socket, kind, packet);
-	if (rc != 1)
+	int r = receive_frames(socket, kind, packet);
+	if (r != 1)
 		packet_deinit(packet);
-	return rc;
+	return r;
 }
 
 void packet_deinit(struct packet *packet)
@@ -266,33 +261,30 @@ static int make_frame(zmq_msg_t *frame, const void *data, size_t size)
 /* Takes the frame over, whatever comes of it. */
 static int send_frame(void *socket, zmq_msg_t *frame, int flags)
 {
-	int rc;
-
+	int r;
 	do
-		rc = zmq_msg_send(frame, socket, flags | ZMQ_DONTWAIT);
-	while (rc < 0 && errno == EINTR);
-	if (rc >= 0)
+		r = zmq_msg_send(frame, socket, flags | ZMQ_DONTWAIT);
+	while (r < 0 && errno == EINTR);
+	if (r >= 0)
 		return 0;
-	rc = -errno;
+	r = -errno;
 	zmq_msg_close(frame);
-	if (rc == -EAGAIN)
+	if (r == -EAGAIN)
 		return KUDOS_BUSY;
-	return rc == -EHOSTUNREACH ? KUDOS_NO_SERVER : rc;
+	return r == -EHOSTUNREACH ? KUDOS_NO_SERVER : r;
 }
 
 /* Both frames are made before the first is sent: a head without its body would spoil the next message. */
 int socket_send_frame(void *socket, const void *head, size_t head_size, zmq_msg_t *body)
 {
 	zmq_msg_t first;
-	int rc;
-
 	if (head_size > 0) {
-		rc = make_frame(&first, head, head_size);
-		if (rc == 0)
-			rc = send_frame(socket, &first, ZMQ_SNDMORE);
-		if (rc != 0) {
+		int r = make_frame(&first, head, head_size);
+		if (r == 0)
+			r = send_frame(socket, &first, ZMQ_SNDMORE);
+		if (r != 0) {
 			zmq_msg_close(body);
-			return rc;
+			return r;
 		}
 	}
 	return send_frame(socket, body, 0);
@@ -301,9 +293,8 @@ int socket_send_frame(void *socket, const void *head, size_t head_size, zmq_msg_
 int socket_send(void *socket, const void *head, size_t head_size, const void *body, size_t body_size)
 {
 	zmq_msg_t frame;
-	int rc = make_frame(&frame, body, body_size);
-
-	return rc < 0 ? rc : socket_send_frame(socket, head, head_size, &frame);
+	int r = make_frame(&frame, body, body_size);
+	return r < 0 ? r : socket_send_frame(socket, head, head_size, &frame);
 }
 
 bool endpoint_valid(const char *endpoint)

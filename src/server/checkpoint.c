@@ -180,7 +180,7 @@ static void put_block(void *arg, const struct block *block)
 	put(arg, 'b', block->number, block->bytes, block->size);
 }
 
-static int checkpoint_begin(struct host *h, int64_t now)
+static int start_cutting(struct host *h, int64_t now)
 {
 	struct checkpointing *c = &h->checkpoint;
 	int e = h->store->ops->checkpoint_begin(h->store, false);
@@ -199,7 +199,7 @@ static int checkpoint_begin(struct host *h, int64_t now)
 	return e < 0 ? e : write_tables(h);
 }
 
-static int checkpoint_slice(struct host *h)
+static int cut_slice(struct host *h)
 {
 	unsigned slice = h->config.checkpoint_slice ? h->config.checkpoint_slice : SLICE;
 	if (arena_cut_next(&h->replica.counts.arena, slice))
@@ -275,9 +275,9 @@ int host_checkpoint_step(struct host *h, int64_t now)
 	struct checkpointing *c = &h->checkpoint;
 	int e = 0;
 	if (c->phase == CHECKPOINT_NONE && checkpoint_due(h, now))
-		e = checkpoint_begin(h, now);
+		e = start_cutting(h, now);
 	if (e == 0 && c->phase == CHECKPOINT_CUTTING)
-		e = checkpoint_slice(h);
+		e = cut_slice(h);
 	if (e == 0 && c->phase == CHECKPOINT_WRITING)
 		e = h->store->ops->checkpoint_poll(h->store);
 	if (e < 0)

@@ -18,9 +18,7 @@
 #define READS_INTERVAL (50 * MS)
 #define READ_WAIT (2 * SECOND)		    /* how long a read waits for a position */
 #define FETCH_BYTES (LIMIT_MESSAGE - 65536) /* of records in one answer */
-#define FETCH_RECORDS 4096
 _Static_assert(LIMIT_RECORD_BYTES + 8 <= FETCH_BYTES, "one record at least");
-#define REACH_POSITIONS 4096 /* in one answer: 64 KiB of stack, less than that on the wire */
 
 struct request {
 	struct host *h;
@@ -455,14 +453,14 @@ static int on_fetch(const struct request *rq)
 {
 	struct host *h = rq->h;
 	struct bytes records = {0};
-	struct blob blobs[FETCH_RECORDS];
-	size_t ends[FETCH_RECORDS + 1] = {0};
+	struct blob blobs[LIMIT_FETCH_RECORDS];
+	size_t ends[LIMIT_FETCH_RECORDS + 1] = {0};
 	size_t count = 0;
 	int e = 0;
 	uint64_t to = rq->m->fetch.to, applied = vector_get(&h->replica.v, rq->m->fetch.origin);
 	if (to > applied)
 		to = applied; /* only what is applied here: what is not durable may still be lost (I3) */
-	for (uint64_t lsn = rq->m->fetch.from; lsn <= to && count < FETCH_RECORDS; lsn++) {
+	for (uint64_t lsn = rq->m->fetch.from; lsn <= to && count < LIMIT_FETCH_RECORDS; lsn++) {
 		e = h->store->ops->journal_read(h->store, (struct position){rq->m->fetch.origin, lsn},
 						&records);
 		if (e != 0 || records.size + 8 * (count + 1) > FETCH_BYTES)
@@ -507,13 +505,13 @@ static int on_members(const struct request *rq)
 static int on_reach(const struct request *rq)
 {
 	const struct replica *r = &rq->h->replica;
-	struct position at[REACH_POSITIONS];
+	struct position at[LIMIT_REACH_POSITIONS];
 	size_t told = rq->h->config.told;
 	struct message m = {
 	    .type = MESSAGE_REACHED,
 	    .reached = {.origin = r->config.self.origin, .after = rq->m->reach.after, .positions = at}};
 	m.reached.position_count = replica_reach(
-	    r, m.reached.after, at, told && told < REACH_POSITIONS ? told : REACH_POSITIONS,
+	    r, m.reached.after, at, told && told < LIMIT_REACH_POSITIONS ? told : LIMIT_REACH_POSITIONS,
 	    &m.reached.last);
 	host_answer(rq->h, rq->from->handle, &m);
 	return 0;

@@ -47,9 +47,9 @@ struct store_cursor {
 	MDB_cursor *cursor;
 };
 
-static int to_errno(int rc)
+static int to_errno(int code)
 {
-	switch (rc) {
+	switch (code) {
 	case MDB_MAP_FULL:
 		return -ENOSPC;
 	case MDB_READERS_FULL:
@@ -62,7 +62,7 @@ static int to_errno(int rc)
 	case MDB_VERSION_MISMATCH:
 		return -EBADMSG;
 	default:
-		return rc > 0 ? -rc : rc == 0 ? 0 : -EIO;
+		return code > 0 ? -code : code == 0 ? 0 : -EIO;
 	}
 }
 
@@ -75,24 +75,24 @@ static int apply_put(struct checkpoint *c, MDB_txn *txn, const struct put *put)
 		return mdb_put(txn, c->dbi, &key, &value, c->wipe ? MDB_APPEND : 0);
 	if (c->wipe)
 		return 0;
-	int rc = mdb_del(txn, c->dbi, &key, NULL);
-	return rc == MDB_NOTFOUND ? 0 : rc;
+	int code = mdb_del(txn, c->dbi, &key, NULL);
+	return code == MDB_NOTFOUND ? 0 : code;
 }
 
 static int apply_all(struct checkpoint *c, const struct put *const *list, size_t count)
 {
 	MDB_txn *txn;
-	int rc = mdb_txn_begin(c->env, NULL, 0, &txn);
-	if (rc != 0)
-		return rc;
+	int code = mdb_txn_begin(c->env, NULL, 0, &txn);
+	if (code != 0)
+		return code;
 	if (c->wipe)
-		rc = mdb_drop(txn, c->dbi, 0);
-	for (size_t i = 0; rc == 0 && i < count; i++)
-		rc = apply_put(c, txn, list[i]);
-	if (rc == 0)
+		code = mdb_drop(txn, c->dbi, 0);
+	for (size_t i = 0; code == 0 && i < count; i++)
+		code = apply_put(c, txn, list[i]);
+	if (code == 0)
 		return mdb_txn_commit(txn);
 	mdb_txn_abort(txn);
-	return rc;
+	return code;
 }
 
 /* The pages of the file that were looked at, and what malloc keeps of those that were written: at rest a
@@ -115,10 +115,10 @@ static int write_checkpoint(struct checkpoint *c)
 	if (r == 0) {
 		int dead; /* who reads beside us and was killed would hold on to pages for ever */
 		mdb_reader_check(c->env, &dead);
-		int rc = apply_all(c, list, count);
-		if (rc != 0)
-			log_error("%s: checkpoint not written: %s", c->path, mdb_strerror(rc));
-		r = to_errno(rc);
+		int code = apply_all(c, list, count);
+		if (code != 0)
+			log_error("%s: checkpoint not written: %s", c->path, mdb_strerror(code));
+		r = to_errno(code);
 		free(list);
 	}
 	puts_deinit(&c->puts);
@@ -156,45 +156,45 @@ static int make_file(const char *path)
 	if (asprintf(&aside, "%s.new", path) < 0)
 		return ENOMEM;
 	unlink(aside);
-	int rc = mdb_env_create(&env);
-	if (rc == 0) {
-		rc = mdb_env_open(env, aside, MDB_NOSUBDIR | MDB_NOLOCK, 0640);
-		if (rc == 0)
-			rc = mdb_env_sync(env, 1);
+	int code = mdb_env_create(&env);
+	if (code == 0) {
+		code = mdb_env_open(env, aside, MDB_NOSUBDIR | MDB_NOLOCK, 0640);
+		if (code == 0)
+			code = mdb_env_sync(env, 1);
 		mdb_env_close(env);
 	}
-	if (rc == 0 && rename(aside, path) < 0)
-		rc = errno;
+	if (code == 0 && rename(aside, path) < 0)
+		code = errno;
 	free(aside);
-	return rc;
+	return code;
 }
 
 /* NOTLS: several cursors on one thread */
 static int open_file(struct checkpoint *c, const char *path, unsigned flags)
 {
 	MDB_txn *txn = NULL;
-	int rc = mdb_env_set_maxreaders(c->env, MAX_READERS);
-	if (rc == 0)
-		rc = mdb_env_open(c->env, path, MDB_NOSUBDIR | MDB_NOTLS | flags, 0640);
-	if (rc == 0)
-		rc = mdb_txn_begin(c->env, NULL, flags, &txn);
-	if (rc == 0)
-		rc = mdb_dbi_open(txn, NULL, 0, &c->dbi);
-	if (rc == 0)
+	int code = mdb_env_set_maxreaders(c->env, MAX_READERS);
+	if (code == 0)
+		code = mdb_env_open(c->env, path, MDB_NOSUBDIR | MDB_NOTLS | flags, 0640);
+	if (code == 0)
+		code = mdb_txn_begin(c->env, NULL, flags, &txn);
+	if (code == 0)
+		code = mdb_dbi_open(txn, NULL, 0, &c->dbi);
+	if (code == 0)
 		return mdb_txn_commit(txn);
 	if (txn)
 		mdb_txn_abort(txn);
-	return rc;
+	return code;
 }
 
 static int open_env(struct checkpoint *c, const char *path, size_t map_size)
 {
-	int rc = make_file(path);
-	if (rc == 0)
-		rc = mdb_env_create(&c->env);
-	if (rc == 0)
-		rc = mdb_env_set_mapsize(c->env, map_size);
-	return rc == 0 ? open_file(c, path, 0) : rc;
+	int code = make_file(path);
+	if (code == 0)
+		code = mdb_env_create(&c->env);
+	if (code == 0)
+		code = mdb_env_set_mapsize(c->env, map_size);
+	return code == 0 ? open_file(c, path, 0) : code;
 }
 
 /* LMDB would make the lock file where there is none, and it must be his who runs the server. */
@@ -207,23 +207,23 @@ static int make_lock_file(const char *path)
 	if (asprintf(&name, "%s-lock", path) < 0)
 		return ENOMEM;
 	int fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
-	int rc = fd < 0 && errno != EEXIST && errno != EROFS ? errno : 0;
+	int code = fd < 0 && errno != EEXIST && errno != EROFS ? errno : 0;
 	if (fd >= 0 && fchown(fd, st.st_uid, st.st_gid) < 0)
-		rc = errno;
-	if (rc != 0 && fd >= 0)
+		code = errno;
+	if (code != 0 && fd >= 0)
 		unlink(name);
 	if (fd >= 0)
 		close(fd);
 	free(name);
-	return rc;
+	return code;
 }
 
 static int open_env_beside(struct checkpoint *c, const char *path)
 {
-	int rc = make_lock_file(path);
-	if (rc == 0)
-		rc = mdb_env_create(&c->env);
-	return rc == 0 ? open_file(c, path, MDB_RDONLY) : rc;
+	int code = make_lock_file(path);
+	if (code == 0)
+		code = mdb_env_create(&c->env);
+	return code == 0 ? open_file(c, path, MDB_RDONLY) : code;
 }
 
 static struct checkpoint *new (const char *path)
@@ -238,10 +238,10 @@ static struct checkpoint *new (const char *path)
 	return c;
 }
 
-static int fail_to_open(struct checkpoint *c, int rc, int r, char *error, size_t error_size)
+static int fail_to_open(struct checkpoint *c, int code, int r, char *error, size_t error_size)
 {
 	snprintf(error, error_size, "%s: %s", c->path ? c->path : "checkpoint",
-		 rc ? mdb_strerror(rc) : strerror(-r));
+		 code ? mdb_strerror(code) : strerror(-r));
 	checkpoint_close(c);
 	return r;
 }
@@ -253,14 +253,14 @@ int checkpoint_open(struct checkpoint **checkpoint, const char *path, size_t map
 	if (!c)
 		return -ENOMEM;
 	c->map_size = map_size;
-	int rc = c->path ? open_env(c, path, map_size) : ENOMEM;
-	int r = to_errno(rc);
+	int code = c->path ? open_env(c, path, map_size) : ENOMEM;
+	int r = to_errno(code);
 	if (r == 0) {
 		r = thread_start(&c->worker, work, c);
 		c->worker_runs = r == 0;
 	}
 	if (r < 0)
-		return fail_to_open(c, rc, r, error, error_size);
+		return fail_to_open(c, code, r, error, error_size);
 	*checkpoint = c;
 	return 0;
 }
@@ -270,9 +270,9 @@ int checkpoint_open_beside(struct checkpoint **checkpoint, const char *path, cha
 	struct checkpoint *c = new (path);
 	if (!c)
 		return -ENOMEM;
-	int rc = c->path ? open_env_beside(c, path) : ENOMEM;
-	if (rc != 0)
-		return fail_to_open(c, rc, to_errno(rc), error, error_size);
+	int code = c->path ? open_env_beside(c, path) : ENOMEM;
+	if (code != 0)
+		return fail_to_open(c, code, to_errno(code), error, error_size);
 	*checkpoint = c;
 	return 0;
 }
@@ -360,13 +360,13 @@ int checkpoint_cursor_open(struct checkpoint *c, struct store_cursor **cursor)
 	made->checkpoint = c;
 	pthread_mutex_lock(&c->map_mutex);
 	c->cursors++;
-	int rc = mdb_txn_begin(c->env, NULL, MDB_RDONLY, &made->txn);
+	int code = mdb_txn_begin(c->env, NULL, MDB_RDONLY, &made->txn);
 	pthread_mutex_unlock(&c->map_mutex);
-	if (rc == 0)
-		rc = mdb_cursor_open(made->txn, c->dbi, &made->cursor);
-	if (rc != 0) {
+	if (code == 0)
+		code = mdb_cursor_open(made->txn, c->dbi, &made->cursor);
+	if (code != 0) {
 		checkpoint_cursor_close(made);
-		return to_errno(rc);
+		return to_errno(code);
 	}
 	*cursor = made;
 	return 0;
@@ -376,9 +376,9 @@ int checkpoint_cursor_next(struct store_cursor *cursor, const uint8_t **key, siz
 			   const uint8_t **value, size_t *value_size)
 {
 	MDB_val k, v;
-	int rc = mdb_cursor_get(cursor->cursor, &k, &v, MDB_NEXT);
-	if (rc != 0)
-		return rc == MDB_NOTFOUND ? 0 : to_errno(rc);
+	int code = mdb_cursor_get(cursor->cursor, &k, &v, MDB_NEXT);
+	if (code != 0)
+		return code == MDB_NOTFOUND ? 0 : to_errno(code);
 	*key = k.mv_data;
 	*key_size = k.mv_size;
 	*value = v.mv_data;

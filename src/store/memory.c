@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The store of --memory-only. The journal is a chain of blocks that are dropped whole, oldest first; the
+/* The store of --memory-only. The journal is a chain of slabs that are dropped whole, oldest first; the
  * checkpoint is one run of bytes in key order, made anew by a merge at each commit:
  *
- *   block ──> block ──> block (newest)        snapshot: [key size, value size, key, value]…
+ *   slab ──> slab ──> slab (newest)        snapshot: [key size, value size, key, value]…
  *   [meta][record][record]…                   refcounted: one reference is the store's, one each cursor's */
 #include "store/store.h"
 
@@ -15,7 +15,7 @@
 #include "store/index.h"
 #include "store/puts.h"
 
-#define BLOCK_SIZE ((size_t)1 << 20)
+#define SLAB_SIZE ((size_t)1 << 20)
 
 struct kept {
 	struct position at;
@@ -24,8 +24,8 @@ struct kept {
 	uint8_t data[];
 };
 
-struct block {
-	struct block *newer;
+struct slab {
+	struct slab *newer;
 	struct vector highest; /* of the records in it */
 	size_t used;	       /* appended */
 	size_t committed;
@@ -44,9 +44,9 @@ struct item {
 
 struct memory_store {
 	struct store store;
-	struct block *oldest, *newest;
-	struct block *open;   /* the oldest block with something uncommitted; NULL: none */
-	struct block *meta;   /* the block with the newest meta; NULL: none */
+	struct slab *oldest, *newest;
+	struct slab *open;    /* the oldest slab with something uncommitted; NULL: none */
+	struct slab *meta;    /* the slab with the newest meta; NULL: none */
 	size_t meta_at;	      /* where in it */
 	struct index index;   /* places are addresses of struct kept */
 	struct snapshot *now; /* the newest checkpoint; NULL: empty */
@@ -72,15 +72,15 @@ static size_t kept_size(size_t data_size)
 	return (sizeof(struct kept) + data_size + align - 1) / align * align;
 }
 
-static struct kept *kept_at(struct block *block, size_t at)
+static struct kept *kept_at(struct slab *slab, size_t at)
 {
-	return (struct kept *)(void *)(block->bytes + at);
+	return (struct kept *)(void *)(slab->bytes + at);
 }
 
-static void block_free(struct block *block)
+static void slab_free(struct slab *slab)
 {
-	vector_deinit(&block->highest);
-	free(block);
+	vector_deinit(&slab->highest);
+	free(slab);
 }
 
 static void snapshot_unref(struct snapshot *snapshot)
@@ -95,8 +95,8 @@ static void memory_close(struct store *s)
 {
 	struct memory_store *m = of(s);
 	while (m->oldest) {
-		struct block *newer = m->oldest->newer;
-		block_free(m->oldest);
+		struct slab *newer = m->oldest->newer;
+		slab_free(m->oldest);
 		m->oldest = newer;
 	}
 	index_deinit(&m->index);
@@ -105,37 +105,37 @@ static void memory_close(struct store *s)
 	free(m);
 }
 
-static void put_entry(struct memory_store *m, struct block *block, enum entry_kind kind, struct position at,
+static void put_entry(struct memory_store *m, struct slab *slab, enum entry_kind kind, struct position at,
 		      const void *data, size_t size)
 {
 	if (kind == ENTRY_META) {
-		m->meta = block;
-		m->meta_at = block->used;
+		m->meta = slab;
+		m->meta_at = slab->used;
 	}
-	struct kept *kept = kept_at(block, block->used);
+	struct kept *kept = kept_at(slab, slab->used);
 	*kept = (struct kept){.at = at, .size = size, .kind = kind};
 	if (size)
 		memcpy(kept->data, data, size);
-	block->used += kept_size(size);
+	slab->used += kept_size(size);
 }
 
-/* A new block begins with the newest meta, so that older blocks can be dropped without a thought for it. */
-static int add_block(struct memory_store *m, size_t size)
+/* A new slab begins with the newest meta, so that older slabs can be dropped without a thought for it. */
+static int add_slab(struct memory_store *m, size_t size)
 {
 	const struct kept *meta = m->meta ? kept_at(m->meta, m->meta_at) : NULL;
 	size_t need = size + (meta ? kept_size(meta->size) : 0);
-	size_t capacity = need > BLOCK_SIZE ? need : BLOCK_SIZE;
-	struct block *block = malloc(sizeof *block + capacity);
-	if (!block)
+	size_t capacity = need > SLAB_SIZE ? need : SLAB_SIZE;
+	struct slab *slab = malloc(sizeof *slab + capacity);
+	if (!slab)
 		return -ENOMEM;
-	*block = (struct block){.capacity = capacity};
+	*slab = (struct slab){.capacity = capacity};
 	if (meta)
-		put_entry(m, block, ENTRY_META, meta->at, meta->data, meta->size);
+		put_entry(m, slab, ENTRY_META, meta->at, meta->data, meta->size);
 	if (m->newest)
-		m->newest->newer = block;
+		m->newest->newer = slab;
 	else
-		m->oldest = block;
-	m->newest = block;
+		m->oldest = slab;
+	m->newest = slab;
 	return 0;
 }
 
@@ -148,7 +148,7 @@ static int memory_append(struct store *s, enum entry_kind kind, struct position 
 	if (size > SIZE_MAX / 4)
 		return m->failed = -E2BIG;
 	if (!m->newest || m->newest->capacity - m->newest->used < kept_size(size)) {
-		int r = add_block(m, kept_size(size));
+		int r = add_slab(m, kept_size(size));
 		if (r < 0)
 			return m->failed = r;
 	}
@@ -159,13 +159,13 @@ static int memory_append(struct store *s, enum entry_kind kind, struct position 
 }
 
 /* Makes one entry visible. */
-static int commit_entry(struct memory_store *m, struct block *block, size_t at)
+static int commit_entry(struct memory_store *m, struct slab *slab, size_t at)
 {
-	const struct kept *kept = kept_at(block, at);
+	const struct kept *kept = kept_at(slab, at);
 	if (kept->kind == ENTRY_META)
 		return 0;
-	if (vector_get(&block->highest, kept->at.origin) < kept->at.lsn) {
-		int r = vector_set(&block->highest, kept->at.origin, kept->at.lsn);
+	if (vector_get(&slab->highest, kept->at.origin) < kept->at.lsn) {
+		int r = vector_set(&slab->highest, kept->at.origin, kept->at.lsn);
 		if (r < 0)
 			return r;
 	}
@@ -178,12 +178,12 @@ static int memory_commit(struct store *s)
 	struct memory_store *m = of(s);
 	if (m->failed)
 		return m->failed;
-	for (struct block *block = m->open; block; block = block->newer) {
-		while (block->committed < block->used) {
-			int r = commit_entry(m, block, block->committed);
+	for (struct slab *slab = m->open; slab; slab = slab->newer) {
+		while (slab->committed < slab->used) {
+			int r = commit_entry(m, slab, slab->committed);
 			if (r < 0)
 				return m->failed = r;
-			block->committed += kept_size(kept_at(block, block->committed)->size);
+			slab->committed += kept_size(kept_at(slab, slab->committed)->size);
 		}
 	}
 	m->open = NULL;
@@ -203,9 +203,9 @@ static int memory_meta(struct store *s, struct bytes *out)
 static int memory_replay(struct store *s, entry_fn fn, void *arg)
 {
 	struct memory_store *m = of(s);
-	for (struct block *block = m->oldest; block; block = block->newer) {
-		for (size_t at = 0; at < block->committed; at += kept_size(kept_at(block, at)->size)) {
-			const struct kept *kept = kept_at(block, at);
+	for (struct slab *slab = m->oldest; slab; slab = slab->newer) {
+		for (size_t at = 0; at < slab->committed; at += kept_size(kept_at(slab, at)->size)) {
+			const struct kept *kept = kept_at(slab, at);
 			struct entry entry = {
 			    .kind = kept->kind, .at = kept->at, .data = kept->data, .size = kept->size};
 			int r = fn(arg, &entry);
@@ -236,13 +236,13 @@ static int memory_truncate(struct store *s, const struct vector *floor)
 	struct memory_store *m = of(s);
 	while (m->oldest != m->newest && m->oldest != m->open && m->oldest != m->meta &&
 	       vector_covers(floor, &m->oldest->highest)) {
-		struct block *block = m->oldest;
-		int r = index_drop(&m->index, &block->highest, (uintptr_t)block,
-				   (uintptr_t)block + sizeof *block + block->capacity);
+		struct slab *slab = m->oldest;
+		int r = index_drop(&m->index, &slab->highest, (uintptr_t)slab,
+				   (uintptr_t)slab + sizeof *slab + slab->capacity);
 		if (r < 0)
 			return m->failed = r;
-		m->oldest = block->newer;
-		block_free(block);
+		m->oldest = slab->newer;
+		slab_free(slab);
 	}
 	return 0;
 }
@@ -252,13 +252,13 @@ static int memory_clear(struct store *s)
 	struct memory_store *m = of(s);
 	if (m->failed || !m->newest)
 		return m->failed;
-	int r = add_block(m, 0);
+	int r = add_slab(m, 0);
 	if (r < 0)
 		return m->failed = r;
 	m->newest->committed = m->newest->used;
 	while (m->oldest != m->newest) {
-		struct block *newer = m->oldest->newer;
-		block_free(m->oldest);
+		struct slab *newer = m->oldest->newer;
+		slab_free(m->oldest);
 		m->oldest = newer;
 	}
 	index_deinit(&m->index);
@@ -269,9 +269,9 @@ static int memory_clear(struct store *s)
 static uint64_t memory_bytes(const struct store *s)
 {
 	uint64_t total = 0;
-	for (const struct block *block = ((const struct memory_store *)(const void *)s)->oldest; block;
-	     block = block->newer)
-		total += block->used;
+	for (const struct slab *slab = ((const struct memory_store *)(const void *)s)->oldest; slab;
+	     slab = slab->newer)
+		total += slab->used;
 	return total;
 }
 
