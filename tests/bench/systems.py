@@ -24,6 +24,7 @@ NATS_PORT = 15200
 NATS_ROUTE_PORT = 15220
 BARE_PORT = 15300
 START_SECONDS = 30
+MEMORY, MEMORY_BYTES = "/dev/shm", 4 << 30
 
 
 class Missing(Exception):
@@ -63,13 +64,28 @@ def resident_bytes(pid, what="VmRSS"):
     raise Failed(f"process {pid} has no {what}")
 
 
+def written_bytes(pid):
+    """What the process has had written to a disk."""
+    with open(f"/proc/{pid}/io", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("write_bytes:"))
+
+
 class Bench:
     """Where the programs are, where to put files, and every process that was started."""
 
     def __init__(self, build, work):
         self.build = build
         self.folder = tempfile.mkdtemp(prefix="kudos-bench-", dir=work)
+        self.in_memory = None
         self.running = []
+
+    def memory_folder(self):
+        """A folder whose files are in memory, for what is to be seen without the disk."""
+        if not self.in_memory:
+            if not os.path.ismount(MEMORY) or shutil.disk_usage(MEMORY).free < MEMORY_BYTES:
+                raise Missing(f"{MEMORY} is no file system in memory with {MEMORY_BYTES >> 30} GiB free")
+            self.in_memory = tempfile.mkdtemp(prefix="kudos-bench-", dir=MEMORY)
+        return self.in_memory
 
     def program(self, name):
         for path in (f"{self.build}/{name}", f"{self.build}/tests/bench/{name}"):
@@ -100,7 +116,8 @@ class Bench:
     def close(self):
         for process in list(self.running):
             self.stop(process, kill=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in filter(None, (self.folder, self.in_memory)):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def run(self, name, *args):
         """Runs a probe to its end: what it printed as JSON."""
@@ -110,8 +127,8 @@ class Bench:
             raise Failed(f"{name}: status {done.returncode}: {done.stderr.strip()[-300:] or done.stdout[-300:]}")
         return json.loads(done.stdout)
 
-    def sub_folder(self, name):
-        path = f"{self.folder}/{name}"
+    def sub_folder(self, name, in_memory=False):
+        path = f"{self.memory_folder() if in_memory else self.folder}/{name}"
         shutil.rmtree(path, ignore_errors=True)
         os.makedirs(path)
         return path
@@ -120,9 +137,9 @@ class Bench:
 class System:
     """What Kudos, Redis and NATS have in common: several processes, ended together."""
 
-    def __init__(self, bench, name):
+    def __init__(self, bench, name, in_memory=False):
         self.bench = bench
-        self.folder = bench.sub_folder(name)
+        self.folder = bench.sub_folder(name, in_memory)
         self.processes = {}
 
     def __enter__(self):
@@ -160,8 +177,8 @@ class Kudos(System):
 
     leader = f"tcp://127.0.0.1:{LEADER_PORT}"
 
-    def __init__(self, bench, servers=3):
-        super().__init__(bench, "kudos")
+    def __init__(self, bench, servers=3, in_memory=False):
+        super().__init__(bench, "kudos", in_memory)
         self.names = [f"s{i + 1}" for i in range(servers)]
 
     def endpoint(self, name):
@@ -202,6 +219,10 @@ class Kudos(System):
 
     def likes(self, order, keys, count, clients=16):
         return self.bench.run("likes", order, self.leader, clients, keys, count)
+
+    def commits(self, name):
+        """{"commits": how many the server made since its start, "bytes": what it wrote to its journal in them}"""
+        return self.bench.run("commits", self.endpoint(name))
 
     def server_pids(self):
         return [self.processes[name].pid for name in self.names]
@@ -286,12 +307,12 @@ class Redis(System):
         return count / (time.monotonic() - start)
 
     def benchmark(self, clients, pipeline, keys, count):
-        """(INCR a second, p99 in ms), as redis-benchmark tells them."""
+        """(INCR a second, p50 and p99 in ms), as redis-benchmark tells them."""
         command = [self.bench.program("redis-benchmark"), "-p", str(REDIS_PORT), "-c", str(clients), "-P",
                    str(pipeline), "-r", str(keys), "-n", str(count), "--csv", "INCR", "like:__rand_int__"]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         row = list(csv.DictReader(line for line in done.stdout.splitlines() if line.startswith('"')))[0]
-        return float(row["rps"]), float(row["p99_latency_ms"])
+        return float(row["rps"]), float(row["p50_latency_ms"]), float(row["p99_latency_ms"])
 
     def fill(self, keys):
         """INCR of each key, once."""
