@@ -22,12 +22,16 @@ const char *exchange_header(const struct exchange *x, const char *name)
 
 void exchange_resume(struct exchange *x)
 {
-	if (!x->suspended)
+	if (!x->waits)
 		return;
-	x->suspended = false;
+	x->waits = false;
 	x->gateway->http.resumed = true;
 	visits_due(&x->gateway->http.visits, visits_of(x->connection), gateway_now());
-	MHD_resume_connection(x->connection);
+	if (x->suspended)
+		MHD_resume_connection(x->connection);
+	else
+		x->gateway->http.held--;
+	x->suspended = false;
 }
 
 void exchange_answer(struct exchange *x, unsigned status, struct MHD_Response *response)

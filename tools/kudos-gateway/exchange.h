@@ -45,7 +45,8 @@ struct exchange {
 
 	bool preflight; /* a browser asks what it may ask */
 	bool started;	/* the route has run */
-	bool suspended; /* nothing happens on the connection until it is resumed */
+	bool waits;	/* the route has run, and nothing goes on before exchange_resume() */
+	bool suspended; /* … and libmicrohttpd does not look at the connection; a stream's, too */
 	bool streams;	/* in the list of streams */
 	bool reads;	/* work is counts.c's: its likes were acknowledged */
 	unsigned status;
@@ -71,7 +72,7 @@ void exchange_problem(struct exchange *x, unsigned status, const char *code, con
 void exchange_failed(struct exchange *x, int error, const char *detail);
 /* Any other response; takes it over (NULL: out of memory). */
 void exchange_answer(struct exchange *x, unsigned status, struct MHD_Response *response);
-/* Goes on with a suspended connection, to which a stream has more to say. */
+/* Goes on with one that waits: it was answered, or a stream is over. */
 void exchange_resume(struct exchange *x);
 
 #endif

@@ -15,6 +15,9 @@
 #define CONNECTION_MEMORY \
 	8192		  /* bytes libmicrohttpd keeps for one: request line and headers fit or are 431 */
 #define METHODS_SIZE 64	  /* "GET, PUT, …" */
+#define HELD_MOST 256	  /* that wait for their answer without being suspended, */
+#define HELD_US 5000	  /* … so long each, */
+#define HELD_LOOK 1	  /* … looked at so often, in ms */
 #define LOG_INTERVAL 1000 /* ms between two lines of libmicrohttpd's in the log */
 #define BEAT_LOOK 1000	  /* ms between two looks for streams that have long been told nothing */
 #define IDLE_SECONDS 60	  /* a connection on which nothing moves that long is closed */
@@ -62,6 +65,8 @@ static struct exchange *exchange_new(struct http *http, struct MHD_Connection *c
 
 static void exchange_free(struct http *http, struct exchange *x)
 {
+	if (x->waits && !x->suspended)
+		http->held--;
 	if (x->started && x->route->end)
 		x->route->end(x);
 	if (x->response)
@@ -151,8 +156,24 @@ static enum MHD_Result give(struct exchange *x)
 	return result;
 }
 
-/* libmicrohttpd calls it when the headers are there, for each part of the body, at its end, and after a
- * suspended connection was resumed. */
+/* The cluster mostly answers within a few milliseconds. So long libmicrohttpd asks for the answer at each
+ * run, which is cheaper than to take the connection out of its epoll set and put it back. */
+static void wait_for_answer(struct http *http, struct exchange *x)
+{
+	if (!x->waits) {
+		x->waits = true;
+		http->held++;
+		visits_rest(&http->visits, visits_of(x->connection));
+	}
+	if (http->held <= HELD_MOST && gateway_now_us() - x->began < HELD_US)
+		return;
+	http->held--;
+	x->suspended = true;
+	MHD_suspend_connection(x->connection);
+}
+
+/* libmicrohttpd calls it when the headers are there, for each part of the body, at its end, and then
+ * until there is an answer, but while the connection is suspended. */
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url,
 				  const char *method, const char *version, const char *data, size_t *size,
 				  void **state)
@@ -178,9 +199,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 	}
 	if (x->response)
 		return give(x);
-	x->suspended = true;
-	visits_rest(&http->visits, visits_of(connection));
-	MHD_suspend_connection(connection);
+	wait_for_answer(http, x);
 	return MHD_YES;
 }
 
@@ -311,7 +330,7 @@ void http_expire(struct http *http, int64_t now)
 		}
 	}
 	for (struct exchange *x = http->waiting.first; x && x->until <= now; x = x->next) {
-		if (!x->suspended || x->response)
+		if (!x->waits)
 			continue;
 		if (x->late) {
 			x->late(x);
@@ -329,13 +348,17 @@ int64_t http_deadline(const struct http *http, int64_t now)
 	MHD_UNSIGNED_LONG_LONG ms;
 	if (http->resumed)
 		return now;
-	int64_t at = MHD_get_timeout(http->daemon, &ms) == MHD_YES ? now + (int64_t)ms : NEVER;
+	int64_t at = NEVER;
+	if (http->held) /* libmicrohttpd would ask for their answers all the time */
+		at = now + HELD_LOOK;
+	else if (MHD_get_timeout(http->daemon, &ms) == MHD_YES)
+		at = now + (int64_t)ms;
 	if (http->streams.count && http->beat_at < at)
 		at = http->beat_at;
 	if (visits_deadline(&http->visits) < at)
 		at = visits_deadline(&http->visits);
 	for (const struct exchange *x = http->waiting.first; x; x = x->next) {
-		if (x->suspended)
+		if (x->waits)
 			return x->until < at ? x->until : at;
 	}
 	return at;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* libmicrohttpd in front of the routes: connections, bodies, limits. One thread; what waits for the cluster
- * is suspended. */
+ * for long is suspended. */
 #ifndef GATEWAY_HTTP_H
 #define GATEWAY_HTTP_H
 
@@ -26,6 +26,7 @@ struct http {
 	struct visits visits;
 	struct tally tally;
 	bool resumed; /* connections that libmicrohttpd does not look at before its next run */
+	size_t held;  /* that wait and are not suspended */
 	int64_t beat_at, log_at;
 	uint64_t requests; /* since the start */
 };

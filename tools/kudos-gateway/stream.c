@@ -218,7 +218,7 @@ static ssize_t take_over(void *arg, uint64_t position, char *to, size_t room)
 	setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
 	setsockopt(s->fd, SOL_SOCKET, SO_SNDBUF, &most, sizeof most);
 	x->until = gateway_now() + BEAT_INTERVAL;
-	x->suspended = true;
+	x->waits = x->suspended = true;
 	MHD_suspend_connection(x->connection);
 	go_on(s);
 	return 0;
