@@ -340,19 +340,10 @@ static int settle_lapses(struct replica *r)
 	return 0;
 }
 
-/* Where nobody gives a snapshot, records are fetched after all, of some origins at a time. */
-static int relearn(struct replica *r, int64_t now)
-{
-	if (!r->lacks_many || r->snapshot_from.id != 0 || replica_logs_full(r))
-		return 0;
-	r->lacks_many = false;
-	return replica_learn_all(r, now);
-}
-
 int replica_agree(struct replica *r, int64_t now)
 {
 	replica_close_logs(r);
-	if (relearn(r, now) < 0)
+	if (replica_relearn(r, now) < 0)
 		return -ENOMEM;
 	if (advance_samples(r) < 0)
 		return -ENOMEM;

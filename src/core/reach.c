@@ -86,7 +86,7 @@ int replica_learn_all(struct replica *r, int64_t now)
 {
 	for (size_t i = 0; i < r->peer_count; i++) {
 		const struct vector *v = &r->peers[i].vector;
-		if (vector_covers(&r->v, v))
+		if (!replica_reachable(&r->peers[i], now) || vector_covers(&r->v, v))
 			continue;
 		struct position at;
 		for (struct vector_walk walk = {0}; !r->lacks_many && vector_next(v, &walk, &at);) {
@@ -230,6 +230,7 @@ int replica_vector(struct replica *r, int64_t now, const struct vector_message *
 		return 0;
 	if (!origin_equal(p->origin, m->origin))
 		begin_run(p, m->origin, now);
+	bool was_away = !replica_reachable(p, now);
 	p->serial = m->serial;
 	p->heard = now;
 	p->digest = m->digest;
@@ -239,6 +240,8 @@ int replica_vector(struct replica *r, int64_t now, const struct vector_message *
 	if (log)
 		log->owner = m->node;
 	if (keep_positions(r, p, now, m) < 0 || keep_vector(r, p, m) < 0)
+		return -ENOMEM;
+	if (was_away && replica_learn_all(r, now) < 0)
 		return -ENOMEM;
 	if (m->digest != r->digest && tell_members(r, p, now) < 0)
 		return -ENOMEM;

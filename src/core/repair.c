@@ -316,6 +316,31 @@ int replica_repair(struct replica *r, int64_t now)
 	return 0;
 }
 
+/* What nobody in reach holds is nothing to do now; who comes back is learnt from again. */
+static void drop_out_of_reach(struct replica *r, int64_t now)
+{
+	struct map_slot *slot;
+	size_t holders;
+	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
+		struct log *log = slot->value;
+		if (log->waiting_count == 0 && log->held <= log->appended && !holder(r, log, now, &holders))
+			log->known = log->appended;
+	}
+	replica_close_logs(r);
+}
+
+int replica_relearn(struct replica *r, int64_t now)
+{
+	if (!r->lacks_many || r->snapshot_from.id != 0)
+		return 0;
+	if (replica_logs_full(r))
+		drop_out_of_reach(r, now);
+	if (replica_logs_full(r))
+		return 0;
+	r->lacks_many = false;
+	return replica_learn_all(r, now);
+}
+
 int replica_snapshot_ended(struct replica *r, int64_t now)
 {
 	r->snapshot_after = now + SNAPSHOT_PAUSE;

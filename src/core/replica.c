@@ -172,9 +172,10 @@ void replica_close_logs(struct replica *r)
 	} while (count == CLOSED_AT_ONCE);
 }
 
+/* The members' present runs, its own among them, take no room. */
 bool replica_logs_full(const struct replica *r)
 {
-	return r->logs.count >= r->config.gaps + r->peer_count;
+	return r->logs.count >= r->config.gaps + r->peer_count + 1;
 }
 
 static struct log *open_log(struct replica *r, struct origin origin)

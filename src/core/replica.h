@@ -323,7 +323,7 @@ struct log *replica_log(struct replica *r, struct origin origin);
 bool replica_logs_full(const struct replica *r);
 void replica_close_logs(struct replica *r); /* those with which nothing is going on any more */
 int replica_learn(struct replica *r, int64_t now, const struct position *at, size_t count);
-int replica_learn_all(struct replica *r, int64_t now); /* from all vectors of peers */
+int replica_learn_all(struct replica *r, int64_t now); /* from the vectors of all peers in reach */
 bool replica_crowded(const struct replica *r);	       /* this run may take no likes: there are too many */
 int replica_ask_reach(struct replica *r, int64_t now);
 void replica_note_known(struct log *log, uint64_t lsn, int64_t now);
@@ -337,6 +337,8 @@ bool replica_reachable(const struct peer *p, int64_t now);
 int replica_keep_waiting(struct replica *r, struct log *log, struct record *record);
 void replica_drop_waiting(struct replica *r, struct log *log, size_t count);
 int replica_drop_all_waiting(struct replica *r, int64_t now);
+/* Where nobody gives a snapshot, records are fetched after all, of some origins at a time. */
+int replica_relearn(struct replica *r, int64_t now);
 void replica_expect_confirmations(struct replica *r);
 int replica_acknowledge(struct replica *r);
 int replica_agree(struct replica *r, int64_t now);

@@ -106,11 +106,12 @@ Test(dropping, many_origins_are_learnt_again_when_there_is_room)
 	f.r.snapshot_from.id = PEER;
 	cr_assert(replica_agree(&f.r, f.now) == 0 && f.r.lacks_many, "a snapshot is on its way");
 	f.r.snapshot_from.id = 0;
-	f.r.config.gaps = 1;
-	struct log *log = replica_log(&f.r, (struct origin){30});
-	log->known = 5;
+	f.r.config.gaps = 1; /* and its own run, which is not there yet */
+	replica_log(&f.r, (struct origin){30})->damaged = 5;
+	struct log *log = replica_log(&f.r, (struct origin){31});
+	log->damaged = 5;
 	cr_assert(replica_logs_full(&f.r) && replica_agree(&f.r, f.now) == 0 && f.r.lacks_many, "no room");
-	log->known = 0;
+	log->damaged = 0;
 	cr_assert(replica_agree(&f.r, f.now) == 0 && !f.r.lacks_many);
 	stop(&f);
 }

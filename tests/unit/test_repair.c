@@ -158,7 +158,7 @@ Test(repair, only_members_runs_are_listened_to)
 	cr_assert(w.r.incoming_count == 1, "applied");
 	for (uint64_t origin = 50; origin < 60; origin++)
 		receive(&w, origin, 2, false);
-	cr_assert(replica_logs_full(&w.r) && w.r.logs.count == 4 + PEERS, "no more at a time");
+	cr_assert(replica_logs_full(&w.r) && w.r.logs.count == 4 + PEERS + 1, "no more at a time");
 	stop(&w);
 }
 
@@ -392,6 +392,54 @@ Test(repair, so_many_origins_are_asked_of_one_that_serves)
 	cr_assert(replica_repair(&w.r, w.now) == 0);
 	carry_out(&w);
 	cr_assert(w.last.type == ACTION_SNAPSHOT && w.last.node.id == 22);
+	stop(&w);
+}
+
+/* A peer that was away and is back; it has nothing new. */
+static void come_back(struct world *w, struct peer *p)
+{
+	struct vector_message m = {.node = p->node,
+				   .origin = p->origin,
+				   .serial = p->serial + 1,
+				   .digest = w->r.digest,
+				   .all = p->vector.digest};
+	cr_assert(replica_vector(&w->r, w->now, &m) == 0);
+}
+
+/* Seed 3552154: who held what filled the room had lost its disk, and no other that serves was there to give a
+ * snapshot. */
+Test(repair, what_only_those_away_hold_takes_no_room)
+{
+	struct world w;
+	start(&w);
+	for (size_t i = 0; i < PEERS; i++)
+		w.r.peers[i].serving = false;
+	uint64_t origin = 30;
+	for (; !replica_logs_full(&w.r); origin++)
+		hold(&w, 1, origin, 1);
+	log_of(&w, 30)->held = 1; /* the shared journal has it */
+	log_of(&w, 31)->damaged = 1;
+	receive(&w, 32, 3, false);
+	hold(&w, 1 | 2, 33, 1);
+	hold(&w, 2, 40, 1);
+	cr_assert(w.r.lacks_many && !log_of(&w, 40) && origin == 35);
+	later(&w, 100 * MS);
+	cr_assert(replica_agree(&w.r, w.now) == 0 && w.r.lacks_many, "all are there and may give it");
+
+	w.r.peers[0].heard = w.now - 10 * SECOND;
+	cr_assert(replica_agree(&w.r, w.now) == 0 && !w.r.lacks_many);
+	cr_assert(log_of(&w, 40) && log_of(&w, 40)->known == 1);
+	cr_assert(!log_of(&w, 34), "only who is away holds it");
+	cr_assert(log_of(&w, 30)->known == 1 && log_of(&w, 31)->damaged == 1 &&
+		  log_of(&w, 32)->waiting_count == 1 && log_of(&w, 33)->known == 1);
+	cr_assert(replica_agree(&w.r, w.now) == 0 && !w.r.lacks_many && !log_of(&w, 34));
+
+	receive(&w, 40, 1, false);
+	cr_assert(replica_flush(&w.r) == 0);
+	carry_out(&w);
+	come_back(&w, &w.r.peers[0]);
+	replica_close_logs(&w.r);
+	cr_assert(replica_agree(&w.r, w.now) == 0 && log_of(&w, 34) && log_of(&w, 34)->known == 1);
 	stop(&w);
 }
 
