@@ -9,6 +9,7 @@
 #define LIMIT_BATCH_EVENTS 1024	     /* events in a batch */
 #define LIMIT_BATCH_BYTES 65536	     /* encoded bytes of a batch */
 #define LIMIT_MESSAGE (1 << 20)	     /* bytes of any message (ZMQ_MAXMSGSIZE) */
+#define LIMIT_MANY 1024		     /* messages in one that is several */
 #define LIMIT_RECORD_BYTES 786432    /* encoded bytes of a record: leaves room for a header in a message */
 #define LIMIT_RECORD_BATCHES 4096    /* batches in a record */
 #define LIMIT_NESTING 8		     /* arrays within arrays in a message */

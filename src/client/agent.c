@@ -77,6 +77,7 @@ static void on_use_server(void *arg, const struct courier_server *server)
 	a->notify_known = false;
 	a->watch_round = 0;
 	a->watch_at = 0;
+	kept_use_server(a);
 	a->io.use_server(a->io.arg, server ? server->client_endpoint : "");
 	agent_use_notify(a, server ? server->notify_endpoint : "");
 }
@@ -226,6 +227,7 @@ void agent_free(struct agent *a)
 	courier_deinit(&a->courier);
 	watches_deinit(&a->watches);
 	bytes_deinit(&a->scratch);
+	many_deinit(&a->gathered);
 	free(a);
 }
 
@@ -481,6 +483,7 @@ void agent_tick(struct agent *a, int64_t now)
 	if (watching(a) && a->watch_at <= now)
 		read_watched(a, now);
 	courier_tick(&a->courier, now);
+	kept_send_gathered(a);
 	if (a->scratch.capacity > SCRATCH_KEPT)
 		bytes_deinit(&a->scratch);
 }

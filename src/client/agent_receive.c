@@ -279,6 +279,8 @@ static bool on_server_error(struct agent *a, int64_t now, const struct message *
 	default:
 		break;
 	}
+	if (id == 0 && kept_send_singly(a, m->error.code))
+		return true;
 	struct question *r = id ? agent_answered(a, id) : NULL;
 	if (r)
 		fail(a, r, m->error.code);
@@ -316,6 +318,30 @@ static bool handle_server(struct agent *a, int64_t now, const struct message *m)
 	}
 }
 
+static void receive_from_server(struct agent *a, int64_t now, const struct message *m)
+{
+	courier_heard(&a->courier, now);
+	if (handle_server(a, now, m))
+		a->server_heard_at = now;
+	else
+		a->ignored++;
+}
+
+/* Each as if it had come by itself. */
+static void receive_many(struct agent *a, int64_t now, const struct message *many)
+{
+	for (size_t i = 0; i < many->many.count; i++) {
+		const struct blob *one = &many->many.messages[i];
+		struct message m;
+		if (message_decode(one->data, one->size, &m) != 0) {
+			a->ignored++;
+			continue;
+		}
+		receive_from_server(a, now, &m);
+		message_deinit(&m);
+	}
+}
+
 void agent_receive_server(struct agent *a, int64_t now, const void *data, size_t size)
 {
 	struct message m;
@@ -323,11 +349,10 @@ void agent_receive_server(struct agent *a, int64_t now, const void *data, size_t
 		a->ignored++;
 		return;
 	}
-	courier_heard(&a->courier, now);
-	if (handle_server(a, now, &m))
-		a->server_heard_at = now;
+	if (m.type == MESSAGE_MANY)
+		receive_many(a, now, &m);
 	else
-		a->ignored++;
+		receive_from_server(a, now, &m);
 	message_deinit(&m);
 }
 

@@ -7,6 +7,7 @@
 #include "client/agent.h"
 #include "client/watches.h"
 #include "core/courier.h"
+#include "wire/many.h"
 #include "wire/message.h"
 
 struct question {
@@ -27,6 +28,9 @@ struct agent {
 	struct agent_options options;
 	struct agent_io io;
 	struct bytes scratch; /* the message being sent */
+	struct many gathered; /* kept.c's, to the server, of the tick under way */
+	bool sent_many;	      /* to the server in use */
+	bool singly;	      /* it does not know them */
 	int64_t now;	      /* of the tick under way */
 	uint64_t last_id;
 	uint64_t ignored;
@@ -51,7 +55,10 @@ struct agent {
 };
 
 /* kept.c: what the courier wants, and what came. */
-void kept_send(void *arg, const struct relayed *item);
+void kept_send(void *arg, const struct relayed *item); /* goes out with kept_send_gathered() */
+void kept_send_gathered(struct agent *a);
+void kept_use_server(struct agent *a);		  /* another, or another connection */
+bool kept_send_singly(struct agent *a, int code); /* whether that error of the server's led to it */
 void kept_relayed(void *arg, struct relayed *item, int error);
 void kept_offer(struct agent *a, struct session session, struct proof proof);
 void kept_free_all(struct agent *a);

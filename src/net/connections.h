@@ -17,6 +17,7 @@ struct connection {
 	uint64_t handle;
 	uint64_t hash[2];
 	struct node node; /* a server's, as it said in its hello; 0: a client */
+	bool takes_many;  /* it has sent one, so it knows them */
 	uint8_t id_size;
 	uint8_t id[]; /* the identity, id_size bytes */
 };

@@ -177,6 +177,7 @@ void host_close(struct host **host)
 	vector_deinit(&h->checkpoint.next);
 	vector_deinit(&h->snapshot.vector);
 	bytes_deinit(&h->out);
+	many_deinit(&h->gathered);
 	h->store->ops->close(h->store);
 	free(h);
 	*host = NULL;
@@ -191,11 +192,32 @@ static bool encode(struct host *h, const struct message *m)
 	return !bytes_failed(&h->out); /* what cannot be sent now is asked for again */
 }
 
+static void send_gathered(struct host *h)
+{
+	const struct connection *c = connections_at(&h->connections, h->gathered_for);
+	const uint8_t *data;
+	size_t size;
+	if (many_take(&h->gathered, &data, &size) && c)
+		h->io.send(h->io.arg, c->id, c->id_size, data, size);
+}
+
+/* Whether it goes out with others. */
+static bool gather(struct host *h, const struct connection *c)
+{
+	if (!h->gathers || !c->takes_many)
+		return false;
+	if (h->gathered_for == c->handle && many_add(&h->gathered, h->out.data, h->out.size))
+		return true;
+	send_gathered(h);
+	h->gathered_for = c->handle;
+	return many_add(&h->gathered, h->out.data, h->out.size);
+}
+
 void host_answer(struct host *h, uint64_t client, const struct message *m)
 {
 	const struct connection *c = connections_at(&h->connections, client);
 	metrics_answered(&h->metrics, m);
-	if (c && encode(h, m))
+	if (c && encode(h, m) && !gather(h, c))
 		h->io.send(h->io.arg, c->id, c->id_size, h->out.data, h->out.size);
 }
 
@@ -386,6 +408,7 @@ static int act(struct host *h, int64_t now, const struct action *a, struct acks 
 	case ACTION_APPEND_META:
 		return append_meta(h);
 	case ACTION_COMMIT:
+		send_gathered(h); /* what is decided does not wait for the disk */
 		return host_commit(h, now);
 	case ACTION_PUBLISH:
 		h->io.publish(h->io.arg, "r", 1, a->record->raw, a->record->raw_size);
@@ -430,11 +453,14 @@ static int act_all(struct host *h, int64_t now)
 	struct action a;
 	struct acks acks = {0};
 	int e = 0;
+	h->gathers = true;
 	while (e == 0 && replica_next(&h->replica, &a)) {
 		e = act(h, now, &a, &acks);
 		record_unref(a.record);
 	}
 	send_acks(h, &acks);
+	send_gathered(h);
+	h->gathers = false;
 	return e;
 }
 

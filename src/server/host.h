@@ -27,6 +27,7 @@
 #include "net/role.h"
 #include "server/metrics.h"
 #include "store/store.h"
+#include "wire/many.h"
 #include "wire/message.h"
 
 #define HOST_LEADERS 8
@@ -143,6 +144,9 @@ struct host {
 	struct leader_link leaders[HOST_LEADERS];
 	uint64_t sessions_given; /* to clients that were pointed straight here */
 	struct bytes out;	 /* the message being encoded */
+	struct many gathered;	 /* answers to the client with the handle gathered_for, within host_flush() */
+	uint64_t gathered_for;
+	bool gathers;
 
 	struct read_waiting *reads; /* owned */
 	size_t read_count, read_capacity;

@@ -556,12 +556,11 @@ static int dispatch(struct host *h, int64_t now, enum role role, struct connecti
 	return handlers[m->type].handle(&rq);
 }
 
-int host_receive_client(struct host *h, int64_t now, enum role role, const uint8_t *id, size_t id_size,
-			const void *data, size_t size)
+/* One message, by itself or out of several. */
+static int receive_one(struct host *h, int64_t now, enum role role, const uint8_t *id, size_t id_size,
+		       const void *data, size_t size)
 {
 	enum message_type type;
-	if (role == ROLE_NONE)
-		return 0; /* its key was taken back */
 	struct connection *from = connections_find(&h->connections, id, id_size);
 	if (from)
 		connections_touch(&h->connections, from, now);
@@ -590,6 +589,36 @@ int host_receive_client(struct host *h, int64_t now, enum role role, const uint8
 	}
 	e = type == MESSAGE_HELLO ? on_hello(h, now, role, id, id_size, &m)
 				  : dispatch(h, now, role, from, &m, data, size);
+	message_deinit(&m);
+	return e;
+}
+
+/* Several, of which each is handled as if it had come by itself. */
+static int receive_many(struct host *h, int64_t now, enum role role, const uint8_t *id, size_t id_size,
+			const struct message *m)
+{
+	struct connection *from = connections_find(&h->connections, id, id_size);
+	int e = 0;
+	from->takes_many = true;
+	for (size_t i = 0; e == 0 && i < m->many.count; i++)
+		e = receive_one(h, now, role, id, id_size, m->many.messages[i].data,
+				m->many.messages[i].size);
+	return e;
+}
+
+int host_receive_client(struct host *h, int64_t now, enum role role, const uint8_t *id, size_t id_size,
+			const void *data, size_t size)
+{
+	enum message_type type;
+	struct message m;
+	if (role == ROLE_NONE)
+		return 0; /* its key was taken back */
+	/* What is wrong with it, or with who sends it, is answered as with any other. */
+	if (message_peek(data, size, &type) != 0 || type != MESSAGE_MANY ||
+	    !connections_find(&h->connections, id, id_size) || message_decode(data, size, &m) != 0)
+		return receive_one(h, now, role, id, id_size, data, size);
+	h->metrics.messages[type]++;
+	int e = receive_many(h, now, role, id, id_size, &m);
 	message_deinit(&m);
 	return e;
 }

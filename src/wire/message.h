@@ -29,6 +29,7 @@ enum message_type {
 	MESSAGE_ERROR,	   /* answers anything */
 	MESSAGE_PING,	   /* client → server */
 	MESSAGE_PONG,	   /* answers ping */
+	MESSAGE_MANY,	   /* client → server, and to such a client: several messages */
 	MESSAGE_BATCH,	   /* client → server */
 	MESSAGE_ACK,	   /* answers batch and seen, several at once */
 	MESSAGE_REFUSED,   /* answers batch, seen and close */
@@ -144,6 +145,10 @@ struct message {
 		struct {
 			uint64_t token;
 		} ping, pong;
+		struct {
+			const struct blob *messages; /* encoded, none of them a `many` */
+			size_t count;
+		} many; /* many.h makes them */
 		/* batch: use message_decode_batch() */
 		struct {
 			struct session session;

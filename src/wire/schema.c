@@ -82,6 +82,8 @@ static const struct list members = {sizeof(struct member),
 }};
 static const struct list records = {sizeof(struct blob), .most = LIMIT_MESSAGE,
 	.fields = {{"record", KIND_BIN, .at = 0}}};
+static const struct list messages = {sizeof(struct blob), .least = 1, .most = LIMIT_MANY,
+	.fields = {{"message", KIND_BIN, .at = 0}}};
 static const struct list pairs = {sizeof(struct blob[2]), .most = LIMIT_MESSAGE, .fields = {
 	{"key", KIND_BIN, .at = 0},
 	{"value", KIND_BIN, .at = sizeof(struct blob)},
@@ -112,6 +114,7 @@ const struct schema schemas[MESSAGE_TYPE_COUNT] = {
 	}},
 	[MESSAGE_PING] = {"ping", .fields = {{"token", KIND_UINT, AT(ping.token)}}},
 	[MESSAGE_PONG] = {"pong", .fields = {{"token", KIND_UINT, AT(pong.token)}}},
+	[MESSAGE_MANY] = {"many", .fields = {{LIST(struct message, many.messages, many.count, messages)}}},
 	[MESSAGE_BATCH] = {.name = "batch"}, /* batch.c */
 	[MESSAGE_ACK] = {"ack", .fields = {
 		{"issuer", KIND_ID, AT(ack.session.issuer)},

@@ -22,11 +22,23 @@ static const uint8_t *encoded(struct world *w, const struct message *m, size_t *
 	return w->out.data;
 }
 
-static void to_client_port(struct world *w, uint8_t connection, const struct message *m)
+/* What is in w->out: by itself, or twice in one message. */
+static void say(struct world *w, uint8_t connection, enum role role, bool twice)
+{
+	const struct blob both[] = {{w->out.data, w->out.size}, {w->out.data, w->out.size}};
+	struct bytes many = {0};
+	if (twice)
+		message_encode(&(struct message){.type = MESSAGE_MANY, .many = {both, 2}}, &many);
+	judge(w, host_receive_client(w->h, w->now, role, &connection, 1, twice ? many.data : w->out.data,
+				     twice ? many.size : w->out.size));
+	bytes_deinit(&many);
+}
+
+static void to_client_port(struct world *w, uint8_t connection, const struct message *m, bool twice)
 {
 	size_t size;
-	const uint8_t *data = encoded(w, m, &size);
-	judge(w, host_receive_client(w->h, w->now, ROLE_ANY, &connection, 1, data, size));
+	encoded(w, m, &size);
+	say(w, connection, ROLE_ANY, twice);
 }
 
 static struct position some_position(struct world *w, struct input *in)
@@ -75,14 +87,13 @@ static void tell_batch(struct world *w, struct input *in)
 	struct batch_box *box = make_batch(1 + who % SESSIONS, 1 + input_below(in, SEQS - 1), who & 0x80);
 	bytes_clear(&w->out);
 	message_encode_batch(&box->batch, proof_of(box->batch.session), &w->out);
-	judge(w, host_receive_client(w->h, w->now, who & 0x40 ? ROLE_CLIENT : ROLE_ANY, &connection, 1,
-				     w->out.data, w->out.size));
+	say(w, connection, who & 0x40 ? ROLE_CLIENT : ROLE_ANY, who & 0x20);
 	batch_box_unref(box);
 }
 
 static void tell_client(struct world *w, struct input *in)
 {
-	uint8_t connection = input_byte(in) % 8;
+	uint8_t who = input_byte(in), connection = who % 8;
 	struct vector v = {0};
 	struct text asked[] = {{"a", 1}, {"likes", 5}};
 	struct message m = {0};
@@ -134,7 +145,7 @@ static void tell_client(struct world *w, struct input *in)
 		m.status.id = 1;
 		break;
 	}
-	to_client_port(w, connection, &m);
+	to_client_port(w, connection, &m, who & 0x80);
 	vector_deinit(&v);
 }
 
@@ -169,7 +180,7 @@ static void tell_members(struct world *w, struct input *in)
 	if (from & 1) {
 		struct node peer = {from & 2 ? OTHER : PEER};
 		m.members.from = peer;
-		to_client_port(w, from & 2 ? 5 : 4, &m);
+		to_client_port(w, from & 2 ? 5 : 4, &m, from & 4);
 		m = (struct message){.type = MESSAGE_REACHED, .reached = {.last = from & 4}};
 		m.reached.origin.id = (from & 2 ? OTHER_ORIGIN : PEER_ORIGIN) + (from >> 3 & 1u);
 		m.reached.position_count = some_positions(w, in, &v);

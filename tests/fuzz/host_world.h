@@ -139,10 +139,21 @@ static void hear(struct world *w, const void *data, size_t size)
 	message_deinit(&m);
 }
 
+static void hear_client(struct world *w, const void *data, size_t size)
+{
+	struct message m;
+	must(message_decode(data, size, &m) == 0);
+	if (m.type != MESSAGE_MANY)
+		hear(w, data, size);
+	for (size_t i = 0; m.type == MESSAGE_MANY && i < m.many.count; i++)
+		hear(w, m.many.messages[i].data, m.many.messages[i].size);
+	message_deinit(&m);
+}
+
 static void on_send(void *arg, const uint8_t *id, size_t id_size, const void *data, size_t size)
 {
 	must(id_size == 1 && id[0] < 8);
-	hear(arg, data, size);
+	hear_client(arg, data, size);
 }
 
 static void on_send_peer(void *arg, struct node peer, const void *data, size_t size)

@@ -57,7 +57,7 @@ static inline void note_batch(struct fixture *f, const void *data, size_t size)
 	batch_box_unref(box);
 }
 
-static inline void note_sent(struct fixture *f, const char *to, const void *data, size_t size)
+static inline void note_one(struct fixture *f, const char *to, const void *data, size_t size)
 {
 	enum message_type type;
 	struct message m;
@@ -82,6 +82,22 @@ static inline void note_sent(struct fixture *f, const char *to, const void *data
 	} else if (type == MESSAGE_HELLO) {
 		cr_assert(m.hello.version == PROTOCOL_VERSION && !m.hello.is_server);
 	}
+	message_deinit(&m);
+}
+
+static inline void note_sent(struct fixture *f, const char *to, const void *data, size_t size)
+{
+	enum message_type type;
+	struct message m;
+	cr_assert(message_peek(data, size, &type) == 0);
+	if (type != MESSAGE_MANY) {
+		note_one(f, to, data, size);
+		return;
+	}
+	cr_assert(message_decode(data, size, &m) == 0);
+	note(f, "%s %zu", to, m.many.count);
+	for (size_t i = 0; i < m.many.count; i++)
+		note_one(f, to, m.many.messages[i].data, m.many.messages[i].size);
 	message_deinit(&m);
 }
 

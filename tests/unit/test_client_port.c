@@ -274,3 +274,77 @@ Test(client_port, its_heartbeat_comes_in_time)
 	cr_assert(host_deadline(f.host) == replica_deadline(&f.host->replica));
 	teardown(&f);
 }
+
+/* Likes of two sessions, and what stands between them, in one message. */
+static void say_many(struct fixture *f, uint32_t who, struct blob between)
+{
+	struct bytes first = batch_of(1, "a", proof_make(&self, (struct session){77, 1}));
+	struct bytes last = batch_of(2, "b", proof_make(&self, (struct session){77, 2}));
+	const struct blob all[] = {{first.data, first.size}, between, {last.data, last.size}};
+	say(f, who, &(struct message){.type = MESSAGE_MANY, .many = {all, 3}});
+	bytes_deinit(&first);
+	bytes_deinit(&last);
+}
+
+Test(client_port, several_in_one_message_are_each_taken_and_answered_together)
+{
+	struct fixture f;
+	struct bytes ping = {0};
+	setup(&f);
+	message_encode(&(struct message){.type = MESSAGE_PING, .ping = {5}}, &ping);
+	say_many(&f, 9, (struct blob){ping.data, ping.size});
+	cr_assert(told(&f, KUDOS_NO_HELLO) && f.sent == 1);
+	hello(&f, 9, 0);
+	forget(&f);
+	say_many(&f, 9, (struct blob){ping.data, ping.size});
+	cr_assert(f.m.type == MESSAGE_PONG && f.sent == 1 && f.host->malformed == 0);
+	forget(&f);
+	flush(&f);
+	cr_assert(f.m.type == MESSAGE_MANY && f.m.many.count == 2 && f.sent == 1);
+	for (size_t i = 0; i < 2; i++) {
+		struct message ack;
+		cr_assert(message_decode(f.m.many.messages[i].data, f.m.many.messages[i].size, &ack) == 0);
+		cr_assert(ack.type == MESSAGE_ACK && ack.ack.session.number == 1 + i &&
+			  ack.ack.ranges[0].lo == 5);
+		message_deinit(&ack);
+	}
+	bytes_deinit(&ping);
+	teardown(&f);
+}
+
+/* Who has never sent one is not answered so, whoever else does. */
+Test(client_port, who_sends_one_at_a_time_is_answered_so)
+{
+	struct fixture f;
+	setup(&f);
+	hello(&f, 9, 0);
+	for (uint32_t session = 1; session <= 2; session++) {
+		struct bytes b = batch_of(session, "a", proof_make(&self, (struct session){77, session}));
+		say_bytes(&f, 9, (const char *)b.data, b.size);
+		bytes_deinit(&b);
+	}
+	forget(&f);
+	flush(&f);
+	cr_assert(f.m.type == MESSAGE_ACK && f.sent == 2);
+	teardown(&f);
+}
+
+Test(client_port, many_within_many_and_what_is_no_message_are_refused_by_themselves)
+{
+	struct fixture f;
+	struct bytes inner = {0};
+	const struct blob nothing = {(const uint8_t *)"?", 1};
+	setup(&f);
+	hello(&f, 9, 0);
+	message_encode(&(struct message){.type = MESSAGE_MANY, .many = {&nothing, 1}}, &inner);
+	say_many(&f, 9, (struct blob){inner.data, inner.size});
+	cr_assert(told(&f, KUDOS_PROTOCOL) && f.host->malformed == 1);
+	say_many(&f, 9, nothing);
+	cr_assert(told(&f, KUDOS_PROTOCOL) && f.host->malformed == 2);
+	flush(&f);
+	cr_assert(f.m.type == MESSAGE_MANY); /* the likes beside them count */
+	cr_assert(counts_get(&f.host->replica.counts, "a", 1) == 1 &&
+		  counts_get(&f.host->replica.counts, "b", 1) == 1);
+	bytes_deinit(&inner);
+	teardown(&f);
+}

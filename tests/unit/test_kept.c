@@ -261,3 +261,80 @@ Test(kept, a_name_has_one_form)
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		cr_assert(!session_name_parse(bad[i], &session, &proof), "%s", bad[i]);
 }
+
+/* Batches of two sessions on their way in one message. */
+static void start_two(struct fixture *f)
+{
+	uint64_t id;
+	start_put(f, &id);
+	receive_ack_of(f, 9, 5, 5);
+	cr_assert(agent_put(f->agent, name_of(f, 9), 6, events, 1, &id) == 0);
+	cr_assert(agent_put(f->agent, name_of(f, 8), 1, events, 1, &id) == 0);
+	run(f, 0);
+	expect(f, "put 1 ok, 9@101, server 2, batch 7.9:6, a 1, batch 7.8:1, a 1");
+}
+
+Test(kept, what_comes_at_once_goes_as_one_message_and_is_answered_so)
+{
+	struct fixture f;
+	struct bytes acks[2] = {{0}};
+	start_two(&f);
+	for (uint64_t i = 0; i < 2; i++) {
+		const struct range range = {i ? 1 : 6, i ? 1 : 6};
+		const struct position at = {{101}, 9 + i};
+		message_encode(
+		    &(struct message){.type = MESSAGE_ACK, .ack = {{7, i ? 8 : 9}, &range, 1, &at, 1}},
+		    &acks[i]);
+	}
+	const struct blob answers[] = {
+	    {acks[0].data, acks[0].size}, {(const uint8_t *)"?", 1}, {acks[1].data, acks[1].size}};
+	receive(&f, SERVER, &(struct message){.type = MESSAGE_MANY, .many = {answers, 3}});
+	expect(&f, "put 2 ok, 9@101, put 3 ok, 10@101");
+	cr_assert(agent_ignored(f.agent) == 1);
+	run(&f, 5 * SECOND);
+	expect(&f, "");
+	bytes_deinit(&acks[0]);
+	bytes_deinit(&acks[1]);
+	finish(&f);
+}
+
+Test(kept, many_within_many_are_none)
+{
+	struct fixture f;
+	struct bytes inner = {0};
+	start_two(&f);
+	const struct blob nothing = {(const uint8_t *)"?", 1};
+	message_encode(&(struct message){.type = MESSAGE_MANY, .many = {&nothing, 1}}, &inner);
+	const struct blob outer = {inner.data, inner.size};
+	receive(&f, SERVER, &(struct message){.type = MESSAGE_MANY, .many = {&outer, 1}});
+	expect(&f, "");
+	cr_assert(agent_ignored(f.agent) == 1);
+	bytes_deinit(&inner);
+	finish(&f);
+}
+
+/* One from before there were any does not know what it was sent. */
+Test(kept, a_server_that_knows_no_many_gets_each_by_itself)
+{
+	struct fixture f;
+	uint64_t id;
+	start_two(&f);
+	receive_error(&f, SERVER, 0, KUDOS_PROTOCOL);
+	run(&f, 0);
+	expect(&f, "batch 7.9:6, a 1, batch 7.8:1, a 1");
+	receive_error(&f, SERVER, 0, KUDOS_PROTOCOL);
+	run(&f, 0);
+	expect(&f, "");
+	receive_ack_of(&f, 9, 6, 6);
+	cr_assert(agent_put(f.agent, name_of(&f, 9), 7, events, 1, &id) == 0);
+	cr_assert(agent_put(f.agent, name_of(&f, 9), 8, events, 1, &id) == 0);
+	run(&f, 0);
+	expect(&f, "put 2 ok, 9@101, batch 7.9:7, a 1, batch 7.9:8, a 1");
+	receive_error(&f, SERVER, 0, KUDOS_NOT_SERVING);
+	receive_welcome(&f, 2, 0);
+	run(&f, 0); /* another may know them */
+	expect(&f,
+	       "use tcp://c2, server hello, leader hello, leader assign, server 3, batch 7.8:1, a 1, batch "
+	       "7.9:7, a 1, batch 7.9:8, a 1");
+	finish(&f);
+}

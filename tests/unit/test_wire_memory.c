@@ -5,6 +5,7 @@
 
 #include "unit/failing_memory.h"
 #include "unit/wire_help.h"
+#include "wire/many.h"
 
 static int decode_message(void *arg)
 {
@@ -96,5 +97,26 @@ Test(wire_memory, batches_and_records)
 	cr_assert(fail_each(decode_batch, &out, 0) == 1);
 	bytes_deinit(&out);
 	record_unref(record);
+	assert_no_leak();
+}
+
+static int gather(void *arg)
+{
+	struct many m = {0};
+	const uint8_t *data;
+	size_t size;
+	int error = 0;
+	(void)arg;
+	for (int i = 0; i < 20 && !error; i++)
+		error = many_add(&m, "0123456789", 10) ? 0 : -ENOMEM;
+	/* What was added before is whole. */
+	cr_assert(!many_take(&m, &data, &size) || size == 10 || size % 12 == 7 || size % 12 == 9);
+	many_deinit(&m);
+	return error;
+}
+
+Test(wire_memory, gathering_messages)
+{
+	cr_assert(fail_each(gather, NULL, 0) >= 2);
 	assert_no_leak();
 }
