@@ -3,6 +3,7 @@
  * fetched from anyone who holds it. Vectors (reach.c) tell what is missing, a lost tail too. */
 #include "core/replica.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -339,6 +340,12 @@ int replica_relearn(struct replica *r, int64_t now)
 		return 0;
 	r->lacks_many = false;
 	return replica_learn_all(r, now);
+}
+
+void replica_prefer_snapshot(struct replica *r)
+{
+	assert(r->phase == PHASE_CATCHING_UP);
+	r->lacks_many = true;
 }
 
 int replica_snapshot_ended(struct replica *r, int64_t now)

@@ -212,7 +212,8 @@ struct replica {
 	struct session *closing; /* closed, seen entry still kept */
 	size_t closing_count, closing_capacity;
 
-	bool lacks_many;	   /* others hold records of more origins than are fetched at a time */
+	bool lacks_many; /* others hold records of more origins than are fetched at a time, or so many that a
+			    snapshot is preferred */
 	struct node snapshot_from; /* a snapshot is being fetched from there; 0: none */
 	bool adopting; /* … and is becoming durable: the membership stays as it is. The driver sets it */
 	int64_t snapshot_after; /* none is asked for before then */
@@ -274,6 +275,9 @@ int replica_gone(struct replica *r, int64_t now, struct node who, struct positio
 int replica_welcomed(struct replica *r, int64_t now, struct node by);
 /* Adopted, or given up; after a while it is asked for again when it is still needed. */
 int replica_snapshot_ended(struct replica *r, int64_t now);
+/* Records can be had, and a snapshot is wanted all the same, of the first member that serves; when there is
+ * none, records it is. Only for one that does not serve. */
+void replica_prefer_snapshot(struct replica *r);
 
 struct vector_message {
 	struct node node;

@@ -29,7 +29,8 @@
 #define CHUNK_BYTES 65536
 #define SLICE 64 /* blocks handed to the store between two commits: a tenth of a millisecond */
 #define JOURNAL_LEAST (64 << 20)
-#define FRESH (2 * SECOND)
+#define FRESH (200 * MS) /* or as long as making some took: who asks must find it before it is old */
+#define FRESH_TIMES 4
 #define CHECKPOINT_RETRY (5 * SECOND) /* after one that failed */
 
 static const char tables[CHECKPOINT_TABLES] = {'r', 'v', 's', 'f', 'l'};
@@ -226,7 +227,9 @@ int host_truncate(struct host *h)
 bool host_checkpoint_fresh(const struct host *h, int64_t now)
 {
 	const struct checkpointing *c = &h->checkpoint;
-	return c->exists && (now - c->made < FRESH || vector_covers(&c->vector, &h->replica.v));
+	int64_t took = FRESH_TIMES * h->metrics.checkpoint_time;
+	return c->exists &&
+	       (now - c->made < (took > FRESH ? took : FRESH) || vector_covers(&c->vector, &h->replica.v));
 }
 
 /* Bytes of journal between two checkpoints: the more there is to write, the rarer, so that a like over many

@@ -362,6 +362,9 @@ static void tell_members(struct host *h, struct node node)
 
 static void fetch(struct host *h, const struct action *a)
 {
+	if (h->snapshot.from.id != 0 && h->snapshot_preferred)
+		return; /* they would come for nothing; what the snapshot lacks is asked for when it is here
+			 */
 	struct message m = {.type = MESSAGE_FETCH,
 			    .fetch = {.origin = a->origin, .from = a->from, .to = a->to}};
 	if (node_equal(a->node, h->config.self.node))
@@ -601,6 +604,9 @@ int64_t host_deadline(const struct host *h)
 	int64_t deadline = replica_deadline(&h->replica);
 	if (h->next_heartbeat < deadline)
 		deadline = h->next_heartbeat;
+	const int64_t snapshot = h->snapshot.asked + h->snapshot.patience;
+	if (h->snapshot.from.id != 0 && snapshot < deadline)
+		deadline = snapshot;
 	if (h->checkpoint.phase == CHECKPOINT_CUTTING || h->replica.counts.top.walking)
 		deadline = 0;
 	const int64_t flush = flush_at(h), watch = host_watch_deadline(h);

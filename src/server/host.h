@@ -53,6 +53,8 @@ struct host_config {
 	int64_t session_idle, grace; /* 0: the defaults */
 	int64_t lazy;		     /* how long peers' records may wait for more; 0: not at all */
 	size_t session_limit;	     /* likewise */
+	uint64_t snapshot_bytes;     /* of missing records above which a snapshot is preferred; 0: as many as
+					counts take, and 16 MiB */
 	uint64_t checkpoint_bytes;   /* of journal between two checkpoints; 0: 64 MiB */
 	int64_t checkpoint_interval; /* at most so long between two, while anything changes; 0: 60 s */
 	size_t checkpoint_block;     /* bytes in a block of counts; 0: the default */
@@ -102,6 +104,8 @@ struct snapshot_in {
 	uint64_t id, index;
 	int64_t asked; /* when index was last asked for */
 	unsigned tries;
+	int64_t patience; /* until it is asked for again */
+	unsigned waited;  /* times that the giver was making a checkpoint first */
 	bool begun, committing;
 	uint32_t blocks;      /* of counts that came so far */
 	struct vector vector; /* its own */
@@ -168,6 +172,7 @@ struct host {
 	struct host_shared shared;
 	struct snapshot_out snapshots[LIMIT_SNAPSHOTS];
 	struct snapshot_in snapshot;
+	bool snapshot_preferred; /* to records that could be had: once a run */
 
 	uint64_t appended; /* bytes of records, to the journal, and replayed from it above the checkpoint */
 	uint64_t rate_events;
@@ -244,6 +249,9 @@ int host_checkpoint_step(struct host *h, int64_t now);
 bool host_checkpoint_entry_ok(const struct blob *key, const struct blob *value, uint32_t *blocks);
 bool host_checkpoint_fresh(const struct host *h, int64_t now);
 int host_truncate(struct host *h);
+/* Records came: whether a snapshot is less than those that are still missing. */
+void host_snapshot_weigh(struct host *h, const struct message *records);
+void host_snapshot_busy(struct host *h, struct node from, uint64_t id); /* the giver says so */
 int host_snapshot_start(struct host *h, int64_t now, struct node from);
 int host_snapshot_part(struct host *h, int64_t now, struct node from, const struct message *m);
 int host_snapshot_step(struct host *h, int64_t now);

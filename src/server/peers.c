@@ -110,6 +110,7 @@ static int on_records(struct host *h, int64_t now, const struct message *m)
 		if (e < 0)
 			return e;
 	}
+	host_snapshot_weigh(h, m);
 	return replica_fetched(&h->replica, now, (struct position){m->records.origin, m->records.from});
 }
 
@@ -119,6 +120,9 @@ static void on_peer_error(struct host *h, struct node peer, const struct message
 	case KUDOS_NO_HELLO: /* it restarted, or the connection is new: once it says welcome, what was asked
 				is asked again */
 		say_hello_to_peer(h, peer);
+		break;
+	case KUDOS_BUSY:
+		host_snapshot_busy(h, peer, m->error.id);
 		break;
 	case KUDOS_FORGOTTEN:
 		h->forgotten = KUDOS_FORGOTTEN;

@@ -16,6 +16,12 @@
 #define SNAPSHOT_IDLE (10 * SECOND) /* a reader that asks for nothing more is dropped */
 #define SNAPSHOT_RETRY (500 * MS)   /* a part that did not come is asked for again */
 #define SNAPSHOT_TRIES 8
+#define SNAPSHOT_POLL (2 * MS) /* between two looks whether it is durable */
+/* Of a giver that makes its checkpoint first it is asked again sooner, twice as late each time, so many
+ * times, which do not count as tries. */
+#define SNAPSHOT_SOON (16 * MS)
+#define SNAPSHOT_SOONER 5
+#define PREFERRED (16 << 20) /* bytes of records: fewer are here before a checkpoint is made */
 
 /* ---- giving ---- */
 
@@ -139,7 +145,44 @@ static void ask(struct host *h, int64_t now)
 	struct snapshot_in *s = &h->snapshot;
 	struct message m = {.type = MESSAGE_SNAPSHOT, .snapshot = {.id = s->id, .index = s->index}};
 	s->asked = now;
+	s->patience = SNAPSHOT_RETRY;
 	host_send_peer(h, s->from, &m);
+}
+
+/* Records are decoded, logged and counted one by one, however often they are of the same keys; a snapshot
+ * costs what there is. Its size is not known here: counts that have grown by what is missing are that much
+ * larger at the most, nearly. Once a run only: what was published while the giver made its checkpoint is
+ * records again, and may be as much under full load. And not in the shared journal, whose records need no
+ * peer. */
+void host_snapshot_weigh(struct host *h, const struct message *m)
+{
+	struct replica *r = &h->replica;
+	const struct log *log = map_get(&r->logs, m->records.origin.id, 0);
+	size_t size = 0;
+	if (h->snapshot_preferred || r->phase != PHASE_CATCHING_UP || r->config.shared || !log ||
+	    m->records.record_count == 0)
+		return;
+	for (size_t i = 0; i < m->records.record_count; i++)
+		size += m->records.records[i].size;
+	uint64_t missing = log->known > log->appended ? log->known - log->appended : 0;
+	uint64_t most = r->counts.arena.block_count * (uint64_t)r->counts.arena.block;
+	if (most < PREFERRED)
+		most = PREFERRED;
+	if (h->config.snapshot_bytes)
+		most = h->config.snapshot_bytes;
+	if (missing / m->records.record_count <= most / (size + 1))
+		return;
+	h->snapshot_preferred = true;
+	replica_prefer_snapshot(r);
+}
+
+void host_snapshot_busy(struct host *h, struct node from, uint64_t id)
+{
+	struct snapshot_in *s = &h->snapshot;
+	if (!node_equal(s->from, from) || s->id != id || s->waited == SNAPSHOT_SOONER)
+		return;
+	s->patience = SNAPSHOT_SOON << s->waited++;
+	s->tries = 0;
 }
 
 int host_snapshot_start(struct host *h, int64_t now, struct node from)
@@ -270,6 +313,8 @@ int host_snapshot_step(struct host *h, int64_t now)
 	if (s->from.id == 0)
 		return 0;
 	if (s->committing) {
+		s->asked = now;
+		s->patience = SNAPSHOT_POLL;
 		if (h->replica.pending_count > 0 || h->replica.committing)
 			return 0; /* what clients sent before it stopped serving is logged first */
 		int e = h->store->ops->checkpoint_poll(h->store);
@@ -277,7 +322,7 @@ int host_snapshot_step(struct host *h, int64_t now)
 			return adopt(h, now);
 		return e < 0 ? give_up(h, now, strerror(-e)) : 0;
 	}
-	if (now - s->asked < SNAPSHOT_RETRY)
+	if (now - s->asked < s->patience)
 		return 0;
 	if (++s->tries > SNAPSHOT_TRIES)
 		return give_up(h, now, "no answer");

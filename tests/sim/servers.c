@@ -174,6 +174,7 @@ static void fill_config(struct sim *s, struct sim_server *v, struct host_config 
 		     : s->faults.storm ? 20 * MS
 				       : 0,
 	    .checkpoint_bytes = 500 + sim_below(s, 4000),
+	    .snapshot_bytes = s->seed % 4 == 1 ? 1 + s->seed % 200 : 0,
 	    .checkpoint_interval = (int64_t)(1 + sim_below(s, 10)) * SECOND,
 	    .told = s->faults.told,
 	    .gaps = s->faults.gaps,
