@@ -34,7 +34,8 @@ static int reach(struct exporting *x)
 {
 	const struct options *o = x->options;
 	natsOptions *options = NULL;
-	natsStatus s = nats_connect_options(&options, &o->stream, "kudos-export", o->nats_creds, o->nats_ca);
+	const struct nats_access access = {&o->stream, o->nats_creds, o->nats_ca};
+	natsStatus s = nats_connect_options(&options, &access, "kudos-export");
 	if (s == NATS_OK)
 		s = natsConnection_Connect(&x->connection, options);
 	natsOptions_Destroy(options);

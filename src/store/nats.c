@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Two threads do what waits for the network, one writes, one reads; the server's thread asks and collects
- * (store/stream.h). libnats has threads of its own besides.
- *
- * A record is written with what must be the last on its subject before it (expected-last-subject-sequence),
- * one after the other: so no position is there twice, and none without the one before, whatever was sent
- * twice or came late. When it is not known whether one was stored, the subject's last message tells. */
+/* One thread writes, as far as the server's own does not (nats_writer.h), one reads; the server's thread asks
+ * and collects (store/stream.h). */
 #include "store/nats.h"
 
 #include <errno.h>
@@ -15,61 +11,48 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "base/map.h"
 #include "base/random.h"
-#include "store/nats_connect.h"
+#include "store/nats_items.h"
+#include "store/nats_message.h"
+#include "store/nats_writer.h"
 
-#define ANSWER_WAIT 2000 /* ms, for one answer */
-#define RETRY_PAUSE 200	 /* ms */
 #define FETCHES 64
 #define FETCHED 64 /* records, … */
 #define FETCHED_BYTES ((size_t)1 << 20)
-
-struct item { /* a record to be written, or something to be told */
-	struct item *next;
-	struct told_entry told;
-	uint8_t data[];
-};
-
-struct items {
-	struct item *first, *last;
-};
 
 struct wanted {
 	struct origin origin;
 	uint64_t from, to;
 };
 
+enum ready { READY_EVENT, READY_SOCKET };
+
 struct nats_stream {
 	struct stream stream;
-	natsConnection *connection;
-	jsCtx *js;
+	struct nats_access access;
 	struct nats_names names;
-	int event;
-	pthread_t writer, reader;
-	bool writes, reads; /* the threads run */
+	int event, epoll_fd; /* the second tells of the first, and of the writer's socket */
+	struct nats_writer *writer;
+	pthread_t reader;
+	bool reads; /* the thread runs */
 	atomic_bool quit;
 	atomic_uint_fast64_t bytes;
 
 	pthread_mutex_t mutex; /* guards what follows */
 	pthread_cond_t wake;
-	struct items group;	/* to be written */
-	bool committing;	/* the writer has the group */
-	int failed;		/* for good */
-	char trouble[256];	/* "": none */
-	char told_trouble[256]; /* what trouble() last gave */
+	int failed; /* for good */
 	bool look;
 	struct wanted fetches[FETCHES];
 	size_t fetch_count;
 	struct items told;
 
-	/* The writer's: */
-	uint64_t last_seq; /* of this run's subject; 0: nothing is there */
 	/* The reader's: */
+	struct nats_link link;
 	struct map known;     /* (origin, 0) → struct known, owned */
 	struct position next; /* where the last fetch ended, … */
 	uint64_t next_seq;    /* … and where to read on */
@@ -78,61 +61,6 @@ struct nats_stream {
 static struct nats_stream *of(struct stream *s)
 {
 	return (struct nats_stream *)(void *)s; /* stream is its first member */
-}
-
-/* ---- lists ---- */
-
-static struct item *item_new(const struct told_entry *told)
-{
-	struct item *item = malloc(sizeof *item + told->size);
-	if (!item)
-		return NULL;
-	*item = (struct item){.told = *told};
-	item->told.data = item->data;
-	if (told->size > 0)
-		memcpy(item->data, told->data, told->size);
-	return item;
-}
-
-static void items_add(struct items *items, struct item *item)
-{
-	if (items->last)
-		items->last->next = item;
-	else
-		items->first = item;
-	items->last = item;
-}
-
-static void items_clear(struct items *items)
-{
-	while (items->first) {
-		struct item *next = items->first->next;
-		free(items->first);
-		items->first = next;
-	}
-	items->last = NULL;
-}
-
-/* ---- what both threads do ---- */
-
-static void ring(struct nats_stream *n)
-{
-	uint64_t one = 1;
-	while (write(n->event, &one, sizeof one) < 0 && errno == EINTR)
-		;
-}
-
-static void set_trouble(struct nats_stream *n, const char *format, const char *what)
-{
-	pthread_mutex_lock(&n->mutex);
-	snprintf(n->trouble, sizeof n->trouble, format, what);
-	pthread_mutex_unlock(&n->mutex);
-}
-
-static void pause_a_little(const struct nats_stream *n)
-{
-	for (int i = 0; i < RETRY_PAUSE / 10 && !n->quit; i++)
-		nats_Sleep(10);
 }
 
 static void tell(struct nats_stream *n, const struct told_entry *told)
@@ -144,131 +72,6 @@ static void tell(struct nats_stream *n, const struct told_entry *told)
 	else
 		n->failed = -ENOMEM;
 	pthread_mutex_unlock(&n->mutex);
-}
-
-/* What a message of the stream says of itself. False: it is not one of ours. */
-static bool read_message(natsMsg *m, struct told_entry *told)
-{
-	const char *lsn = NULL, *node = NULL;
-	if (natsMsgHeader_Get(m, "Kudos-Lsn", &lsn) != NATS_OK ||
-	    natsMsgHeader_Get(m, "Kudos-Node", &node) != NATS_OK)
-		return false;
-	*told = (struct told_entry){.type = TOLD_RECORD,
-				    .node = {strtoull(node, NULL, 16)},
-				    .at.lsn = strtoull(lsn, NULL, 10),
-				    .data = (const uint8_t *)natsMsg_GetData(m),
-				    .size = (size_t)natsMsg_GetDataLength(m)};
-	return told->node.id != 0 && told->at.lsn != 0;
-}
-
-/* ---- writing ---- */
-
-enum outcome { WRITTEN, AGAIN, LOST };
-
-/* Whether it was stored, when no answer said so. */
-static enum outcome look_up(struct nats_stream *n, const struct item *item, const char *subject)
-{
-	natsMsg *m = NULL;
-	jsErrCode code = 0;
-	struct told_entry told;
-	natsStatus s = js_GetLastMsg(&m, n->js, n->names.stream, subject, NULL, &code);
-	if (s == NATS_NOT_FOUND || code == JSNoMessageFoundErr) {
-		n->last_seq = 0;
-		return item->told.at.lsn == 1 ? AGAIN : LOST;
-	}
-	if (s != NATS_OK) {
-		set_trouble(n, "the stream does not answer: %s", natsStatus_GetText(s));
-		return AGAIN;
-	}
-	enum outcome outcome = LOST;
-	if (read_message(m, &told)) {
-		bool this = told.at.lsn == item->told.at.lsn && told.size == item->told.size &&
-			    memcmp(told.data, item->told.data, told.size) == 0;
-		outcome = this ? WRITTEN : told.at.lsn + 1 == item->told.at.lsn ? AGAIN : LOST;
-		n->last_seq = natsMsg_GetSequence(m);
-	}
-	natsMsg_Destroy(m);
-	return outcome;
-}
-
-static enum outcome publish(struct nats_stream *n, const struct item *item)
-{
-	char subject[NATS_SUBJECT], id[64], lsn[24], node[24];
-	natsMsg *m = NULL;
-	jsPubAck *ack = NULL;
-	jsPubOptions o;
-	jsErrCode code = 0;
-	nats_subject(&n->names, item->told.at.origin, subject);
-	snprintf(id, sizeof id, "%016" PRIx64 ":%" PRIu64, item->told.at.origin.id, item->told.at.lsn);
-	snprintf(lsn, sizeof lsn, "%" PRIu64, item->told.at.lsn);
-	snprintf(node, sizeof node, "%016" PRIx64, item->told.node.id);
-	jsPubOptions_Init(&o);
-	o.MaxWait = ANSWER_WAIT;
-	o.MsgId = id;
-	o.ExpectStream = n->names.stream;
-	o.ExpectLastSubjectSeq = n->last_seq;
-	o.ExpectNoMessage = n->last_seq == 0;
-	natsStatus s = natsMsg_Create(&m, subject, NULL, (const char *)item->data, (int)item->told.size);
-	if (s == NATS_OK)
-		s = natsMsgHeader_Set(m, "Kudos-Lsn", lsn);
-	if (s == NATS_OK)
-		s = natsMsgHeader_Set(m, "Kudos-Node", node);
-	if (s == NATS_OK)
-		s = js_PublishMsg(&ack, n->js, m, &o, &code);
-	natsMsg_Destroy(m);
-	if (s == NATS_OK) {
-		n->last_seq = ack->Sequence;
-		jsPubAck_Destroy(ack);
-		return WRITTEN;
-	}
-	set_trouble(n, "the stream does not take records: %s", nats_connect_error(s));
-	return look_up(n, item, subject);
-}
-
-/* Until it is stored, or there is no sense in it any more. */
-static int write_item(struct nats_stream *n, const struct item *item)
-{
-	for (;;) {
-		enum outcome outcome = publish(n, item);
-		if (outcome == WRITTEN)
-			return 0;
-		if (outcome == LOST) {
-			log_error(
-			    "the stream %s does not hold what it had acknowledged before record %" PRIu64
-			    " of this run: it lost data, or somebody else changed it",
-			    n->names.stream, item->told.at.lsn);
-			return -ENODATA;
-		}
-		if (n->quit)
-			return -ECANCELED;
-		pause_a_little(n);
-	}
-}
-
-static void *write_all(void *arg)
-{
-	struct nats_stream *n = arg;
-	pthread_mutex_lock(&n->mutex);
-	while (!n->quit) {
-		if (!n->committing) {
-			pthread_cond_wait(&n->wake, &n->mutex);
-			continue;
-		}
-		struct items group = n->group;
-		n->group = (struct items){0};
-		pthread_mutex_unlock(&n->mutex);
-		int e = 0;
-		for (const struct item *item = group.first; item && e == 0; item = item->next)
-			e = write_item(n, item);
-		items_clear(&group);
-		pthread_mutex_lock(&n->mutex);
-		n->failed = n->failed ? n->failed : e;
-		n->committing = false;
-		n->trouble[0] = '\0';
-		ring(n);
-	}
-	pthread_mutex_unlock(&n->mutex);
-	return NULL;
 }
 
 /* ---- reading ---- */
@@ -283,9 +86,11 @@ static int read_last(struct nats_stream *n, const char *subject, struct origin o
 		     struct told_entry *held)
 {
 	natsMsg *m = NULL;
-	if (js_GetLastMsg(&m, n->js, n->names.stream, subject, NULL, NULL) != NATS_OK)
+	natsStatus s = js_GetLastMsg(&m, n->link.js, n->names.stream, subject, NULL, NULL);
+	nats_link_answered(&n->link, s);
+	if (s != NATS_OK)
 		return -EAGAIN;
-	bool ours = read_message(m, held);
+	bool ours = nats_message_read(m, held);
 	natsMsg_Destroy(m);
 	held->type = TOLD_HELD;
 	held->at.origin = origin;
@@ -323,7 +128,9 @@ static void look(struct nats_stream *n)
 	jsStreamInfo *info = NULL;
 	jsOptions_Init(&o);
 	o.Stream.Info.SubjectsFilter = n->names.subjects;
-	int e = js_GetStreamInfo(&info, n->js, n->names.stream, &o, NULL) == NATS_OK ? 0 : -EAGAIN;
+	natsStatus s = js_GetStreamInfo(&info, n->link.js, n->names.stream, &o, NULL);
+	nats_link_answered(&n->link, s);
+	int e = s == NATS_OK ? 0 : -EAGAIN;
 	if (e == 0)
 		n->bytes = info->State.Bytes;
 	for (int i = 0; e == 0 && info->State.Subjects && i < info->State.Subjects->Count && !n->quit; i++)
@@ -342,12 +149,13 @@ static int read_from(struct nats_stream *n, const char *subject, uint64_t seq, n
 	jsDirectGetMsgOptions_Init(&o);
 	o.Sequence = seq;
 	o.NextBySubject = subject;
-	natsStatus s = js_DirectGetMsg(m, n->js, n->names.stream, NULL, &o);
+	natsStatus s = js_DirectGetMsg(m, n->link.js, n->names.stream, NULL, &o);
+	nats_link_answered(&n->link, s);
 	if (s == NATS_NOT_FOUND)
 		return -ENOENT;
 	if (s != NATS_OK)
 		return -EAGAIN;
-	if (!read_message(*m, told) || natsMsgHeader_Get(*m, "Nats-Sequence", &number) != NATS_OK) {
+	if (!nats_message_read(*m, told) || natsMsgHeader_Get(*m, "Nats-Sequence", &number) != NATS_OK) {
 		natsMsg_Destroy(*m);
 		*m = NULL;
 		return -EBADMSG;
@@ -360,7 +168,7 @@ static int read_from(struct nats_stream *n, const char *subject, uint64_t seq, n
 static int find_record(struct nats_stream *n, const char *subject, uint64_t lsn, uint64_t *seq)
 {
 	jsStreamInfo *info = NULL;
-	if (js_GetStreamInfo(&info, n->js, n->names.stream, NULL, NULL) != NATS_OK)
+	if (js_GetStreamInfo(&info, n->link.js, n->names.stream, NULL, NULL) != NATS_OK)
 		return -EAGAIN;
 	uint64_t lo = info->State.FirstSeq, hi = info->State.LastSeq;
 	jsStreamInfo_Destroy(info);
@@ -440,7 +248,7 @@ static void *read_all(void *arg)
 			look(n);
 		if (fetches)
 			fetch(n, &w);
-		ring(n);
+		event_ring(n->event);
 		pthread_mutex_lock(&n->mutex);
 		n->look = n->look && !looks;
 	}
@@ -452,43 +260,24 @@ static void *read_all(void *arg)
 
 static int nats_write(struct stream *s, struct position at, const void *data, size_t size)
 {
-	struct nats_stream *n = of(s);
-	struct item *item =
-	    item_new(&(struct told_entry){.node = s->node, .at = at, .data = data, .size = size});
-	if (!item)
-		return -ENOMEM;
-	pthread_mutex_lock(&n->mutex);
-	items_add(&n->group, item);
-	pthread_mutex_unlock(&n->mutex);
-	return 0;
+	return nats_writer_add(of(s)->writer,
+			       &(struct told_entry){.node = s->node, .at = at, .data = data, .size = size});
 }
 
 static int nats_commit(struct stream *s)
 {
-	struct nats_stream *n = of(s);
-	pthread_mutex_lock(&n->mutex);
-	n->committing = true;
-	pthread_cond_broadcast(&n->wake);
-	pthread_mutex_unlock(&n->mutex);
+	nats_writer_commit(of(s)->writer);
 	return 0;
 }
 
 static int nats_poll(struct stream *s)
 {
-	struct nats_stream *n = of(s);
-	pthread_mutex_lock(&n->mutex);
-	int e = n->failed ? n->failed : n->committing;
-	pthread_mutex_unlock(&n->mutex);
-	return e;
+	return nats_writer_poll(of(s)->writer);
 }
 
 static const char *nats_trouble(struct stream *s)
 {
-	struct nats_stream *n = of(s);
-	pthread_mutex_lock(&n->mutex);
-	memcpy(n->told_trouble, n->trouble, sizeof n->trouble);
-	pthread_mutex_unlock(&n->mutex);
-	return n->told_trouble[0] ? n->told_trouble : NULL;
+	return nats_writer_trouble(of(s)->writer);
 }
 
 static void nats_look(struct stream *s)
@@ -510,16 +299,30 @@ static void nats_fetch(struct stream *s, struct origin origin, uint64_t from, ui
 	pthread_mutex_unlock(&n->mutex);
 }
 
+static int take_ready(struct nats_stream *n)
+{
+	struct epoll_event events[2];
+	uint64_t rung;
+	int count = epoll_wait(n->epoll_fd, events, 2, 0);
+	if (count < 0 && errno != EINTR)
+		return -errno;
+	for (int i = 0; i < count; i++) {
+		if (events[i].data.u32 == READY_SOCKET)
+			nats_writer_ready(n->writer);
+		else if (read(n->event, &rung, sizeof rung) < 0 && errno != EAGAIN)
+			return -errno;
+	}
+	return 0;
+}
+
 static int nats_take(struct stream *s, told_fn fn, void *arg)
 {
 	struct nats_stream *n = of(s);
-	uint64_t rung;
-	if (read(n->event, &rung, sizeof rung) < 0 && errno != EAGAIN)
-		return -errno;
+	int e = take_ready(n);
 	pthread_mutex_lock(&n->mutex);
 	struct items told = n->told;
 	n->told = (struct items){0};
-	int e = n->failed;
+	e = e ? e : n->failed;
 	pthread_mutex_unlock(&n->mutex);
 	for (const struct item *item = told.first; item && e == 0; item = item->next)
 		e = fn(arg, &item->told);
@@ -534,7 +337,7 @@ static uint64_t nats_bytes(const struct stream *s)
 
 static int nats_descriptor(const struct stream *s)
 {
-	return ((const struct nats_stream *)(const void *)s)->event;
+	return ((const struct nats_stream *)(const void *)s)->epoll_fd;
 }
 
 static void nats_close(struct stream *s)
@@ -544,18 +347,17 @@ static void nats_close(struct stream *s)
 	n->quit = true;
 	pthread_cond_broadcast(&n->wake);
 	pthread_mutex_unlock(&n->mutex);
-	if (n->writes)
-		pthread_join(n->writer, NULL);
 	if (n->reads)
 		pthread_join(n->reader, NULL);
-	jsCtx_Destroy(n->js);
-	natsConnection_Destroy(n->connection);
-	items_clear(&n->group);
+	nats_writer_close(n->writer);
+	nats_link_close(&n->link);
 	items_clear(&n->told);
 	struct map_slot *slot;
 	for (size_t at = 0; (slot = map_next(&n->known, &at));)
 		free(slot->value);
 	map_deinit(&n->known);
+	if (n->epoll_fd >= 0)
+		close(n->epoll_fd);
 	if (n->event >= 0)
 		close(n->event);
 	pthread_cond_destroy(&n->wake);
@@ -563,7 +365,22 @@ static void nats_close(struct stream *s)
 	free(n);
 }
 
-int nats_start(struct stream **stream, natsConnection *connection, jsCtx *js, const struct nats_names *names)
+static int start(struct nats_stream *n)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u32 = READY_EVENT};
+	n->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	n->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (n->event < 0 || n->epoll_fd < 0 || epoll_ctl(n->epoll_fd, EPOLL_CTL_ADD, n->event, &event) < 0)
+		return -errno;
+	int e = nats_writer_open(&n->writer, &n->access, n->event, n->epoll_fd, READY_SOCKET);
+	if (e < 0)
+		return e;
+	e = pthread_create(&n->reader, NULL, read_all, n);
+	n->reads = e == 0;
+	return -e;
+}
+
+int nats_start(struct stream **stream, const struct nats_link *link)
 {
 	static const struct stream_ops ops = {
 	    .close = nats_close,
@@ -581,19 +398,19 @@ int nats_start(struct stream **stream, natsConnection *connection, jsCtx *js, co
 	if (!n)
 		return -ENOMEM;
 	n->stream.ops = &ops;
-	n->connection = connection;
-	n->js = js;
-	n->names = *names;
+	n->names = *link->access.names;
+	n->access = link->access;
+	n->access.names = &n->names;
 	map_init(&n->known, random_id());
 	pthread_mutex_init(&n->mutex, NULL);
 	pthread_cond_init(&n->wake, NULL);
-	n->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	int e = n->event < 0 ? errno : 0;
-	n->writes = e == 0 && (e = pthread_create(&n->writer, NULL, write_all, n)) == 0;
-	n->reads = e == 0 && (e = pthread_create(&n->reader, NULL, read_all, n)) == 0;
+	n->link = *link;
+	n->link.access = n->access;
+	int e = start(n);
 	if (e != 0) {
+		n->link = (struct nats_link){0};
 		nats_close(&n->stream);
-		return -e;
+		return e;
 	}
 	*stream = &n->stream;
 	return 0;

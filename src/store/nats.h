@@ -3,12 +3,10 @@
 #ifndef STORE_NATS_H
 #define STORE_NATS_H
 
-#include <nats/nats.h>
-
-#include "store/nats_names.h"
+#include "store/nats_connect.h"
 #include "store/stream.h"
 
-/* Takes over the connection and js when it succeeds. */
-int nats_start(struct stream **stream, natsConnection *connection, jsCtx *js, const struct nats_names *names);
+/* Takes over the link's connection when it succeeds. */
+int nats_start(struct stream **stream, const struct nats_link *link);
 
 #endif

@@ -24,8 +24,7 @@
 
 struct opening {
 	const struct nats_options *o;
-	natsConnection *connection;
-	jsCtx *js;
+	struct nats_link link;
 	char *error;
 	size_t error_size;
 };
@@ -45,23 +44,13 @@ static int fail(struct opening *p, int e, const char *format, ...)
 
 static int reach(struct opening *p)
 {
-	natsOptions *options = NULL;
-	natsStatus s = nats_connect_options(&options, p->o->names, "kudos-server", p->o->creds, p->o->ca);
-	if (s == NATS_OK)
-		s = natsOptions_SetMaxReconnect(options, -1);
-	if (s == NATS_OK)
-		s = natsOptions_SetReconnectWait(options, TRY_PAUSE);
-	if (s != NATS_OK) {
-		natsOptions_Destroy(options);
-		return fail(p, -EINVAL, "cannot use the options for NATS: %s", nats_connect_error(s));
-	}
+	natsStatus s = NATS_ERR;
 	for (int i = 0; i < TRIES; i++) {
-		s = natsConnection_Connect(&p->connection, options);
+		s = nats_link_open(&p->link);
 		if (s == NATS_OK || s == NATS_CONNECTION_AUTH_FAILED)
 			break;
 		nats_Sleep(TRY_PAUSE);
 	}
-	natsOptions_Destroy(options);
 	if (s == NATS_CONNECTION_AUTH_FAILED)
 		return fail(p, -EACCES,
 			    "NATS at %s does not let this server in: give --nats-creds that it knows",
@@ -72,10 +61,10 @@ static int reach(struct opening *p)
 			    "another --journal",
 			    p->o->names->servers[0], p->o->names->server_count > 1 ? " and the others" : "",
 			    nats_connect_error(s));
-	if (natsConnection_GetMaxPayload(p->connection) < LIMIT_MESSAGE)
+	if (natsConnection_GetMaxPayload(p->link.connection) < LIMIT_MESSAGE)
 		return fail(p, -EINVAL,
 			    "NATS takes messages of %" PRId64 " bytes only: set max_payload to 1MB or more",
-			    natsConnection_GetMaxPayload(p->connection));
+			    natsConnection_GetMaxPayload(p->link.connection));
 	return 0;
 }
 
@@ -95,7 +84,7 @@ static natsStatus make(struct opening *p, jsStreamInfo **info, jsErrCode *code)
 	c.Replicas = p->o->names->server_count >= 3 ? 3 : 1;
 	c.AllowDirect = true;
 	log_info("making the stream %s with %d replicas", c.Name, (int)c.Replicas);
-	return js_AddStream(info, p->js, &c, NULL, code);
+	return js_AddStream(info, p->link.js, &c, NULL, code);
 }
 
 /* It must keep all that it is given, and be readable by position. */
@@ -125,7 +114,7 @@ static int find(struct opening *p, jsStreamInfo **info)
 	natsStatus s = NATS_ERR;
 	const char *stream = p->o->names->stream;
 	for (int i = 0; i < TRIES && s != NATS_OK; i++) {
-		s = js_GetStreamInfo(info, p->js, stream, NULL, &code);
+		s = js_GetStreamInfo(info, p->link.js, stream, NULL, &code);
 		if (s == NATS_NOT_FOUND || code == JSStreamNotFoundErr)
 			s = make(p, info, &code);
 		if (s == NATS_OK)
@@ -161,9 +150,9 @@ static int read_id(struct opening *p, char id[IDENTITY_MOST])
 	o.ExpectNoMessage = true;
 	snprintf(random, sizeof random, "%016" PRIx64, random_id());
 	for (int i = 0; i < TRIES && s != NATS_OK; i++) {
-		s = js_GetLastMsg(&m, p->js, p->o->names->stream, p->o->names->id, NULL, NULL);
+		s = js_GetLastMsg(&m, p->link.js, p->o->names->stream, p->o->names->id, NULL, NULL);
 		if (s == NATS_NOT_FOUND)
-			js_Publish(NULL, p->js, p->o->names->id, random, (int)strlen(random), &o, NULL);
+			js_Publish(NULL, p->link.js, p->o->names->id, random, (int)strlen(random), &o, NULL);
 		else if (s != NATS_OK)
 			nats_Sleep(TRY_PAUSE);
 	}
@@ -222,23 +211,23 @@ static int check_identity(struct opening *p)
 /* NOLINTNEXTLINE(readability-non-const-parameter): fail() writes there, through p */
 int nats_open(struct stream **stream, const struct nats_options *o, char *error, size_t error_size)
 {
-	struct opening p = {.o = o, .error = error, .error_size = error_size};
+	struct opening p = {.o = o,
+			    .link.access = {.names = o->names, .creds = o->creds, .ca = o->ca},
+			    .error = error,
+			    .error_size = error_size};
 	jsStreamInfo *info = NULL;
 	int e = reach(&p);
-	if (e == 0 && natsConnection_JetStream(&p.js, p.connection, NULL) != NATS_OK)
-		e = fail(&p, -ENOMEM, "out of memory");
 	if (e == 0)
 		e = find(&p, &info);
 	if (e == 0)
 		e = check_identity(&p);
 	jsStreamInfo_Destroy(info);
 	if (e == 0) {
-		e = nats_start(stream, p.connection, p.js, o->names);
+		e = nats_start(stream, &p.link);
 		if (e == 0)
 			return 0;
 		fail(&p, e, "%s", strerror(-e));
 	}
-	jsCtx_Destroy(p.js);
-	natsConnection_Destroy(p.connection);
+	nats_link_close(&p.link);
 	return e;
 }

@@ -10,10 +10,9 @@
 #define NATS_IDENTITY "stream" /* a file of the data folder: which stream its records are in */
 
 struct nats_options {
-	const struct nats_names *names;
-	const char *creds; /* file with the user's credentials; NULL: none */
-	const char *ca; /* file with the authorities that sign its servers' certificates; NULL: without TLS */
-	const char *dir; /* where to keep which stream it is; NULL: nothing is kept */
+	const struct nats_names *names; /* all by reference, while the stream is open */
+	const char *creds, *ca;		/* as in struct nats_access */
+	const char *dir;		/* where to keep which stream it is; NULL: nothing is kept */
 };
 
 /* Makes the stream where there is none, waits for the servers for a while. Fails with -ENOSYS in a build

@@ -5,7 +5,8 @@
  *	nats-publish SECONDS CLIENTS WINDOW PORT...
  *
  * CLIENTS connections, spread over the servers at the PORTs, each with up to WINDOW messages unacknowledged.
- * A message is 24 bytes, a key and an amount. Prints acknowledged messages and their rate. */
+ * A message is 24 bytes, a key and an amount. Prints acknowledged messages and their rate; of one client with
+ * one message at a time, how long one took. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -167,12 +168,26 @@ int main(int argc, char **argv)
 		connect_client(&clients[i], (unsigned)i, atoi(argv[4 + i % (size_t)(argc - 4)]));
 	make_stream(&clients[0]);
 	const int64_t start = clock_ns(), end = start + (int64_t)(positive(argv[1]) * (double)NS_PER_S);
+	struct samples samples = {0};
+	int64_t last = start;
+	uint64_t answered = 0;
 	while (clock_ns() < end) {
 		for (size_t i = 0; i < count; i++) {
 			publish(&clients[i], window);
 			flush(&clients[i]);
 		}
 		wait_for(clients, count);
+		if (count == 1 && window == 1 && clients[0].answered > answered) {
+			const int64_t now = clock_ns();
+			samples_add(&samples, now - last);
+			answered = clients[0].answered;
+			last = now;
+		}
+	}
+	if (samples.count > 0) {
+		samples_print(&samples);
+		samples_deinit(&samples);
+		return 0;
 	}
 	uint64_t acknowledged = 0, refused = 0;
 	for (size_t i = 0; i < count; i++) {
