@@ -43,7 +43,7 @@
 #define LIMIT_UNREAD_BYTES (128 << 20) /* bytes sent and not read, half of them at the notify port */
 #define LIMIT_REORDER_BYTES (64 << 20) /* bytes of peers' records waiting for a gap to close */
 #define LIMIT_SNAPSHOTS 4	       /* given at once, a server */
-#define LIMIT_CONNECTIONS 65536	       /* connections a leader remembers; then the idlest goes */
+#define LIMIT_CONNECTIONS 65536	       /* clients' connections a leader remembers; then the idlest goes */
 #define LIMIT_READERS 65536	       /* connections whose reading is followed; then the idlest goes */
 #define LIMIT_TRUSTED 65536	       /* certificates in the trust folder; what is above is not trusted */
 #define LIMIT_OFFERED 16	       /* servers that a client keeps of a leader's list: the best ones */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "core/naming.h"
 #include "core/proof.h"
 #include "kudos.h"
 
@@ -248,97 +249,39 @@ size_t directory_list(const struct directory *d, const struct member **rows)
 	return count;
 }
 
-/* The node id that target spells in 16 hex digits, or 0. */
-static struct node parse_node(const char *target, size_t size)
-{
-	char digits[17] = "";
-	if (size != 16)
-		return (struct node){0};
-	memcpy(digits, target, size);
-	if (strspn(digits, "0123456789abcdefABCDEF") != size)
-		return (struct node){0};
-	return (struct node){strtoull(digits, NULL, 16)};
-}
-
-struct named {
-	size_t count, down;
-	struct member *last, *last_down, *last_running;
+struct looking {
+	const struct directory *d;
+	int64_t now;
 };
 
-static struct named find_named(const struct directory *d, int64_t now, const char *name, size_t size)
+static bool is_down(const void *arg, const struct member *m)
 {
-	struct named found = {0};
-	for (size_t i = 0; i < d->members.count; i++) {
-		struct member *m = &d->members.list[i];
-		if (m->forgotten || strlen(m->name) != size || memcmp(m->name, name, size) != 0)
-			continue;
-		found.count++;
-		found.last = m;
-		if (directory_state(d, now, m->node, NULL) == SERVER_DOWN) {
-			found.down++;
-			found.last_down = m;
-		} else {
-			found.last_running = m;
-		}
-	}
-	return found;
-}
-
-/* What the user typed, fit to be shown: as long as a name, any byte that is not printable ASCII as '?'. */
-static void show(const char *target, size_t size, char shown[LIMIT_NAME + 1])
-{
-	size_t length = size < LIMIT_NAME ? size : LIMIT_NAME;
-	for (size_t i = 0; i < length; i++)
-		shown[i] = (char)(target[i] > ' ' && target[i] <= '~' ? target[i] : '?');
-	shown[length] = '\0';
-}
-
-/* Says why target names nobody. */
-static int unknown(const struct named *found, const char *target, size_t size, const char *what, char *text,
-		   size_t text_size)
-{
-	char shown[LIMIT_NAME + 1];
-	show(target, size, shown);
-	if (found->count > 1)
-		snprintf(text, text_size,
-			 "%zu members are named \"%s\", %zu of them down: give the node id that status shows "
-			 "for the one to %s",
-			 found->count, shown, found->down, what);
-	else
-		snprintf(text, text_size, "no member has the name or node id \"%s\": status lists them",
-			 shown);
-	return KUDOS_UNKNOWN_NODE;
+	const struct looking *l = arg;
+	return directory_state(l->d, l->now, m->node, NULL) == SERVER_DOWN;
 }
 
 int directory_forget(struct directory *d, int64_t now, const char *target, size_t size, char *text,
 		     size_t text_size)
 {
-	struct named found = {0};
-	struct member *m = members_find(&d->members, parse_node(target, size));
-	if (!m) {
-		found = find_named(d, now, target, size);
-		m = found.count == 1 ? found.last : found.down == 1 ? found.last_down : NULL;
-	}
-	if (m) {
-		if (!m->forgotten)
-			d->changed = true;
-		m->forgotten = true;
-		return 0;
-	}
-	return unknown(&found, target, size, "forget", text, text_size);
+	const struct naming naming = {&d->members, is_down, &(struct looking){d, now}, true};
+	const struct member *found;
+	int r = naming_find(&naming, target, size, &found, text, text_size);
+	if (r != 0)
+		return r;
+	struct member *m = members_find(&d->members, found->node);
+	d->changed = d->changed || !m->forgotten;
+	m->forgotten = true;
+	return 0;
 }
 
 int directory_find_running(struct directory *d, int64_t now, const char *target, size_t size,
 			   const struct member **found, char *text, size_t text_size)
 {
-	struct named named = {0};
-	struct member *m = members_find(&d->members, parse_node(target, size));
-	if (!m || m->forgotten) {
-		named = find_named(d, now, target, size);
-		m = named.count == 1 ? named.last : named.count - named.down == 1 ? named.last_running : NULL;
-	}
-	if (!m)
-		return unknown(&named, target, size, "drain", text, text_size);
+	const struct naming naming = {&d->members, is_down, &(struct looking){d, now}, false};
+	const struct member *m;
+	int r = naming_find(&naming, target, size, &m, text, text_size);
+	if (r != 0)
+		return r;
 	if (directory_state(d, now, m->node, NULL) == SERVER_DOWN) {
 		snprintf(text, text_size, "%s is down: there is nothing to drain", m->name);
 		return KUDOS_NO_SERVER;

@@ -13,35 +13,19 @@
 #include "core/directory.h"
 #include "core/passed.h"
 #include "kudos.h"
-#include "net/connections.h"
-#include "net/role.h"
+#include "net/port.h"
 #include "wire/message.h"
-
-#define DESK_IDLE (60 * SECOND)	    /* a connection that was silent for so long is forgotten */
-#define DESK_COMPLAIN (60 * SECOND) /* between two log lines about malformed messages */
-
-/* Sends to a connection; result as socket_send()'s. */
-typedef int (*desk_send_fn)(void *arg, const uint8_t *id, size_t id_size, const void *data, size_t size);
 
 struct desk {
 	struct directory directory;
-	const char *own_endpoint; /* by reference; for texts and log lines */
-	desk_send_fn send;
-	void *arg;
-	bool quiet; /* no log lines; for the simulator */
-	struct connections connections;
+	struct port port;
 	struct map registrations; /* by node; push.c's */
 	bool push_wanted;	  /* at the next desk_tick() */
 	struct passed drains;	  /* drain.c's */
-	struct bytes out;
-	uint64_t messages[MESSAGE_TYPE_COUNT], errors[KUDOS_ERROR_COUNT]; /* ever: came, were answered so */
-	uint64_t malformed;						  /* messages, ever */
-	uint64_t complained; /* of them when the last log line was written */
-	int64_t complain_after;
 };
 
-/* 0 or -ENOMEM. incarnation: random, fresh at every start. */
-int desk_init(struct desk *desk, uint64_t incarnation, const char *own_endpoint, desk_send_fn send,
+/* 0 or -ENOMEM. incarnation: random, fresh at every start. own_endpoint: by reference, for texts. */
+int desk_init(struct desk *desk, uint64_t incarnation, const char *own_endpoint, port_send_fn send,
 	      void *arg);
 void desk_deinit(struct desk *desk);
 

@@ -2,7 +2,6 @@
 #include "leader/drain.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "kudos.h"
@@ -10,23 +9,14 @@
 #include "leader/push.h"
 #include "wire/message.h"
 
-/* What does not go out is sent again, and who asked and is told nothing asks again. */
-static void send(struct desk *desk, const struct connection *c, const struct message *m)
-{
-	if (!c)
-		return;
-	bytes_clear(&desk->out);
-	message_encode(m, &desk->out);
-	if (!bytes_failed(&desk->out))
-		desk->send(desk->arg, c->id, c->id_size, desk->out.data, desk->out.size);
-}
-
 static void tell(struct desk *desk, const struct passed_one *one)
 {
 	char node[17];
 	snprintf(node, sizeof node, "%016llx", (unsigned long long)one->to.id);
-	send(desk, push_connection(desk, one->to),
-	     &(struct message){.type = MESSAGE_DRAIN, .drain = {.id = one->id, .target = {node, 16}}});
+	const struct connection *c = push_connection(desk, one->to);
+	if (c)
+		port_tell(&desk->port, c->handle,
+			  &(struct message){.type = MESSAGE_DRAIN, .drain = {one->id, {node, 16}}});
 }
 
 /* One that was started again meanwhile is not to drain anew. */
@@ -40,14 +30,10 @@ static bool still_runs(const struct desk *desk, int64_t now, const struct passed
 
 static void give_up(struct desk *desk, const struct passed_one *one, bool runs)
 {
-	char text[LIMIT_TEXT];
 	const struct member *m = members_find(&desk->directory.members, one->to);
-	snprintf(text, sizeof text, "%s has %s: see status whether it stops, or try again",
-		 m ? m->name : "the server", runs ? "not confirmed it" : "ended, or was started again");
-	send(desk, connections_at(&desk->connections, one->client),
-	     &(struct message){
-		 .type = MESSAGE_ERROR,
-		 .error = {.id = one->client_id, .code = KUDOS_NO_SERVER, .text = {text, strlen(text)}}});
+	port_tell_error(&desk->port, one->client, one->client_id, KUDOS_NO_SERVER,
+			"%s has %s: see status whether it stops, or try again", m ? m->name : "the server",
+			runs ? "not confirmed it" : "ended, or was started again");
 }
 
 int drain_pass(struct desk *desk, int64_t now, const struct member *to, const struct connection *asker,
@@ -63,10 +49,9 @@ void drain_confirmed(struct desk *desk, struct node from, uint64_t id)
 	struct passed_one one;
 	if (!passed_take(&desk->drains, from, id, &one))
 		return;
-	if (!desk->quiet)
+	if (!desk->port.quiet)
 		log_info("%016llx drains, as told by an operator", (unsigned long long)from.id);
-	send(desk, connections_at(&desk->connections, one.client),
-	     &(struct message){.type = MESSAGE_DONE, .done = {.id = one.client_id}});
+	port_tell(&desk->port, one.client, &(struct message){.type = MESSAGE_DONE, .done = {one.client_id}});
 }
 
 void drain_tick(struct desk *desk, int64_t now)

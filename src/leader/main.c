@@ -48,7 +48,7 @@ static void complain(struct leader *leader, int64_t now, int error)
 {
 	if (now < leader->complain_after)
 		return;
-	leader->complain_after = now + DESK_COMPLAIN;
+	leader->complain_after = now + 60 * SECOND;
 	log_warn("a message could not be handled: %s", zmq_strerror(-error));
 }
 
@@ -116,7 +116,7 @@ static int look(struct leader *leader)
 	security_tick(leader->security, now);
 	desk_tick(&leader->desk, now);
 	tell(leader, now);
-	leader->desk.malformed += unread_ended(leader->answers);
+	leader->desk.port.malformed += unread_ended(leader->answers);
 	int64_t left = (deadline(leader) - now) / MS + 1;
 	if (leader->timer > 0)
 		zloop_timer_end(leader->loop, leader->timer);

@@ -28,13 +28,13 @@ int desk_metrics(const struct desk *desk, int64_t now, struct metric_table *t, u
 	metric_process(t);
 	tell_servers(desk, now, t);
 	metric_gauge(t, "connections", "Connections that said hello, of servers and clients.",
-		     (int64_t)desk->connections.by_id.count);
+		     (int64_t)desk->port.connections.by_id.count);
 	metric_counter(t, "assigned_total", "Clients that were sent to a server.", desk->directory.turns);
 	metric_counter(t, "sessions_total", "Sessions that were given.", sessions);
-	metric_by_type(t, "messages_total", "Messages of clients and servers.", desk->messages);
-	metric_by_code(t, "errors_total", "Messages that were answered with an error.", desk->errors);
+	metric_by_type(t, "messages_total", "Messages of clients and servers.", desk->port.messages);
+	metric_by_code(t, "errors_total", "Messages that were answered with an error.", desk->port.errors);
 	metric_counter(t, "malformed_total",
 		       "Messages not of the protocol, and connections ended that did not read.",
-		       desk->malformed);
+		       desk->port.malformed);
 	return metric_table_message(t, id, m);
 }

@@ -41,7 +41,7 @@ int push_register(struct desk *desk, const struct connection *c)
 const struct connection *push_connection(const struct desk *desk, struct node n)
 {
 	const struct registration *r = find(desk, n);
-	return r ? connections_at(&desk->connections, r->handle) : NULL;
+	return r ? connections_at(&desk->port.connections, r->handle) : NULL;
 }
 
 bool push_registered(const struct desk *desk, const struct connection *c)
@@ -70,27 +70,19 @@ void push_mark(struct desk *desk)
 	}
 }
 
-static void encode(struct desk *desk)
+static int encode(struct desk *desk)
 {
 	const struct members *members = &desk->directory.members;
 	struct message message = {.type = MESSAGE_MEMBERS,
 				  .members = {.rows = members->list, .row_count = members->count}};
-	bytes_clear(&desk->out);
-	message_encode(&message, &desk->out);
-}
-
-/* Result as the desk's send. */
-static int send_encoded(struct desk *desk, const struct connection *c)
-{
-	if (bytes_failed(&desk->out))
-		return -ENOMEM;
-	return desk->send(desk->arg, c->id, c->id_size, desk->out.data, desk->out.size);
+	return port_encode(&desk->port, &message);
 }
 
 int push_one(struct desk *desk, const struct connection *c)
 {
-	encode(desk);
-	int r = send_encoded(desk, c);
+	int r = encode(desk);
+	if (r == 0)
+		r = port_send_encoded(&desk->port, c);
 	if (push_registered(desk, c))
 		find(desk, c->node)->due = r != 0;
 	return r < 0 ? r : 0;
@@ -100,11 +92,11 @@ void push_all(struct desk *desk)
 {
 	const struct members *members = &desk->directory.members;
 	desk->push_wanted = false;
-	encode(desk);
+	bool encoded = encode(desk) == 0;
 	for (size_t i = 0; i < members->count; i++) {
 		struct registration *r = find(desk, members->list[i].node);
 		const struct connection *c = push_connection(desk, members->list[i].node);
-		if (c && r->due && send_encoded(desk, c) == 0)
+		if (encoded && c && r->due && port_send_encoded(&desk->port, c) == 0)
 			r->due = false;
 		if (members->list[i].forgotten)
 			drop(desk, members->list[i].node);

@@ -18,7 +18,6 @@
 #define META_DOUBTFUL 2
 #define GATHERED (1 << 20) /* bytes for one commit, after which it should not wait for more */
 #define EXPIRY_INTERVAL SECOND
-#define CLIENT_IDLE (60 * SECOND)
 #define WAITING_INTERVAL (5 * SECOND)
 #define COMPLAIN_INTERVAL (60 * SECOND)
 #define TOP_BLOCKS 64 /* of counts walked between two commits, when the top is found anew */
@@ -114,6 +113,19 @@ static void explain(char *error, size_t size, int e)
 		snprintf(error, size, "%s", text);
 }
 
+static int send_to_client(void *host, const uint8_t *id, size_t id_size, const void *data, size_t size)
+{
+	const struct host *h = host;
+	h->io.send(h->io.arg, id, id_size, data, size);
+	return 0;
+}
+
+int host_receive_client(struct host *h, int64_t now, enum role role, const uint8_t *id, size_t id_size,
+			const void *data, size_t size)
+{
+	return port_receive(&h->port, now, role, id, id_size, data, size);
+}
+
 int host_open(struct host **host, const struct host_config *config, struct store *store,
 	      const struct host_io *io, int64_t now, char *error, size_t error_size)
 {
@@ -126,7 +138,8 @@ int host_open(struct host **host, const struct host_config *config, struct store
 	h->config = *config;
 	h->io = *io;
 	h->store = store;
-	connections_init(&h->connections, config->seed);
+	port_init(&h->port, &host_port_rules, h, h->config.self.name, config->seed, send_to_client, h);
+	h->port.quiet = config->quiet;
 	passed_init(&h->drains, config->self.origin.id);
 	map_init(&h->watched_by_key, config->seed);
 	map_init(&h->watchers, config->seed);
@@ -165,7 +178,7 @@ void host_close(struct host **host)
 		bytes_deinit(&h->snapshots[i].part);
 	}
 	replica_deinit(&h->replica);
-	connections_deinit(&h->connections);
+	port_deinit(&h->port);
 	for (size_t i = 0; i < h->read_count; i++)
 		bytes_deinit(&h->reads[i].request);
 	free(h->reads);
@@ -177,7 +190,6 @@ void host_close(struct host **host)
 	vector_deinit(&h->checkpoint.next);
 	vector_deinit(&h->snapshot.vector);
 	bytes_deinit(&h->out);
-	many_deinit(&h->gathered);
 	h->store->ops->close(h->store);
 	free(h);
 	*host = NULL;
@@ -190,47 +202,6 @@ static bool encode(struct host *h, const struct message *m)
 	bytes_clear(&h->out);
 	message_encode(m, &h->out);
 	return !bytes_failed(&h->out); /* what cannot be sent now is asked for again */
-}
-
-static void send_gathered(struct host *h)
-{
-	const struct connection *c = connections_at(&h->connections, h->gathered_for);
-	const uint8_t *data;
-	size_t size;
-	if (many_take(&h->gathered, &data, &size) && c)
-		h->io.send(h->io.arg, c->id, c->id_size, data, size);
-}
-
-/* Whether it goes out with others. */
-static bool gather(struct host *h, const struct connection *c)
-{
-	if (!h->gathers || !c->takes_many)
-		return false;
-	if (h->gathered_for == c->handle && many_add(&h->gathered, h->out.data, h->out.size))
-		return true;
-	send_gathered(h);
-	h->gathered_for = c->handle;
-	return many_add(&h->gathered, h->out.data, h->out.size);
-}
-
-void host_answer(struct host *h, uint64_t client, const struct message *m)
-{
-	const struct connection *c = connections_at(&h->connections, client);
-	metrics_answered(&h->metrics, m);
-	if (c && encode(h, m) && !gather(h, c))
-		h->io.send(h->io.arg, c->id, c->id_size, h->out.data, h->out.size);
-}
-
-void host_answer_error(struct host *h, uint64_t client, uint64_t id, int code, const char *format, ...)
-{
-	char text[LIMIT_TEXT];
-	va_list args;
-	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	host_answer(h, client,
-		    &(struct message){.type = MESSAGE_ERROR,
-				      .error = {.id = id, .code = code, .text = {text, strlen(text)}}});
 }
 
 void host_send_peer(struct host *h, struct node peer, const struct message *m)
@@ -255,12 +226,7 @@ void host_members_message(const struct host *h, struct message *m)
 
 void host_malformed(struct host *h, int64_t now, const char *from, int error)
 {
-	h->malformed++;
-	if (now < h->complain_after)
-		return;
-	h->complain_after = now + COMPLAIN_INTERVAL;
-	host_log(h, 'w', "ignored a message from %s: %s (%llu such messages so far)", from,
-		 kudos_error_text(error), (unsigned long long)h->malformed);
+	port_malformed(&h->port, now, from, kudos_error_text(error));
 }
 
 /* ---- actions ---- */
@@ -288,7 +254,7 @@ static void send_acks(struct host *h, struct acks *a)
 				    .range_count = a->count,
 				    .positions = a->mixed ? at : &own,
 				    .position_count = a->mixed ? recent : 1}};
-	host_answer(h, a->client, &m);
+	port_tell(&h->port, a->client, &m);
 	a->count = 0;
 	a->lsn = 0;
 	a->mixed = false;
@@ -317,7 +283,7 @@ static void refuse(struct host *h, const struct action *a)
 	    .type = MESSAGE_REFUSED,
 	    .refused = {
 		.session = a->session, .seq = a->seq, .code = a->error, .text = {text, strlen(text)}}};
-	host_answer(h, a->client, &m);
+	port_tell(&h->port, a->client, &m);
 }
 
 static int append(struct host *h, enum entry_kind kind, struct record *record)
@@ -411,7 +377,7 @@ static int act(struct host *h, int64_t now, const struct action *a, struct acks 
 	case ACTION_APPEND_META:
 		return append_meta(h);
 	case ACTION_COMMIT:
-		send_gathered(h); /* what is decided does not wait for the disk */
+		port_send_gathered(&h->port); /* what is decided does not wait for the disk */
 		return host_commit(h, now);
 	case ACTION_PUBLISH:
 		h->io.publish(h->io.arg, "r", 1, a->record->raw, a->record->raw_size);
@@ -426,7 +392,8 @@ static int act(struct host *h, int64_t now, const struct action *a, struct acks 
 		refuse(h, a);
 		return 0;
 	case ACTION_CLOSED:
-		host_answer(h, a->client, &(struct message){.type = MESSAGE_CLOSED, .closed = {a->session}});
+		port_tell(&h->port, a->client,
+			  &(struct message){.type = MESSAGE_CLOSED, .closed = {a->session}});
 		return 0;
 	case ACTION_CLOSE_IDLE:
 		return close_idle(h, now, a->session);
@@ -456,25 +423,24 @@ static int act_all(struct host *h, int64_t now)
 	struct action a;
 	struct acks acks = {0};
 	int e = 0;
-	h->gathers = true;
+	port_gather(&h->port, true);
 	while (e == 0 && replica_next(&h->replica, &a)) {
 		e = act(h, now, &a, &acks);
 		record_unref(a.record);
 	}
 	send_acks(h, &acks);
-	send_gathered(h);
-	h->gathers = false;
+	port_gather(&h->port, false);
 	return e;
 }
 
 void host_drain(struct host *h, int64_t now)
 {
 	replica_drain(&h->replica);
-	host_log(h, 'i', "stopping: %zu clients are told to move", h->connections.clients);
-	for (const struct connection *c = h->connections.oldest; c; c = c->newer) {
+	host_log(h, 'i', "stopping: %zu clients are told to move", h->port.connections.clients);
+	for (const struct connection *c = h->port.connections.oldest; c; c = c->newer) {
 		if (c->node.id == 0)
-			host_answer_error(h, c->handle, 0, KUDOS_NOT_SERVING, "server %s is stopping",
-					  h->config.self.name);
+			port_tell_error(&h->port, c->handle, 0, KUDOS_NOT_SERVING, "server %s is stopping",
+					h->config.self.name);
 	}
 	host_heartbeat(h, now);
 }
@@ -549,9 +515,7 @@ int host_flush(struct host *h, int64_t now)
 
 static void expire(struct host *h, int64_t now)
 {
-	struct connection *c;
-	while ((c = h->connections.oldest) && now - c->heard > CLIENT_IDLE)
-		connections_close(&h->connections, c);
+	port_expire(&h->port, now);
 	host_snapshot_drop(h, now);
 }
 

@@ -23,11 +23,9 @@
 #include "base/map.h"
 #include "core/passed.h"
 #include "core/replica.h"
-#include "net/connections.h"
-#include "net/role.h"
+#include "net/port.h"
 #include "server/metrics.h"
 #include "store/store.h"
-#include "wire/many.h"
 #include "wire/message.h"
 
 #define HOST_LEADERS 8
@@ -144,13 +142,10 @@ struct host {
 	struct host_io io;
 	struct store *store; /* owned */
 	struct replica replica;
-	struct connections connections;
+	struct port port; /* where clients come, and other servers to ask */
 	struct leader_link leaders[HOST_LEADERS];
 	uint64_t sessions_given; /* to clients that were pointed straight here */
 	struct bytes out;	 /* the message being encoded */
-	struct many gathered;	 /* answers to the client with the handle gathered_for, within host_flush() */
-	uint64_t gathered_for;
-	bool gathers;
 
 	struct read_waiting *reads; /* owned */
 	size_t read_count, read_capacity;
@@ -178,8 +173,6 @@ struct host {
 	uint64_t rate_events;
 	int64_t rate_since;
 	uint64_t events_per_s;
-	uint64_t malformed; /* messages that were not of the protocol */
-	int64_t complain_after;
 	struct passed drains; /* passed on to other servers */
 	bool drain_wanted;    /* by an operator: whoever runs the host drains it, as after SIGTERM */
 	int forgotten;	      /* KUDOS_FORGOTTEN once another says that this node was */
@@ -230,9 +223,7 @@ int64_t host_deadline(const struct host *h);
 
 /* Within src/server only. */
 void host_log(struct host *h, char level, const char *format, ...) __attribute__((format(printf, 3, 4)));
-void host_answer(struct host *h, uint64_t client, const struct message *m);
-void host_answer_error(struct host *h, uint64_t client, uint64_t id, int code, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
+extern const struct port_rules host_port_rules; /* serve.c */
 void host_send_peer(struct host *h, struct node peer, const struct message *m);
 void host_send_leader(struct host *h, size_t leader, const struct message *m);
 void host_members_message(const struct host *h, struct message *m);

@@ -28,14 +28,6 @@ void metrics_init(struct metrics *m)
 	m->commit_batches = (struct histogram){.bounds = sizes, .bound_count = COUNT_OF(sizes)};
 }
 
-void metrics_answered(struct metrics *m, const struct message *answer)
-{
-	if (answer->type == MESSAGE_REFUSED)
-		m->refused[answer->refused.code]++;
-	else if (answer->type == MESSAGE_ERROR)
-		m->errors[answer->error.code]++;
-}
-
 void metrics_recovered(struct metrics *m, const struct replica_stats *before,
 		       const struct replica_stats *after, uint64_t appended)
 {
@@ -81,14 +73,13 @@ static void tell_port(struct metric_table *t, const struct host *h, int64_t now)
 	host_load(h, now, &load);
 	metric_gauge(t, "clients", "Clients, heard within ten seconds.", (int64_t)load.clients);
 	metric_by_type(t, "messages_total", "Messages from clients and from peers that ask.",
-		       h->metrics.messages);
+		       h->port.messages);
 	metric_by_code(t, "refused_total", "Batches, closes and questions about batches that were refused.",
-		       h->metrics.refused);
-	metric_by_code(t, "errors_total", "Other messages that were answered with an error.",
-		       h->metrics.errors);
+		       h->port.refused);
+	metric_by_code(t, "errors_total", "Other messages that were answered with an error.", h->port.errors);
 	metric_counter(t, "malformed_total",
 		       "Messages not of the protocol, and connections ended that did not read.",
-		       h->malformed);
+		       h->port.malformed);
 	metric_gauge(t, "waiting_reads", "Reads that wait for what this server has not received yet.",
 		     (int64_t)h->read_count);
 	metric_gauge(t, "watched_keys", "Keys that are watched.", (int64_t)h->watched_count);
@@ -164,7 +155,7 @@ int host_metrics(struct host *h, int64_t now, uint64_t client, uint64_t id)
 	tell_peers(&t, h, now, hex);
 	int e = metric_table_message(&t, id, &m);
 	if (e == 0)
-		host_answer(h, client, &m);
+		port_tell(&h->port, client, &m);
 	metric_table_deinit(&t);
 	free(hex);
 	return e;

@@ -12,12 +12,10 @@
 #include "kudos.h"
 #include "wire/message.h"
 
-struct metrics {			       /* since the start */
-	struct replica_stats replayed;	       /* what of the replica's own counters is older … */
-	uint64_t appended;		       /* … and of the host's */
-	uint64_t messages[MESSAGE_TYPE_COUNT]; /* of the client port */
-	uint64_t refused[KUDOS_ERROR_COUNT], errors[KUDOS_ERROR_COUNT]; /* answered so */
-	struct histogram commit_time;					/* µs */
+struct metrics {		       /* since the start */
+	struct replica_stats replayed; /* what of the replica's own counters is older … */
+	uint64_t appended;	       /* … and of the host's */
+	struct histogram commit_time;  /* µs */
 	struct histogram commit_batches;
 	uint64_t checkpoints, checkpoints_failed;
 	int64_t checkpoint_time; /* of the last one that was done, µs */
@@ -26,7 +24,6 @@ struct metrics {			       /* since the start */
 struct host;
 
 void metrics_init(struct metrics *m);
-void metrics_answered(struct metrics *m, const struct message *answer);
 /* The counters went from here to there by what was replayed from the journal, which is nothing new. */
 void metrics_recovered(struct metrics *m, const struct replica_stats *before,
 		       const struct replica_stats *after, uint64_t appended);

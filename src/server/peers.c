@@ -84,9 +84,9 @@ void host_pass_drains(struct host *h, int64_t now)
 		bool runs = m && !m->forgotten && origin_equal(m->origin, one.run);
 		snprintf(node, sizeof node, "%016llx", (unsigned long long)one.to.id);
 		if (due == PASSED_OVER || !runs) {
-			host_answer_error(h, one.client, one.client_id, KUDOS_NO_SERVER,
-					  "%s has %s: see status whether it stops, or try again", node,
-					  runs ? "not confirmed it" : "ended, or was started again");
+			port_tell_error(&h->port, one.client, one.client_id, KUDOS_NO_SERVER,
+					"%s has %s: see status whether it stops, or try again", node,
+					runs ? "not confirmed it" : "ended, or was started again");
 			passed_take(&h->drains, one.to, one.id, &one);
 			continue;
 		}
@@ -100,7 +100,8 @@ static void on_peer_done(struct host *h, struct node peer, uint64_t id)
 {
 	struct passed_one one;
 	if (passed_take(&h->drains, peer, id, &one))
-		host_answer(h, one.client, &(struct message){.type = MESSAGE_DONE, .done = {one.client_id}});
+		port_tell(&h->port, one.client,
+			  &(struct message){.type = MESSAGE_DONE, .done = {one.client_id}});
 }
 
 static int on_records(struct host *h, int64_t now, const struct message *m)

@@ -211,8 +211,8 @@ static void end_slowest_subscribers(struct server *s, int64_t now)
 {
 	size_t waiting = unread_bytes(s->published);
 	if (waiting >= UNREAD_EACH / 2)
-		s->host->malformed += subscribers_end_slowest(&s->subscribers, now, s->notify_port,
-							      waiting >= UNREAD_EACH / 4 * 3);
+		s->host->port.malformed += subscribers_end_slowest(&s->subscribers, now, s->notify_port,
+								   waiting >= UNREAD_EACH / 4 * 3);
 }
 
 static int from_peer(struct server *s, void *arg, int64_t now, struct packet *p)
@@ -551,7 +551,7 @@ static int step(struct server *s)
 	renew_subscriptions(s);
 	drop_subscribers(s, now);
 	end_slowest_subscribers(s, now);
-	s->host->malformed += unread_ended(s->answers);
+	s->host->port.malformed += unread_ended(s->answers);
 	if (e == 0)
 		e = host_tick(s->host, now);
 	if (e == 0)

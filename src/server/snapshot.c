@@ -108,15 +108,15 @@ int host_snapshot_give(struct host *h, int64_t now, uint64_t client, const struc
 	struct snapshot_out *s = reader(h, client, id);
 	if (!s && !host_checkpoint_fresh(h, now)) {
 		h->checkpoint.wanted = true;
-		host_answer_error(h, client, id, KUDOS_BUSY, "a checkpoint is being made first");
+		port_tell_error(&h->port, client, id, KUDOS_BUSY, "a checkpoint is being made first");
 		return 0;
 	}
 	if (!s && index == 0)
 		s = new_reader(h, client, id);
 	bool fresh = s && s->part.size == 0;
 	if (!s || (fresh ? index != 0 : index != s->index && index != s->index + 1)) {
-		host_answer_error(h, client, id, s ? KUDOS_PROTOCOL : KUDOS_BUSY,
-				  "that part of the snapshot is not to be had: start anew");
+		port_tell_error(&h->port, client, id, s ? KUDOS_PROTOCOL : KUDOS_BUSY,
+				"that part of the snapshot is not to be had: start anew");
 		return 0;
 	}
 	int e = 0;
@@ -127,10 +127,10 @@ int host_snapshot_give(struct host *h, int64_t now, uint64_t client, const struc
 			return e;
 	}
 	s->until = now + SNAPSHOT_IDLE;
-	const struct connection *c = connections_at(&h->connections, client);
+	const struct connection *c = connections_at(&h->port.connections, client);
 	if (e < 0) {
-		host_answer_error(h, client, id, KUDOS_SYSTEM, "the checkpoint cannot be read: %s",
-				  strerror(-e));
+		port_tell_error(&h->port, client, id, KUDOS_SYSTEM, "the checkpoint cannot be read: %s",
+				strerror(-e));
 		drop(h, s);
 	} else if (c) {
 		h->io.send(h->io.arg, c->id, c->id_size, s->part.data, s->part.size);

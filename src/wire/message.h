@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/bytes.h"
 #include "base/ids.h"
@@ -71,6 +72,11 @@ struct text {
 	const char *data; /* not NUL-terminated */
 	size_t size;
 };
+
+static inline struct text message_text(const char *s)
+{
+	return (struct text){s, strlen(s)};
+}
 
 struct blob {
 	const uint8_t *data;

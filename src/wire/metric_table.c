@@ -23,11 +23,6 @@ void metric_table_deinit(struct metric_table *t)
 	metric_table_init(t);
 }
 
-static struct text text_of(const char *s)
-{
-	return (struct text){s, strlen(s)};
-}
-
 void metric_begin(struct metric_table *t, enum metric_type type, const char *name, const char *label,
 		  const char *help)
 {
@@ -36,8 +31,11 @@ void metric_begin(struct metric_table *t, enum metric_type type, const char *nam
 		return;
 	}
 	t->firsts[t->count] = t->sample_count;
-	t->metrics[t->count++] = (struct metric){
-	    .name = text_of(name), .type = type, .help = text_of(help), .label = text_of(label), .per = 1};
+	t->metrics[t->count++] = (struct metric){.name = message_text(name),
+						 .type = type,
+						 .help = message_text(help),
+						 .label = message_text(label),
+						 .per = 1};
 }
 
 void metric_sample(struct metric_table *t, const char *of, int64_t value)
@@ -47,7 +45,7 @@ void metric_sample(struct metric_table *t, const char *of, int64_t value)
 		    array_reserve(&t->samples, t->sample_count + 1, &t->capacity, sizeof *t->samples) < 0;
 	if (t->failed)
 		return;
-	t->samples[t->sample_count++] = (struct metric_sample){text_of(of), value};
+	t->samples[t->sample_count++] = (struct metric_sample){message_text(of), value};
 	m->count++;
 }
 

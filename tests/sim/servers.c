@@ -394,7 +394,7 @@ void sim_start_leader(struct sim *s, int i)
 	if (!l->desk ||
 	    desk_init(l->desk, random_next(&s->random) | 1, "tcp://sim:1", answer_from_leader, l) < 0)
 		abort();
-	l->desk->quiet = true;
+	l->desk->port.quiet = true;
 	hostile_note_issuer(s, l->desk->directory.incarnation);
 	l->run++;
 	sim_at(s, s->now + 100 * MS, (struct sim_event){.type = EVENT_LEADER_TICK, .to = i, .run = l->run});

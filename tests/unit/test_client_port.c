@@ -18,7 +18,7 @@ Test(client_port, each_role_says_its_own_hello)
 	setup(&f);
 	struct message m = {.type = MESSAGE_HELLO, .hello = {.version = PROTOCOL_VERSION}};
 	say_as(&f, ROLE_CLIENT, 1, &m);
-	cr_assert(f.m.type == MESSAGE_WELCOME && f.host->malformed == 0);
+	cr_assert(f.m.type == MESSAGE_WELCOME && f.host->port.malformed == 0);
 	for (uint32_t i = 2; i <= LIMIT_CLIENTS; i++)
 		hello(&f, i, 0);
 	hello(&f, 999999, 0);
@@ -144,6 +144,8 @@ Test(client_port, a_client_is_no_node_whatever_it_says)
 	flush(&f);
 	say(&f, 1,
 	    &(struct message){.type = MESSAGE_HELLO, .hello = {.version = PROTOCOL_VERSION, .node = {PEER}}});
+	cr_assert(told(&f, KUDOS_PROTOCOL));
+	hello(&f, 1, 0);
 	cr_assert(f.m.type == MESSAGE_WELCOME);
 	teardown(&f);
 }
@@ -188,8 +190,8 @@ Test(client_port, acknowledgements_are_gathered_by_session)
 	forget(&f);
 	for (uint64_t number = 1; number <= 2; number++) { /* one client, two sessions */
 		struct batch_box *box = message_make_batch((struct session){77, number}, 1, &event, 1);
-		cr_assert(replica_batch(&f.host->replica, f.now, f.host->connections.newest->handle, box) ==
-			  0);
+		cr_assert(replica_batch(&f.host->replica, f.now, f.host->port.connections.newest->handle,
+					box) == 0);
 		batch_box_unref(box);
 	}
 	flush(&f);
@@ -219,9 +221,9 @@ Test(client_port, silent_clients_are_forgotten_after_a_minute)
 	hello(&f, 1, 0);
 	int64_t since = f.now;
 	f.host->next_expiry = f.now = since + 60 * SECOND;
-	cr_assert(host_tick(f.host, f.now) == 0 && f.host->connections.by_id.count == 1);
+	cr_assert(host_tick(f.host, f.now) == 0 && f.host->port.connections.by_id.count == 1);
 	f.host->next_expiry = ++f.now;
-	cr_assert(host_tick(f.host, f.now) == 0 && f.host->connections.by_id.count == 0);
+	cr_assert(host_tick(f.host, f.now) == 0 && f.host->port.connections.by_id.count == 0);
 	teardown(&f);
 }
 
@@ -297,7 +299,7 @@ Test(client_port, several_in_one_message_are_each_taken_and_answered_together)
 	hello(&f, 9, 0);
 	forget(&f);
 	say_many(&f, 9, (struct blob){ping.data, ping.size});
-	cr_assert(f.m.type == MESSAGE_PONG && f.sent == 1 && f.host->malformed == 0);
+	cr_assert(f.m.type == MESSAGE_PONG && f.sent == 1 && f.host->port.malformed == 0);
 	forget(&f);
 	flush(&f);
 	cr_assert(f.m.type == MESSAGE_MANY && f.m.many.count == 2 && f.sent == 1);
@@ -338,9 +340,9 @@ Test(client_port, many_within_many_and_what_is_no_message_are_refused_by_themsel
 	hello(&f, 9, 0);
 	message_encode(&(struct message){.type = MESSAGE_MANY, .many = {&nothing, 1}}, &inner);
 	say_many(&f, 9, (struct blob){inner.data, inner.size});
-	cr_assert(told(&f, KUDOS_PROTOCOL) && f.host->malformed == 1);
+	cr_assert(told(&f, KUDOS_PROTOCOL) && f.host->port.malformed == 1);
 	say_many(&f, 9, nothing);
-	cr_assert(told(&f, KUDOS_PROTOCOL) && f.host->malformed == 2);
+	cr_assert(told(&f, KUDOS_PROTOCOL) && f.host->port.malformed == 2);
 	flush(&f);
 	cr_assert(f.m.type == MESSAGE_MANY); /* the likes beside them count */
 	cr_assert(counts_get(&f.host->replica.counts, "a", 1) == 1 &&

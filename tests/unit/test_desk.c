@@ -43,7 +43,7 @@ static void setup(struct fixture *f)
 {
 	memset(f, 0, sizeof *f);
 	cr_assert(desk_init(&f->desk, 0xfeed, "tcp://127.0.0.1:5001", keep, f) == 0);
-	f->desk.quiet = true;
+	f->desk.port.quiet = true;
 }
 
 static void teardown(struct fixture *f)
@@ -220,7 +220,7 @@ Test(desk, answers_what_is_not_of_the_protocol)
 	register_node(&f, 0, "c", 1);
 	beat(&f, 0, "c", 1);
 	EXPECT(&f, "c welcome", "c error protocol", "c error protocol", "c error protocol");
-	cr_assert(f.desk.malformed == 6);
+	cr_assert(f.desk.port.malformed == 6);
 
 	hello(&f, 0, "s", 1);
 	register_node(&f, 0, "s", 2);
@@ -425,7 +425,7 @@ Test(desk, forgets_idle_connections)
 	send_simple(&f, 61 * SECOND + 1, "y", MESSAGE_PING);
 	send_simple(&f, 61 * SECOND + 1, "x", MESSAGE_PING);
 	EXPECT(&f, "y error no-hello", "x pong");
-	cr_assert(f.desk.connections.by_id.count == 1);
+	cr_assert(f.desk.port.connections.by_id.count == 1);
 	teardown(&f);
 }
 
@@ -439,7 +439,7 @@ Test(desk, bounds_its_connections)
 		hello(&f, i, name, 0);
 		forget_sent(&f);
 	}
-	cr_assert(f.desk.connections.by_id.count == LIMIT_CONNECTIONS);
+	cr_assert(f.desk.port.connections.by_id.count == LIMIT_CONNECTIONS);
 	send_simple(&f, LIMIT_CONNECTIONS + 10, "9", MESSAGE_PING);
 	send_simple(&f, LIMIT_CONNECTIONS + 10, "10", MESSAGE_PING);
 	EXPECT(&f, "9 error no-hello", "10 pong");

@@ -169,7 +169,7 @@ Test(host, sessions_that_nobody_issued)
 	cr_assert(say(&f, 1, &close) == KUDOS_NOT_ISSUED);
 	close.close.proof.signer.id = 99;
 	cr_assert(say(&f, 1, &close) == KUDOS_UNKNOWN_SESSION);
-	cr_assert(f.host->replica.sessions.seen.count == open && f.host->malformed == 1000);
+	cr_assert(f.host->replica.sessions.seen.count == open && f.host->port.malformed == 1000);
 	cr_assert(f.host->replica.sessions.issuers.count == 1 && f.host->replica.pending_count == 0);
 	cr_assert(like(&f, 1, 2, 1) == 0, "the session itself goes on");
 	teardown(&f);
@@ -190,7 +190,7 @@ Test(host, clients)
 	for (uint32_t i = 1; i <= LIMIT_CLIENTS; i++)
 		cr_assert(hello(&f, 100000 + i, 0) == 0);
 	cr_assert(hello(&f, 99999, 0) == KUDOS_BUSY);
-	cr_assert(f.host->connections.clients == LIMIT_CLIENTS);
+	cr_assert(f.host->port.connections.clients == LIMIT_CLIENTS);
 	cr_assert(say(&f, 7, &(struct message){.type = MESSAGE_PING, .ping = {1}}) == KUDOS_NO_HELLO);
 	teardown(&f);
 }
@@ -205,7 +205,7 @@ Test(host, servers)
 	cr_assert(hello(&f, 5000, 0) == 0);
 	f.now += 11 * SECOND;
 	cr_assert(hello(&f, 5001, 5001) == 0);
-	cr_assert(f.host->connections.by_id.count == LIMIT_MEMBERS + 1);
+	cr_assert(f.host->port.connections.by_id.count == LIMIT_MEMBERS + 1);
 	teardown(&f);
 }
 

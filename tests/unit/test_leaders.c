@@ -166,9 +166,9 @@ Test(leaders, their_errors_mean_something)
 	cr_assert(!f.host->forgotten && f.sent[2][MESSAGE_HELLO] == 1 && f.sent[2][MESSAGE_MEMBERS] == 1);
 	m.error.code = KUDOS_FORGOTTEN;
 	hear(&f, 2, &m);
-	cr_assert(f.host->forgotten == KUDOS_FORGOTTEN && f.host->malformed == 0);
+	cr_assert(f.host->forgotten == KUDOS_FORGOTTEN && f.host->port.malformed == 0);
 	hear(&f, 2, &(struct message){.type = MESSAGE_WELCOME});
-	cr_assert(f.host->malformed == 0);
+	cr_assert(f.host->port.malformed == 0);
 	teardown(&f);
 }
 
@@ -205,7 +205,7 @@ Test(leaders, peers_errors_mean_something)
 	say(&f, PEER, &m);
 	cr_assert(!f.host->forgotten && f.to_peer[MESSAGE_HELLO] == 1);
 	say(&f, PEER, &(struct message){.type = MESSAGE_WELCOME});
-	cr_assert(f.host->malformed == 0);
+	cr_assert(f.host->port.malformed == 0);
 	m.error.code = KUDOS_FORGOTTEN;
 	say(&f, PEER, &m);
 	cr_assert(f.host->forgotten == KUDOS_FORGOTTEN);
@@ -221,30 +221,31 @@ Test(leaders, what_is_not_of_the_protocol_is_counted)
 	add_peer(&f);
 	uint64_t n = 0;
 	hear(&f, 0, &(struct message){.type = MESSAGE_PING});
-	cr_assert(f.host->malformed == ++n);
-	cr_assert(host_receive_leader(f.host, f.now, 0, "\x01", 1) == 0 && f.host->malformed == ++n);
+	cr_assert(f.host->port.malformed == ++n);
+	cr_assert(host_receive_leader(f.host, f.now, 0, "\x01", 1) == 0 && f.host->port.malformed == ++n);
 	say(&f, PEER, &(struct message){.type = MESSAGE_PING});
-	cr_assert(f.host->malformed == ++n);
+	cr_assert(f.host->port.malformed == ++n);
 	cr_assert(host_receive_peer(f.host, f.now, (struct node){PEER}, "\x01", 1) == 0 &&
-		  f.host->malformed == ++n);
-	cr_assert(host_receive_published(f.host, f.now, "\x01", 1) == 0 && f.host->malformed == ++n);
+		  f.host->port.malformed == ++n);
+	cr_assert(host_receive_published(f.host, f.now, "\x01", 1) == 0 && f.host->port.malformed == ++n);
 	cr_assert(host_receive_published(f.host, f.now, record, sizeof record - 1) == 0 &&
-		  f.host->malformed == ++n);
+		  f.host->port.malformed == ++n);
 	struct bytes b = {0};
 	message_encode(&(struct message){.type = MESSAGE_PING}, &b);
-	cr_assert(host_receive_published(f.host, f.now, b.data, b.size) == 0 && f.host->malformed == ++n);
+	cr_assert(host_receive_published(f.host, f.now, b.data, b.size) == 0 &&
+		  f.host->port.malformed == ++n);
 	bytes_clear(&b);
 	const struct message vector = {.type = MESSAGE_VECTOR,
 				       .vector = {.node = {PEER}, .origin = {21}, .serial = 1}};
 	message_encode(&vector, &b);
-	cr_assert(host_receive_published(f.host, f.now, b.data, b.size) == 0 && f.host->malformed == n);
+	cr_assert(host_receive_published(f.host, f.now, b.data, b.size) == 0 && f.host->port.malformed == n);
 	cr_assert(replica_peer(&f.host->replica, (struct node){PEER})->heard == f.now);
 	struct event event = {"k", 2, 1};
 	struct batch_box *box = message_make_batch((struct session){7, 1}, 1, &event, 1);
 	struct record *one = record_new((struct position){{21}, 1}, &box, 1);
 	cr_assert(message_encode_record(one) == 0);
 	cr_assert(host_receive_published(f.host, f.now, one->raw, one->raw_size) == 0);
-	cr_assert(f.host->replica.incoming_count == 1 && f.host->malformed == n);
+	cr_assert(f.host->replica.incoming_count == 1 && f.host->port.malformed == n);
 	record_unref(one);
 	batch_box_unref(box);
 	bytes_deinit(&b);

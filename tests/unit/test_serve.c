@@ -21,7 +21,7 @@ Test(serve, a_hello_is_welcome_in_its_role)
 	m = (struct message){.type = MESSAGE_HELLO, .hello = {PROTOCOL_VERSION, .is_server = true}};
 	m.hello.node.id = PEER;
 	say_as(&f, ROLE_OPERATOR, 2, &m);
-	cr_assert(told(&f, KUDOS_FORBIDDEN) && f.host->malformed == 1);
+	cr_assert(told(&f, KUDOS_FORBIDDEN) && f.host->port.malformed == 1);
 	say_as(&f, ROLE_SERVER, 2, &m);
 	cr_assert(f.m.type == MESSAGE_WELCOME);
 	m.hello.version++;
@@ -70,7 +70,7 @@ Test(serve, what_is_not_for_the_sender_is_refused)
 	say_as(&f, ROLE_CLIENT, 1, &reach);
 	cr_assert(told(&f, KUDOS_FORBIDDEN));
 	say(&f, 1, &(struct message){.type = MESSAGE_PONG});
-	cr_assert(told(&f, KUDOS_PROTOCOL) && f.host->malformed == 3);
+	cr_assert(told(&f, KUDOS_PROTOCOL) && f.host->port.malformed == 3);
 	struct message drain = {.type = MESSAGE_DRAIN, .drain = {9, {"s", 1}}};
 	say_as(&f, ROLE_CLIENT, 1, &drain);
 	cr_assert(told(&f, KUDOS_FORBIDDEN) && f.m.error.id == 9 && !f.host->drain_wanted);
@@ -104,7 +104,7 @@ Test(serve, what_cannot_be_read_is_answered_by_its_fault)
 	cr_assert(told(&f, KUDOS_PROTOCOL) && f.m.error.id == 0);
 	say_bytes(&f, 1, bad_key, sizeof bad_key - 1);
 	cr_assert(told(&f, KUDOS_BAD_KEY) && f.m.error.id == 5, "%d", f.m.error.code);
-	cr_assert(f.host->malformed == 3);
+	cr_assert(f.host->port.malformed == 3);
 	teardown(&f);
 }
 
@@ -130,8 +130,8 @@ Test(serve, a_read_waits_for_what_its_client_knows)
 	int64_t asked = f.now;
 	say(&f, 1, &m);
 	say(&f, 2, &m);
-	connections_close(&f.host->connections,
-			  connections_find(&f.host->connections, (uint8_t *)"\2\0\0", 4));
+	connections_close(&f.host->port.connections,
+			  connections_find(&f.host->port.connections, (uint8_t *)"\2\0\0", 4));
 	f.now = asked + SECOND;
 	flush(&f);
 	cr_assert(f.sent == 0 && f.host->read_count == 1, "who is gone waits for nothing");
@@ -223,12 +223,25 @@ Test(serve, a_member_is_named_by_name_or_node)
 	cr_assert(told(&f, KUDOS_BUSY));
 	add_peer(&f, "two", 30);
 	drain(&f, 1, "two", 3);
-	cr_assert(told(&f, KUDOS_UNKNOWN_NODE));
+	cr_assert(f.sent == 0, "the one that runs was asked before");
+	add_peer(&f, "two", 31);
+	replica_peer(&f.host->replica, (struct node){31})->heard = f.now;
+	drain(&f, 1, "two", 3);
+	cr_assert(told(&f, KUDOS_UNKNOWN_NODE), "two of them run");
 	struct message m = {.type = MESSAGE_FORGET, .forget = {8, {"0000000000000014", 16}}};
 	say(&f, 1, &m);
 	cr_assert(f.m.type == MESSAGE_DONE && f.m.done.id == 8);
 	flush(&f);
 	cr_assert(!replica_peer(&f.host->replica, (struct node){PEER}));
+	say(&f, 1, &m);
+	cr_assert(f.m.type == MESSAGE_DONE, "done already is done");
+	m.forget.target = (struct text){"two", 3};
+	for (int i = 0; i < 2; i++) {
+		say(&f, 1, &m);
+		cr_assert(f.m.type == MESSAGE_DONE, "the one that is down, then the last");
+		flush(&f);
+		cr_assert(!replica_peer(&f.host->replica, (struct node){(uint64_t)(30 + i)}));
+	}
 	say(&f, 1, &m);
 	cr_assert(told(&f, KUDOS_UNKNOWN_NODE), "who is forgotten has no name");
 	teardown(&f);
