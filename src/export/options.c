@@ -2,36 +2,30 @@
 #include "export/options.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "daemon/flags.h"
 #include "kudos.h"
 
-enum flag {
-	FLAG_DATA = 256,
-	FLAG_FORMAT,
-	FLAG_RECORDS,
-	FLAG_AFTER,
-	FLAG_JOURNAL,
-	FLAG_NATS_CREDS,
-	FLAG_NATS_CA
-};
+#define AT(field) .at = offsetof(struct options, field)
 
-static const struct argp_option flags[] = {
-    {"data", FLAG_DATA, "DIR", 0, "The data folder of a server, which may be running (KUDOS_DATA)", 0},
-    {"format", FLAG_FORMAT, "json|csv", 0, "A JSON object a line, or CSV with a header (json)", 0},
-    {"records", FLAG_RECORDS, NULL, 0, "Not the counts, but every record that the journal holds; as JSON", 0},
-    {"after", FLAG_AFTER, "KEY", 0,
+static const struct flag flags[] = {
+    {"data", 0, "DIR", "The data folder of a server, which may be running (KUDOS_DATA)", AT(data)},
+    {"format", 0, "json|csv", "A JSON object a line, or CSV with a header (json)", NULL, "json", AT(format)},
+    {"records", 0, NULL, "Not the counts, but every record that the journal holds; as JSON", NULL, NULL,
+     FLAG_YES, AT(records)},
+    {"after", 0, "KEY",
      "Go on behind this key, the last one that was exported; with --records: behind ORIGIN:LSN; with "
-     "--journal: "
-     "behind this sequence",
-     0},
-    {"journal", FLAG_JOURNAL, "URL", 0,
-     "Not a folder, but all records of a stream: nats://HOST[:PORT][,HOST…]/STREAM (KUDOS_JOURNAL)", 0},
-    {"nats-creds", FLAG_NATS_CREDS, "FILE", 0, "Credentials for NATS (KUDOS_NATS_CREDS)", 0},
-    {"nats-ca", FLAG_NATS_CA, "FILE", 0,
-     "Use TLS to NATS, whose certificates are signed by one of FILE (KUDOS_NATS_CA)", 0},
+     "--journal: behind this sequence",
+     AT(after)},
+    {"journal", 0, "URL",
+     "Not a folder, but all records of a stream: nats://HOST[:PORT][,HOST…]/STREAM (KUDOS_JOURNAL)",
+     AT(journal)},
+    {"nats-creds", 0, "FILE", "Credentials for NATS (KUDOS_NATS_CREDS)", "KUDOS_NATS_CREDS", AT(nats_creds)},
+    {"nats-ca", 0, "FILE", "Use TLS to NATS, whose certificates are signed by one of FILE (KUDOS_NATS_CA)",
+     "KUDOS_NATS_CA", AT(nats_ca)},
     {0},
 };
 
@@ -58,8 +52,6 @@ static void find_source(struct argp_state *state, struct options *o)
 		flags_env_string(&o->data, "KUDOS_DATA");
 	if (!o->data)
 		flags_env_string(&o->journal, "KUDOS_JOURNAL");
-	flags_env_string(&o->nats_creds, "KUDOS_NATS_CREDS");
-	flags_env_string(&o->nats_ca, "KUDOS_NATS_CA");
 	if (!o->data && !o->journal)
 		argp_error(state, "of what? --data DIR, or --journal URL");
 	const char *why = o->journal ? nats_names_parse(&o->stream, o->journal) : NULL;
@@ -68,10 +60,10 @@ static void find_source(struct argp_state *state, struct options *o)
 	o->records = o->records || o->journal;
 }
 
-static void complete(struct argp_state *state, struct options *o)
+static void check(struct argp_state *state, void *options)
 {
+	struct options *o = options;
 	find_source(state, o);
-	o->format = o->format ? o->format : "json";
 	o->csv = strcmp(o->format, "csv") == 0;
 	if (!o->csv && strcmp(o->format, "json") != 0)
 		argp_error(state, "--format: it is json or csv, not %s", o->format);
@@ -81,54 +73,18 @@ static void complete(struct argp_state *state, struct options *o)
 		check_after(state, o);
 }
 
-static error_t parse_flag(int key, char *arg, struct argp_state *state)
-{
-	struct options *o = state->input;
-	switch (key) {
-	case FLAG_DATA:
-		o->data = arg;
-		return 0;
-	case FLAG_FORMAT:
-		o->format = arg;
-		return 0;
-	case FLAG_RECORDS:
-		o->records = true;
-		return 0;
-	case FLAG_JOURNAL:
-		o->journal = arg;
-		return 0;
-	case FLAG_NATS_CREDS:
-		o->nats_creds = arg;
-		return 0;
-	case FLAG_NATS_CA:
-		o->nats_ca = arg;
-		return 0;
-	case FLAG_AFTER:
-		o->after = arg;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "%s: not a flag", arg);
-		return 0;
-	case ARGP_KEY_END:
-		complete(state, o);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
 void options_parse(struct options *options, int argc, char **argv)
 {
-	static const struct argp argp = {
-	    .options = flags,
-	    .parser = parse_flag,
-	    .doc = "Writes what a server of a Kudos cluster keeps, its newest checkpoint's counts or its "
-		   "journal's "
-		   "records, to standard output.\v"
-		   "The server may go on meanwhile, and is not held up. A line is a key and its count, "
-		   "or a record. Exit status: 0 all is written (or nobody reads any more), 1 not, 2 wrong "
-		   "usage.",
+	static const struct flags all = {
+	    .list = flags,
+	    .version = "kudos-export " KUDOS_VERSION,
+	    .about = "Writes what a server of a Kudos cluster keeps, its newest checkpoint's counts or its "
+		     "journal's records, to standard output.\v"
+		     "The server may go on meanwhile, and is not held up. A line is a key and its count, "
+		     "or a record. Exit status: 0 all is written (or nobody reads any more), 1 not, 2 wrong "
+		     "usage.",
+	    .check = check,
 	};
 	*options = (struct options){0};
-	flags_parse(&argp, "kudos-export " KUDOS_VERSION, argc, argv, options);
+	flags_parse(&all, argc, argv, options);
 }

@@ -1,71 +1,55 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/options.h"
 
-#include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "daemon/flags.h"
 #include "kudos.h"
 #include "net/socket.h"
 
-enum flag {
-	FLAG_DEBUG = 'd',
-	FLAG_LEADER = 256,
-	FLAG_CLIENT_PORT,
-	FLAG_NOTIFY_PORT,
-	FLAG_BIND,
-	FLAG_ADVERTISE,
-	FLAG_DATA,
-	FLAG_JOURNAL,
-	FLAG_NATS_CREDS,
-	FLAG_NATS_CA,
-	FLAG_NAME,
-	FLAG_ACK_PEERS,
-	FLAG_MEMORY_ONLY,
-	FLAG_ACCEPT_STALE,
-	FLAG_INSECURE,
-	FLAG_KEY,
-	FLAG_TRUST,
-};
+#define AT(field) .at = offsetof(struct options, field)
 
-static const struct argp_option flags[] = {
-    {"leader", FLAG_LEADER, "EP[,EP…]", 0,
-     "Leaders to register with (KUDOS_LEADER; " KUDOS_DEFAULT_LEADER ")", 0},
-    {"client-port", FLAG_CLIENT_PORT, "N", 0,
-     "Port for clients and other servers' requests (KUDOS_CLIENT_PORT; the first free one from 5100 up)", 0},
-    {"notify-port", FLAG_NOTIFY_PORT, "N", 0,
+static const struct flag flags[] = {
+    {"leader", 0, "EP[,EP…]", "Leaders to register with (KUDOS_LEADER; " KUDOS_DEFAULT_LEADER ")",
+     "KUDOS_LEADER", KUDOS_DEFAULT_LEADER, AT(leaders)},
+    {"client-port", 0, "N",
+     "Port for clients and other servers' requests (KUDOS_CLIENT_PORT; the first free one from 5100 up)",
+     "KUDOS_CLIENT_PORT", NULL, FLAG_PORT, AT(client_port)},
+    {"notify-port", 0, "N",
      "Port that records and changes are published on (KUDOS_NOTIFY_PORT; the first free one from 5100 up)",
-     0},
-    {"bind", FLAG_BIND, "ADDR", 0, "IPv4 address to listen on (KUDOS_BIND; 127.0.0.1)", 0},
-    {"advertise", FLAG_ADVERTISE, "ADDR", 0,
-     "Address that others reach this server at (KUDOS_ADVERTISE; as --bind)", 0},
-    {"data", FLAG_DATA, "DIR", 0, "Data folder (KUDOS_DATA; ~/.local/state/kudos/NAME)", 0},
-    {"journal", FLAG_JOURNAL, "URL", 0,
+     "KUDOS_NOTIFY_PORT", NULL, FLAG_PORT, AT(notify_port)},
+    {"bind", 0, "ADDR", "IPv4 address to listen on (KUDOS_BIND; 127.0.0.1)", "KUDOS_BIND", "127.0.0.1",
+     AT(address)},
+    {"advertise", 0, "ADDR", "Address that others reach this server at (KUDOS_ADVERTISE; as --bind)",
+     "KUDOS_ADVERTISE", AT(advertise)},
+    {"data", 0, "DIR", "Data folder (KUDOS_DATA; ~/.local/state/kudos/NAME)", "KUDOS_DATA", AT(data)},
+    {"journal", 0, "URL",
      "Keep records in a stream of NATS JetStream instead of the data folder: "
-     "nats://HOST[:PORT][,HOST…]/STREAM "
-     "(KUDOS_JOURNAL)",
-     0},
-    {"nats-creds", FLAG_NATS_CREDS, "FILE", 0, "Credentials for NATS (KUDOS_NATS_CREDS)", 0},
-    {"nats-ca", FLAG_NATS_CA, "FILE", 0,
-     "Use TLS to NATS, whose certificates are signed by one of FILE (KUDOS_NATS_CA)", 0},
-    {"name", FLAG_NAME, "NAME", 0, "Name in status and logs (KUDOS_NAME; server-PORT)", 0},
-    {"ack-peers", FLAG_ACK_PEERS, "K", 0,
-     "Acknowledge a like when K other servers have it on disk, too (KUDOS_ACK_PEERS; 0)", 0},
-    {"memory-only", FLAG_MEMORY_ONLY, NULL, 0,
-     "Keep nothing on disk, --data or not: what only this server had is lost with it (KUDOS_MEMORY_ONLY)", 0},
-    {"accept-stale", FLAG_ACCEPT_STALE, NULL, 0,
+     "nats://HOST[:PORT][,HOST…]/STREAM (KUDOS_JOURNAL)",
+     "KUDOS_JOURNAL", AT(journal)},
+    {"nats-creds", 0, "FILE", "Credentials for NATS (KUDOS_NATS_CREDS)", "KUDOS_NATS_CREDS", AT(nats_creds)},
+    {"nats-ca", 0, "FILE", "Use TLS to NATS, whose certificates are signed by one of FILE (KUDOS_NATS_CA)",
+     "KUDOS_NATS_CA", AT(nats_ca)},
+    {"name", 0, "NAME", "Name in status and logs (KUDOS_NAME; server-PORT)", "KUDOS_NAME", AT(name)},
+    {"ack-peers", 0, "K", "Acknowledge a like when K other servers have it on disk, too (KUDOS_ACK_PEERS; 0)",
+     "KUDOS_ACK_PEERS", NULL, FLAG_NUMBER, AT(ack_peers), .most = LIMIT_MEMBERS - 1},
+    {"memory-only", 0, NULL,
+     "Keep nothing on disk, --data or not: what only this server had is lost with it (KUDOS_MEMORY_ONLY)",
+     "KUDOS_MEMORY_ONLY", NULL, FLAG_YES, AT(memory_only)},
+    {"accept-stale", 0, NULL,
      "Serve from a copy of a data folder without another member: what was acknowledged since it was made is "
-     "lost "
-     "(KUDOS_ACCEPT_STALE)",
-     0},
-    {"debug", FLAG_DEBUG, NULL, 0, "Log more (KUDOS_DEBUG)", 0},
-    {"key", FLAG_KEY, "FILE", 0,
-     "The cluster's secret key, made by kudos keygen: only with CURVE (KUDOS_KEY)", 0},
-    {"trust", FLAG_TRUST, "DIR", 0, "Folder with the certificates of all who may come in (KUDOS_TRUST)", 0},
-    {"insecure", FLAG_INSECURE, NULL, 0,
+     "lost (KUDOS_ACCEPT_STALE)",
+     "KUDOS_ACCEPT_STALE", NULL, FLAG_YES, AT(accept_stale)},
+    {"debug", 'd', NULL, "Log more (KUDOS_DEBUG)", "KUDOS_DEBUG", NULL, FLAG_YES, AT(debug)},
+    {"key", 0, "FILE", "The cluster's secret key, made by kudos keygen: only with CURVE (KUDOS_KEY)",
+     "KUDOS_KEY", AT(key)},
+    {"trust", 0, "DIR", "Folder with the certificates of all who may come in (KUDOS_TRUST)", "KUDOS_TRUST",
+     AT(trust)},
+    {"insecure", 0, NULL,
      "Allow an address outside 127.0.0.0/8 without --key: whoever reaches it may like and forget "
      "(KUDOS_INSECURE)",
-     0},
+     "KUDOS_INSECURE", NULL, FLAG_YES, AT(insecure)},
     {0},
 };
 
@@ -98,9 +82,10 @@ static bool word(const char *text, size_t limit)
 	return size >= 1 && size <= limit;
 }
 
-static void check(struct argp_state *state, struct options *o)
+static void check(struct argp_state *state, void *options)
 {
-	flags_check_keys(state, &o->key, &o->trust);
+	struct options *o = options;
+	flags_check_keys(state, o->key, o->trust);
 	flags_check_address(state, o->address, o->insecure || o->key);
 	if (!o->advertise && strcmp(o->address, "0.0.0.0") == 0)
 		argp_error(state,
@@ -120,107 +105,18 @@ static void check(struct argp_state *state, struct options *o)
 	split_leaders(state, o);
 }
 
-static void complete(struct argp_state *state, struct options *o)
-{
-	const char *ack_peers = NULL;
-	flags_env_string(&o->leaders, "KUDOS_LEADER");
-	flags_env_port(state, &o->client_port, "KUDOS_CLIENT_PORT");
-	flags_env_port(state, &o->notify_port, "KUDOS_NOTIFY_PORT");
-	flags_env_string(&o->address, "KUDOS_BIND");
-	flags_env_string(&o->advertise, "KUDOS_ADVERTISE");
-	flags_env_string(&o->name, "KUDOS_NAME");
-	flags_env_bool(&o->memory_only, "KUDOS_MEMORY_ONLY");
-	flags_env_bool(&o->accept_stale, "KUDOS_ACCEPT_STALE");
-	flags_env_string(&o->data, "KUDOS_DATA");
-	flags_env_string(&o->journal, "KUDOS_JOURNAL");
-	flags_env_string(&o->nats_creds, "KUDOS_NATS_CREDS");
-	flags_env_string(&o->nats_ca, "KUDOS_NATS_CA");
-	flags_env_string(&ack_peers, "KUDOS_ACK_PEERS");
-	if (ack_peers && !o->ack_peers_given)
-		o->ack_peers = (unsigned)flags_number(state, "KUDOS_ACK_PEERS", ack_peers, LIMIT_MEMBERS - 1);
-	flags_env_bool(&o->debug, "KUDOS_DEBUG");
-	flags_env_bool(&o->insecure, "KUDOS_INSECURE");
-	o->leaders = o->leaders ? o->leaders : KUDOS_DEFAULT_LEADER;
-	o->address = o->address ? o->address : "127.0.0.1";
-	check(state, o);
-}
-
-static error_t parse_flag(int key, char *arg, struct argp_state *state)
-{
-	struct options *o = state->input;
-	switch (key) {
-	case FLAG_LEADER:
-		o->leaders = arg;
-		return 0;
-	case FLAG_CLIENT_PORT:
-		o->client_port = flags_port(state, "--client-port", arg);
-		return 0;
-	case FLAG_NOTIFY_PORT:
-		o->notify_port = flags_port(state, "--notify-port", arg);
-		return 0;
-	case FLAG_BIND:
-		o->address = arg;
-		return 0;
-	case FLAG_ADVERTISE:
-		o->advertise = arg;
-		return 0;
-	case FLAG_DATA:
-		o->data = arg;
-		return 0;
-	case FLAG_JOURNAL:
-		o->journal = arg;
-		return 0;
-	case FLAG_NATS_CREDS:
-		o->nats_creds = arg;
-		return 0;
-	case FLAG_NATS_CA:
-		o->nats_ca = arg;
-		return 0;
-	case FLAG_NAME:
-		o->name = arg;
-		return 0;
-	case FLAG_ACK_PEERS:
-		o->ack_peers = (unsigned)flags_number(state, "--ack-peers", arg, LIMIT_MEMBERS - 1);
-		o->ack_peers_given = true;
-		return 0;
-	case FLAG_MEMORY_ONLY:
-		o->memory_only = true;
-		return 0;
-	case FLAG_ACCEPT_STALE:
-		o->accept_stale = true;
-		return 0;
-	case FLAG_DEBUG:
-		o->debug = true;
-		return 0;
-	case FLAG_KEY:
-		o->key = arg;
-		return 0;
-	case FLAG_TRUST:
-		o->trust = arg;
-		return 0;
-	case FLAG_INSECURE:
-		o->insecure = true;
-		return 0;
-	case ARGP_KEY_END:
-		complete(state, o);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
 void options_parse(struct options *options, int argc, char **argv)
 {
-	static const struct argp argp = {
-	    .options = flags,
-	    .parser = parse_flag,
-	    .doc = "Accepts likes, publishes them to every other server of the cluster, and holds a full "
-		   "replica of "
-		   "every count.\v"
-		   "Each flag has the environment variable named behind it; a flag wins. SIGTERM and SIGINT "
-		   "stop the "
-		   "server after what it has accepted is on disk.",
+	static const struct flags all = {
+	    .list = flags,
+	    .version = "kudos-server " KUDOS_VERSION,
+	    .about =
+		"Accepts likes, publishes them to every other server of the cluster, and holds a full "
+		"replica of every count.\v"
+		"Each flag has the environment variable named behind it; a flag wins. SIGTERM and SIGINT "
+		"stop the server after what it has accepted is on disk.",
+	    .check = check,
 	};
 	*options = (struct options){0};
-	flags_parse(&argp, "kudos-server " KUDOS_VERSION, argc, argv, options);
+	flags_parse(&all, argc, argv, options);
 }

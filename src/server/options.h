@@ -21,8 +21,7 @@ struct options {
 	const char *nats_creds, *nats_ca;
 	int client_port, notify_port; /* 0: the first free one */
 	const char *key, *trust;      /* CURVE: files; both NULL: without */
-	unsigned ack_peers;
-	bool ack_peers_given;
+	int ack_peers;
 	bool memory_only, accept_stale, debug, insecure;
 };
 

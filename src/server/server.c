@@ -356,8 +356,10 @@ static int bind_port(zsock_t *socket, const struct options *o, const char *flag,
 static int open_host(struct server *s, const struct options *o, int client_port, int notify_port)
 {
 	const char *address = o->advertise ? o->advertise : o->address;
-	struct host_config config = {
-	    .ack_peers = o->ack_peers, .leaders = o->leader_count, .seed = random_id(), .clock = clock_now};
+	struct host_config config = {.ack_peers = (unsigned)o->ack_peers,
+				     .leaders = o->leader_count,
+				     .seed = random_id(),
+				     .clock = clock_now};
 	config.accept_stale = o->accept_stale;
 	config.lazy = LAZY;
 	struct member *self = &config.self;

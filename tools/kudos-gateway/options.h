@@ -20,6 +20,7 @@ struct options {
 	int watch_rate;				 /* changes a second and key that a watcher is told */
 	const char *tokens;			 /* a file; NULL: none */
 	const char *origins;			 /* of pages that may ask, with commas; NULL: none */
+	const char *proxy;			 /* as given */
 	struct address proxies[OPTIONS_PROXIES]; /* whose X-Forwarded-For is believed */
 	size_t proxy_count;
 	int rate;		 /* requests a second and address; 0: no limit */
