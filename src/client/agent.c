@@ -424,7 +424,7 @@ int agent_watch(struct agent *a, int64_t now, const char *key)
 	r = watches_add(&a->watches, key, size);
 	if (r || a->watches.count == before)
 		return r;
-	const struct courier_server *server = courier_server(&a->courier);
+	const struct courier_server *server = route_server(&a->courier);
 	if (a->notify_known)
 		a->io.watch(a->io.arg, key);
 	else if (server && *server->notify_endpoint)
@@ -524,7 +524,7 @@ const char *agent_told(const struct agent *a)
 
 const char *agent_server_endpoint(const struct agent *a)
 {
-	const struct courier_server *server = courier_server(&a->courier);
+	const struct courier_server *server = route_server(&a->courier);
 	return server ? server->client_endpoint : "";
 }
 

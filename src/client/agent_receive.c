@@ -218,7 +218,7 @@ static bool on_welcome(struct agent *a, int64_t now, const struct message *m)
 	if (m->welcome.version != PROTOCOL_VERSION || m->welcome.node.id == 0) {
 		if (m->welcome.node.id == 0)
 			strcpy(a->told, "a leader answers there, not a server");
-		courier_not_serving(&a->courier, now);
+		route_not_serving(&a->courier, now);
 		return false;
 	}
 	a->bad_version = false;
@@ -226,7 +226,7 @@ static bool on_welcome(struct agent *a, int64_t now, const struct message *m)
 	agent_name_server(a, m->welcome.name.data, m->welcome.name.size);
 	if (!m->welcome.serving)
 		strcpy(a->told, "that server is still catching up, or stopping");
-	courier_welcome(&a->courier, now, m->welcome.session, m->welcome.proof, m->welcome.serving);
+	route_welcome(&a->courier, now, m->welcome.session, m->welcome.proof, m->welcome.serving);
 	kept_offer(a, m->welcome.session, m->welcome.proof);
 	return true;
 }
@@ -259,16 +259,16 @@ static bool on_server_error(struct agent *a, int64_t now, const struct message *
 	remember_told(a, m);
 	switch (m->error.code) {
 	case KUDOS_NO_HELLO:
-		courier_no_hello(&a->courier, now);
+		route_no_hello(&a->courier, now);
 		return true;
 	case KUDOS_NOT_SERVING:
 	case KUDOS_BAD_VERSION:
-		courier_not_serving(&a->courier, now);
+		route_not_serving(&a->courier, now);
 		return true;
 	case KUDOS_BUSY:
 	case KUDOS_LIMIT:
 		if (id == 0 && a->courier.state == COURIER_GREETING) {
-			courier_not_serving(&a->courier, now); /* it has clients enough */
+			route_not_serving(&a->courier, now); /* it has clients enough */
 			return true;
 		}
 		if (m->error.code == KUDOS_BUSY) {
@@ -320,7 +320,7 @@ static bool handle_server(struct agent *a, int64_t now, const struct message *m)
 
 static void receive_from_server(struct agent *a, int64_t now, const struct message *m)
 {
-	courier_heard(&a->courier, now);
+	route_heard(&a->courier, now);
 	if (handle_server(a, now, m))
 		a->server_heard_at = now;
 	else
@@ -374,7 +374,7 @@ static bool on_assigned(struct agent *a, int64_t now, const struct message *m)
 			  row->notify_endpoint);
 	}
 	a->no_server = count == 0;
-	courier_assigned(&a->courier, now, m->assigned.session, m->assigned.proof, servers, count);
+	route_assigned(&a->courier, now, m->assigned.session, m->assigned.proof, servers, count);
 	kept_offer(a, m->assigned.session, m->assigned.proof);
 	free(servers);
 	return true;
@@ -388,7 +388,7 @@ static bool on_leader_error(struct agent *a, int64_t now, const struct message *
 	if (m->error.id == 0) {
 		if (m->error.code == KUDOS_NO_SERVER) {
 			a->no_server = true;
-			courier_no_server(&a->courier, now);
+			route_no_server(&a->courier, now);
 		}
 		return true;
 	}
@@ -462,5 +462,5 @@ void agent_receive_notify(struct agent *a, int64_t now, const void *data, size_t
 
 void agent_disconnected(struct agent *a, int64_t now)
 {
-	courier_disconnected(&a->courier, now);
+	route_disconnected(&a->courier, now);
 }

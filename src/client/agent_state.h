@@ -6,7 +6,7 @@
 #include "base/bytes.h"
 #include "client/agent.h"
 #include "client/watches.h"
-#include "core/courier.h"
+#include "core/courier_route.h"
 #include "wire/many.h"
 #include "wire/message.h"
 

@@ -94,7 +94,7 @@ void kept_offer(struct agent *a, struct session session, struct proof proof)
 	const struct courier_request *r = a->courier.requests;
 	while (r && !suits(r, session))
 		r = r->next;
-	if (!r || !session.number || !courier_first_use(&a->courier, session))
+	if (!r || !session.number || !route_first_use(&a->courier, session))
 		return;
 	char name[KUDOS_SESSION_SIZE];
 	uint64_t id = r->id;

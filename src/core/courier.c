@@ -33,53 +33,6 @@ void courier_deinit(struct courier *c)
 	relay_deinit(&c->relay);
 }
 
-bool courier_needs_server(const struct courier *c)
-{
-	if (c->closing)
-		return !c->closed;
-	if (!window_idle(&c->window) || c->relay.count)
-		return true;
-	for (const struct courier_request *r = c->requests; r; r = r->next) {
-		if (!r->of_leader)
-			return true;
-	}
-	return false;
-}
-
-bool courier_needs_session(const struct courier *c)
-{
-	return c->session.number == 0 && !window_idle(&c->window) && !c->closing;
-}
-
-/* An answer of a leader may come twice, and late: a number that was used once must never be used again (I5).
- * Numbers of one issuer only go up, so the highest is all that needs remembering. */
-bool courier_first_use(struct courier *c, struct session session)
-{
-	for (size_t i = 0; i < c->used_count; i++) {
-		if (c->used[i].issuer != session.issuer)
-			continue;
-		if (session.number <= c->used[i].number)
-			return false;
-		c->used[i].number = session.number;
-		return true;
-	}
-	if (c->used_count == LIMIT_ISSUERS)
-		memmove(&c->used[0], &c->used[1], --c->used_count * sizeof c->used[0]);
-	c->used[c->used_count++] = session;
-	return true;
-}
-
-void courier_take_session(struct courier *c, int64_t now, struct session session, struct proof proof)
-{
-	if (!session.issuer || !session.number || !courier_needs_session(c) || !courier_first_use(c, session))
-		return;
-	c->session = session;
-	c->proof = proof;
-	c->active_at = now;
-	c->unknown_since = NEVER;
-	window_begin_session(&c->window);
-}
-
 int courier_add(struct courier *c, int64_t now, const void *event, size_t size)
 {
 	int r = window_add(&c->window, now, event, size);
@@ -242,7 +195,7 @@ static void unknown_session(struct courier *c, int64_t now)
 	if (now - c->unknown_since >= UNKNOWN_PATIENCE)
 		expire(c);
 	else
-		courier_not_serving(c, now);
+		route_not_serving(c, now);
 }
 
 /* Whether a batch is not counted, and will not be whenever it comes; or for expired and not issued: whether
@@ -285,9 +238,9 @@ static void hold_back(struct courier *c, int64_t now, uint64_t seq)
 static void relay_refused(struct courier *c, int64_t now, struct session session, uint64_t seq, int error)
 {
 	if (error == KUDOS_NOT_SERVING)
-		courier_not_serving(c, now);
+		route_not_serving(c, now);
 	else if (error == KUDOS_NO_HELLO)
-		courier_no_hello(c, now);
+		route_no_hello(c, now);
 	else if (is_final(error) ||
 		 (error == KUDOS_UNKNOWN_SESSION && relay_is_strange(&c->relay, session, seq)))
 		relay_answered(c, session, seq, error);
@@ -309,10 +262,10 @@ void courier_refused(struct courier *c, int64_t now, struct session session, uin
 		unknown_session(c, now);
 		return;
 	case KUDOS_NOT_SERVING:
-		courier_not_serving(c, now);
+		route_not_serving(c, now);
 		return;
 	case KUDOS_NO_HELLO:
-		courier_no_hello(c, now);
+		route_no_hello(c, now);
 		return;
 	default:
 		if (!is_final(error)) /* busy, or trouble that may pass */

@@ -125,32 +125,15 @@ void courier_postpone(struct courier *c, int64_t now, uint64_t id);
 /* A batch under the caller's own identity, or with seq 0 the close of such a session; ops.relayed tells what
  * became of it. KUDOS_BUSY, -ENOMEM. */
 int courier_relay(struct courier *c, struct relayed *item);
-/* Whether this session was never used, and is from now on: an answer of a leader may come twice, and late. */
-bool courier_first_use(struct courier *c, struct session session);
 void courier_close(struct courier *c); /* c->closed tells when it is done */
 
-/* What the server in use said. courier_heard for each of its messages, whatever it is, before the others. */
-void courier_heard(struct courier *c, int64_t now);
-void courier_welcome(struct courier *c, int64_t now, struct session session, struct proof proof,
-		     bool serving);
+/* What the server in use said; what it and the leaders say besides is courier_route.h's. */
 void courier_acked(struct courier *c, int64_t now, struct session session, uint64_t lo, uint64_t hi);
 void courier_position(struct courier *c, struct position position);
 void courier_refused(struct courier *c, int64_t now, struct session session, uint64_t seq, int error);
-void courier_no_hello(struct courier *c, int64_t now);
-void courier_not_serving(struct courier *c, int64_t now);
 void courier_session_closed(struct courier *c, struct session session);
-/* The connection to it ended: its process is gone, which silence tells a second later. */
-void courier_disconnected(struct courier *c, int64_t now);
-
-/* What a leader said. */
-void courier_assigned(struct courier *c, int64_t now, struct session session, struct proof proof,
-		      const struct courier_server *servers, size_t count);
-void courier_no_server(struct courier *c, int64_t now);
 
 void courier_tick(struct courier *c, int64_t now);
 int64_t courier_deadline(const struct courier *c); /* 0: at once; NEVER */
-
-/* The server in use, greeted or not; NULL: none. */
-const struct courier_server *courier_server(const struct courier *c);
 
 #endif

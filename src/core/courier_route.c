@@ -24,7 +24,54 @@ void route_init(struct courier *c, const struct courier_options *options)
 	}
 }
 
-const struct courier_server *courier_server(const struct courier *c)
+bool route_needs_server(const struct courier *c)
+{
+	if (c->closing)
+		return !c->closed;
+	if (!window_idle(&c->window) || c->relay.count)
+		return true;
+	for (const struct courier_request *r = c->requests; r; r = r->next) {
+		if (!r->of_leader)
+			return true;
+	}
+	return false;
+}
+
+bool route_needs_session(const struct courier *c)
+{
+	return c->session.number == 0 && !window_idle(&c->window) && !c->closing;
+}
+
+/* An answer of a leader may come twice, and late: a number that was used once must never be used again (I5).
+ * Numbers of one issuer only go up, so the highest is all that needs remembering. */
+bool route_first_use(struct courier *c, struct session session)
+{
+	for (size_t i = 0; i < c->used_count; i++) {
+		if (c->used[i].issuer != session.issuer)
+			continue;
+		if (session.number <= c->used[i].number)
+			return false;
+		c->used[i].number = session.number;
+		return true;
+	}
+	if (c->used_count == LIMIT_ISSUERS)
+		memmove(&c->used[0], &c->used[1], --c->used_count * sizeof c->used[0]);
+	c->used[c->used_count++] = session;
+	return true;
+}
+
+void route_take_session(struct courier *c, int64_t now, struct session session, struct proof proof)
+{
+	if (!session.issuer || !session.number || !route_needs_session(c) || !route_first_use(c, session))
+		return;
+	c->session = session;
+	c->proof = proof;
+	c->active_at = now;
+	c->unknown_since = NEVER;
+	window_begin_session(&c->window);
+}
+
+const struct courier_server *route_server(const struct courier *c)
 {
 	return c->state == COURIER_NONE ? NULL : &c->servers[c->at];
 }
@@ -34,18 +81,18 @@ static void greet(struct courier *c, int64_t now)
 	c->state = COURIER_GREETING;
 	c->waiting_since = c->first_ping = now;
 	c->next_ping = now + PING_AFTER;
-	c->ops.send_hello(c->ops.arg, c->direct && courier_needs_session(c));
+	c->ops.send_hello(c->ops.arg, c->direct && route_needs_session(c));
 }
 
 static void use(struct courier *c, int64_t now, size_t at)
 {
 	c->at = at;
-	c->state = COURIER_GREETING; /* before the driver asks courier_server() */
+	c->state = COURIER_GREETING; /* before the driver asks route_server() */
 	c->ops.use_server(c->ops.arg, &c->servers[at]);
 	greet(c, now);
 }
 
-void route_lose(struct courier *c, int64_t now)
+static void lose(struct courier *c, int64_t now)
 {
 	c->stirred = true;
 	if (!c->direct) {
@@ -74,7 +121,7 @@ void route_progress(struct courier *c)
 	c->backoff = BACKOFF_LEAST;
 }
 
-void courier_heard(struct courier *c, int64_t now)
+void route_heard(struct courier *c, int64_t now)
 {
 	c->heard_at = now;
 	/* While greeting, only the welcome ends the waiting. */
@@ -102,16 +149,16 @@ static void all_due(struct courier *c)
 	c->resume_at = 0;
 }
 
-void courier_welcome(struct courier *c, int64_t now, struct session session, struct proof proof, bool serving)
+void route_welcome(struct courier *c, int64_t now, struct session session, struct proof proof, bool serving)
 {
 	if (c->state == COURIER_NONE)
 		return;
 	c->stirred = true;
 	if (!serving && !c->direct) { /* the only one there is can still tell its status */
-		route_lose(c, now);
+		lose(c, now);
 		return;
 	}
-	courier_take_session(c, now, session, proof);
+	route_take_session(c, now, session, proof);
 	if (c->state == COURIER_READY)
 		return;
 	c->state = COURIER_READY;
@@ -119,7 +166,7 @@ void courier_welcome(struct courier *c, int64_t now, struct session session, str
 	all_due(c);
 }
 
-void courier_no_hello(struct courier *c, int64_t now)
+void route_no_hello(struct courier *c, int64_t now)
 {
 	/* Each of many messages is answered so: one hello is enough. */
 	if (c->state == COURIER_READY)
@@ -128,18 +175,18 @@ void courier_no_hello(struct courier *c, int64_t now)
 }
 
 /* Of the only one there is, what was unanswered is sent again as soon as it is back. */
-void courier_disconnected(struct courier *c, int64_t now)
+void route_disconnected(struct courier *c, int64_t now)
 {
 	if (c->direct)
-		courier_no_hello(c, now);
+		route_no_hello(c, now);
 	else if (c->state != COURIER_NONE)
-		route_lose(c, now);
+		lose(c, now);
 }
 
-void courier_not_serving(struct courier *c, int64_t now)
+void route_not_serving(struct courier *c, int64_t now)
 {
 	if (c->state != COURIER_NONE)
-		route_lose(c, now);
+		lose(c, now);
 }
 
 /* Takes over the list; the server in use stays so, and becomes its first. */
@@ -160,17 +207,17 @@ static void adopt(struct courier *c, const struct courier_server *servers, size_
 	}
 }
 
-void courier_assigned(struct courier *c, int64_t now, struct session session, struct proof proof,
-		      const struct courier_server *servers, size_t count)
+void route_assigned(struct courier *c, int64_t now, struct session session, struct proof proof,
+		    const struct courier_server *servers, size_t count)
 {
 	if (c->direct)
 		return;
 	c->stirred = true;
 	if (count == 0) {
-		courier_no_server(c, now);
+		route_no_server(c, now);
 		return;
 	}
-	courier_take_session(c, now, session, proof);
+	route_take_session(c, now, session, proof);
 	adopt(c, servers, count);
 	c->refresh = false;
 	c->lost = (struct node){0};
@@ -178,7 +225,7 @@ void courier_assigned(struct courier *c, int64_t now, struct session session, st
 	c->ask_at = now;
 }
 
-void courier_no_server(struct courier *c, int64_t now)
+void route_no_server(struct courier *c, int64_t now)
 {
 	/* The list that is known stays: a leader that has just started knows less than it. */
 	c->stirred = true;
@@ -191,8 +238,8 @@ static bool asking(const struct courier *c)
 	if (c->closing)
 		return false;
 	if (c->direct)
-		return c->state == COURIER_READY && courier_needs_session(c);
-	return courier_needs_session(c) || (courier_needs_server(c) && (c->server_count == 0 || c->refresh));
+		return c->state == COURIER_READY && route_needs_session(c);
+	return route_needs_session(c) || (route_needs_server(c) && (c->server_count == 0 || c->refresh));
 }
 
 static bool leader_overdue(const struct courier *c, int64_t now)
@@ -217,7 +264,7 @@ static void ask(struct courier *c, int64_t now)
 	}
 	if (c->ask_at > now)
 		return;
-	bool session = courier_needs_session(c);
+	bool session = route_needs_session(c);
 	if (!c->direct)
 		c->ops.send_assign(c->ops.arg, c->leader, session, c->lost);
 	/* With every leader away a server gives a session as well. */
@@ -264,21 +311,21 @@ void route_judge_silence(struct courier *c, int64_t now)
 			return;
 		c->first_ping = now;
 	} else if (now >= lost_at(c)) {
-		route_lose(c, now);
+		lose(c, now);
 		return;
 	} else if (now < c->next_ping) {
 		return;
 	}
 	c->next_ping = now + PING_AFTER;
 	if (c->state == COURIER_GREETING)
-		c->ops.send_hello(c->ops.arg, c->direct && courier_needs_session(c));
+		c->ops.send_hello(c->ops.arg, c->direct && route_needs_session(c));
 	else
 		c->ops.send_ping(c->ops.arg);
 }
 
 void route_tick(struct courier *c, int64_t now)
 {
-	if (c->state == COURIER_NONE && c->server_count && c->retry_at <= now && courier_needs_server(c))
+	if (c->state == COURIER_NONE && c->server_count && c->retry_at <= now && route_needs_server(c))
 		use(c, now, 0);
 	ask(c, now);
 }
@@ -289,7 +336,7 @@ int64_t route_deadline(const struct courier *c)
 	if (asking(c))
 		at = earlier(at, c->ask_at);
 	if (c->state == COURIER_NONE) {
-		if (c->server_count && courier_needs_server(c))
+		if (c->server_count && route_needs_server(c))
 			at = earlier(at, c->retry_at);
 	} else if (awaits_server(c)) {
 		if (c->first_ping != NEVER)

@@ -144,24 +144,24 @@ static inline void assign_list(struct fixture *f, uint64_t number, uint64_t firs
 			 (unsigned long long)list[count].node.id);
 		count++;
 	}
-	courier_assigned(&f->c, f->now, number ? session(number) : none, signed_by, list, count);
+	route_assigned(&f->c, f->now, number ? session(number) : none, signed_by, list, count);
 }
 
 static inline void welcome(struct fixture *f)
 {
-	courier_heard(&f->c, f->now);
-	courier_welcome(&f->c, f->now, none, signed_by, true);
+	route_heard(&f->c, f->now);
+	route_welcome(&f->c, f->now, none, signed_by, true);
 }
 
 static inline void ack(struct fixture *f, uint64_t number, uint64_t lo, uint64_t hi)
 {
-	courier_heard(&f->c, f->now);
+	route_heard(&f->c, f->now);
 	courier_acked(&f->c, f->now, session(number), lo, hi);
 }
 
 static inline void refuse(struct fixture *f, uint64_t seq, int error)
 {
-	courier_heard(&f->c, f->now);
+	route_heard(&f->c, f->now);
 	courier_refused(&f->c, f->now, session(1), seq, error);
 }
 

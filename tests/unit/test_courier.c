@@ -94,7 +94,7 @@ Test(courier, resends_what_stays_unanswered_though_pongs_come)
 	add(&f, "bc");
 	for (int i = 0; i < 34; i++) {
 		run(&f, 100 * MS);
-		courier_heard(&f.c, f.now);
+		route_heard(&f.c, f.now);
 	}
 	expect(&f, "batch 1:2 bc, batch 1:2 bc, batch 1:2 bc");
 	finish(&f);
@@ -295,7 +295,7 @@ Test(courier, an_answer_ends_what_was_held_against_the_server)
 {
 	struct fixture f;
 	start_served(&f);
-	courier_not_serving(&f.c, f.now);
+	route_not_serving(&f.c, f.now);
 	welcome(&f);
 	add(&f, "b");
 	run(&f, 1 * MS);
@@ -347,14 +347,14 @@ Test(courier, takes_only_whole_sessions_and_only_when_it_needs_one)
 {
 	struct fixture f;
 	start(&f, 1, NULL);
-	courier_take_session(&f.c, f.now, session(5), signed_by);
+	route_take_session(&f.c, f.now, session(5), signed_by);
 	cr_assert(f.c.session.number == 0, "there is nothing to send");
 	add(&f, "a");
-	courier_take_session(&f.c, f.now, (struct session){0, 5}, signed_by);
-	courier_take_session(&f.c, f.now, (struct session){77, 0}, signed_by);
-	cr_assert(courier_needs_session(&f.c) && f.c.session.issuer == 0 && f.c.used_count == 0);
-	courier_take_session(&f.c, f.now, session(5), signed_by);
-	cr_assert(!courier_needs_session(&f.c));
+	route_take_session(&f.c, f.now, (struct session){0, 5}, signed_by);
+	route_take_session(&f.c, f.now, (struct session){77, 0}, signed_by);
+	cr_assert(route_needs_session(&f.c) && f.c.session.issuer == 0 && f.c.used_count == 0);
+	route_take_session(&f.c, f.now, session(5), signed_by);
+	cr_assert(!route_needs_session(&f.c));
 	finish(&f);
 }
 
@@ -364,15 +364,15 @@ Test(courier, remembers_the_highest_number_of_each_issuer)
 	struct fixture f;
 	start(&f, 1, NULL);
 	for (uint64_t i = 1; i <= LIMIT_ISSUERS; i++)
-		cr_assert(courier_first_use(&f.c, (struct session){i, 10}));
+		cr_assert(route_first_use(&f.c, (struct session){i, 10}));
 	for (uint64_t i = 1; i <= LIMIT_ISSUERS; i++) {
-		cr_assert(!courier_first_use(&f.c, (struct session){i, 10}));
-		cr_assert(courier_first_use(&f.c, (struct session){i, 11}));
-		cr_assert(!courier_first_use(&f.c, (struct session){i, 10}));
+		cr_assert(!route_first_use(&f.c, (struct session){i, 10}));
+		cr_assert(route_first_use(&f.c, (struct session){i, 11}));
+		cr_assert(!route_first_use(&f.c, (struct session){i, 10}));
 	}
-	cr_assert(courier_first_use(&f.c, (struct session){100, 1}) && f.c.used_count == LIMIT_ISSUERS);
-	cr_assert(!courier_first_use(&f.c, (struct session){100, 1}));
-	cr_assert(!courier_first_use(&f.c, (struct session){2, 11}));
+	cr_assert(route_first_use(&f.c, (struct session){100, 1}) && f.c.used_count == LIMIT_ISSUERS);
+	cr_assert(!route_first_use(&f.c, (struct session){100, 1}));
+	cr_assert(!route_first_use(&f.c, (struct session){2, 11}));
 	finish(&f);
 }
 

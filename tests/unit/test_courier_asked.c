@@ -57,7 +57,7 @@ Test(courier_asked, resends_later_each_time)
 	int64_t at[6] = {0};
 	start_served(&f);
 	cr_assert(courier_ask(&f.c, &read) == 0);
-	for (size_t n = 0; n < 6; courier_heard(&f.c, f.now)) { /* each ping is answered */
+	for (size_t n = 0; n < 6; route_heard(&f.c, f.now)) { /* each ping is answered */
 		courier_tick(&f.c, f.now);
 		if (strstr(f.trace.text, "request"))
 			at[n++] = f.now;
@@ -94,11 +94,11 @@ Test(courier_asked, asks_one_question_again_after_a_pause)
 	cr_assert(courier_ask(&f.c, &one) == 0 && courier_ask(&f.c, &other) == 0);
 	run(&f, 0);
 	expect(&f, "request 5, request 6");
-	courier_heard(&f.c, f.now);
+	route_heard(&f.c, f.now);
 	courier_postpone(&f.c, f.now, 6);
 	courier_postpone(&f.c, f.now, 99);
 	run(&f, 499 * MS);
-	courier_heard(&f.c, f.now);
+	route_heard(&f.c, f.now);
 	forget(&f);
 	run(&f, 1 * MS);
 	expect(&f, "request 6");
@@ -128,7 +128,7 @@ Test(courier_asked, only_the_servers_answers_are_progress)
 	start_served(&f);
 	cr_assert(courier_ask(&f.c, &read) == 0 && courier_ask(&f.c, &other) == 0 &&
 		  courier_ask(&f.c, &status) == 0);
-	courier_not_serving(&f.c, f.now);
+	route_not_serving(&f.c, f.now);
 	cr_assert(courier_take_request(&f.c, 7, true) && f.c.losses == 1);
 	cr_assert(courier_take_request(&f.c, 6, false) && f.c.losses == 1);
 	cr_assert(courier_take_request(&f.c, 5, true) && f.c.losses == 0);
@@ -186,8 +186,8 @@ Test(courier_asked, closes_with_the_next_server_when_this_one_is_silent)
 	run(&f, 240 * MS);
 	courier_tick(&f.c, f.now);
 	expect(&f, "");
-	courier_not_serving(&f.c, f.now);
-	courier_not_serving(&f.c, f.now);
+	route_not_serving(&f.c, f.now);
+	route_not_serving(&f.c, f.now);
 	run(&f, 0);
 	expect(&f, "use s3, hello, use -");
 	f.now += 70 * SECOND; /* the session was not used for longer than one rests */

@@ -27,7 +27,7 @@ static void start_relayed(struct fixture *f, struct relayed *first)
 
 static void answer(struct fixture *f, uint64_t number, uint64_t seq, int error)
 {
-	courier_heard(&f->c, f->now);
+	route_heard(&f->c, f->now);
 	courier_refused(&f->c, f->now, session(number), seq, error);
 }
 
@@ -37,7 +37,7 @@ Test(courier_relay, needs_a_server_and_no_session)
 	struct relayed a;
 	start(&f, 1, NULL);
 	keep(&f, &a, 1, 9, 1);
-	cr_assert(courier_needs_server(&f.c) && !courier_needs_session(&f.c));
+	cr_assert(route_needs_server(&f.c) && !route_needs_session(&f.c));
 	run(&f, 0);
 	assign_list(&f, 0, 1, 2, 0);
 	run(&f, 0);
@@ -49,7 +49,7 @@ Test(courier_relay, needs_a_server_and_no_session)
 	cr_assert(courier_deadline(&f.c) == 0, "the caller may have waited for it");
 	run(&f, 5 * SECOND);
 	expect(&f, "relayed 9:1 ok");
-	cr_assert(!courier_needs_server(&f.c) && courier_deadline(&f.c) == NEVER);
+	cr_assert(!route_needs_server(&f.c) && courier_deadline(&f.c) == NEVER);
 	finish(&f);
 }
 
@@ -60,7 +60,7 @@ Test(courier_relay, is_sent_again_here_and_by_the_next_server)
 	start_relayed(&f, &a);
 	for (int i = 0; i < 11; i++) {
 		run(&f, 100 * MS);
-		courier_heard(&f.c, f.now);
+		route_heard(&f.c, f.now);
 	}
 	run(&f, 0);
 	expect(&f, "relay 9:1");
@@ -137,7 +137,7 @@ Test(courier_relay, a_success_is_progress_and_a_refusal_is_none)
 	start_served(&f);
 	keep(&f, items, 2, 9, 1);
 	run(&f, 0);
-	courier_not_serving(&f.c, f.now);
+	route_not_serving(&f.c, f.now);
 	welcome(&f);
 	answer(&f, 9, 1, KUDOS_BAD_KEY);
 	cr_assert(f.c.losses == 1);
@@ -159,7 +159,7 @@ Test(courier_relay, hears_what_is_final_and_goes_on_with_the_rest)
 		answer(&f, 9, 1, final[i]);
 		snprintf(text, sizeof text, "relayed 9:1 %s", kudos_error_code(final[i]));
 		expect(&f, text);
-		cr_assert(!courier_needs_server(&f.c));
+		cr_assert(!route_needs_server(&f.c));
 		finish(&f);
 	}
 	for (size_t i = 0; i < sizeof passing / sizeof *passing; i++) {

@@ -24,7 +24,7 @@ Test(courier_route, moves_on_silence_and_resends_unchanged)
 	expect(&f, "batch 1:2 b, batch 1:3 c, batch 1:4 d");
 	ack(&f, 1, 2, 4);
 	expect(&f, "ok 2-4");
-	cr_assert(strcmp(courier_server(&f.c)->name, "s2") == 0);
+	cr_assert(strcmp(route_server(&f.c)->name, "s2") == 0);
 	finish(&f);
 }
 
@@ -35,10 +35,10 @@ Test(courier_route, tries_all_servers_then_pauses)
 	add(&f, "b");
 	run(&f, 1100 * MS);
 	expect(&f, "batch 1:2 b, ping, ping, ping, use s2, hello, assign 0, lost 1");
-	courier_not_serving(&f.c, f.now);
+	route_not_serving(&f.c, f.now);
 	run(&f, 0);
 	expect(&f, "use s3, hello, assign 1, lost 2");
-	courier_not_serving(&f.c, f.now);
+	route_not_serving(&f.c, f.now);
 	expect(&f, "use -");
 	assign_list(&f, 0, 2, 3, 1);
 	run(&f, 99 * MS);
@@ -69,9 +69,9 @@ Test(courier_route, greets_again_and_resends)
 	start_served(&f);
 	add(&f, "b");
 	run(&f, 1 * MS);
-	courier_heard(&f.c, f.now);
-	courier_no_hello(&f.c, f.now);
-	courier_no_hello(&f.c, f.now);
+	route_heard(&f.c, f.now);
+	route_no_hello(&f.c, f.now);
+	route_no_hello(&f.c, f.now);
 	run(&f, 1 * MS);
 	expect(&f, "batch 1:2 b, hello");
 	welcome(&f);
@@ -88,7 +88,7 @@ Test(courier_route, asks_leaders_in_turn)
 	add(&f, "a");
 	run(&f, 900 * MS);
 	expect(&f, "assign 0 +, assign 1 +, assign 2 +, assign 0 +");
-	courier_no_server(&f.c, f.now);
+	route_no_server(&f.c, f.now);
 	run(&f, 300 * MS);
 	expect(&f, "assign 1 +");
 	assign_list(&f, 5, 1, 0, 0);
@@ -105,8 +105,8 @@ Test(courier_route, asks_the_server_for_a_session_with_all_leaders_away)
 	add(&f, "b");
 	run(&f, 600 * MS);
 	expect(&f, "close 1, assign 0 +, assign 1 +, assign 0 +, hello+");
-	courier_heard(&f.c, f.now);
-	courier_welcome(&f.c, f.now, (struct session){5, 9}, signed_by, true);
+	route_heard(&f.c, f.now);
+	route_welcome(&f.c, f.now, (struct session){5, 9}, signed_by, true);
 	run(&f, 1 * MS);
 	expect(&f, "batch 9:1 b");
 	finish(&f);
@@ -120,8 +120,8 @@ Test(courier_route, uses_one_server_directly)
 	add(&f, "a");
 	run(&f, 0);
 	expect(&f, "use it, hello+");
-	courier_heard(&f.c, f.now);
-	courier_welcome(&f.c, f.now, session(1), signed_by, true);
+	route_heard(&f.c, f.now);
+	route_welcome(&f.c, f.now, session(1), signed_by, true);
 	run(&f, 1 * MS);
 	expect(&f, "batch 1:1 a");
 	run(&f, 1000 * MS);
@@ -138,15 +138,15 @@ Test(courier_route, moves_when_the_connection_ends)
 	add(&f, "b");
 	run(&f, 1 * MS);
 	expect(&f, "batch 1:2 b");
-	courier_disconnected(&f.c, f.now);
+	route_disconnected(&f.c, f.now);
 	run(&f, 0);
 	expect(&f, "use s2, hello, assign 0, lost 1");
-	courier_disconnected(&f.c, f.now); /* this one is not there, either */
+	route_disconnected(&f.c, f.now); /* this one is not there, either */
 	run(&f, 0);
 	expect(&f, "use s3, hello, assign 1, lost 2");
-	courier_disconnected(&f.c, f.now);
+	route_disconnected(&f.c, f.now);
 	expect(&f, "use -");
-	courier_disconnected(&f.c, f.now); /* of none: late news */
+	route_disconnected(&f.c, f.now); /* of none: late news */
 	expect(&f, "");
 	finish(&f);
 }
@@ -158,13 +158,13 @@ Test(courier_route, greets_the_only_server_again_when_the_connection_ends)
 	start(&f, 0, &direct);
 	add(&f, "a");
 	run(&f, 0);
-	courier_heard(&f.c, f.now);
-	courier_welcome(&f.c, f.now, session(1), signed_by, true);
+	route_heard(&f.c, f.now);
+	route_welcome(&f.c, f.now, session(1), signed_by, true);
 	run(&f, 1 * MS);
 	expect(&f, "use it, hello+, batch 1:1 a");
-	courier_disconnected(&f.c, f.now);
+	route_disconnected(&f.c, f.now);
 	expect(&f, "hello");
-	courier_welcome(&f.c, f.now, (struct session){0}, (struct proof){0}, true);
+	route_welcome(&f.c, f.now, (struct session){0}, (struct proof){0}, true);
 	run(&f, 1 * MS);
 	expect(&f, "batch 1:1 a");
 	finish(&f);
@@ -178,24 +178,24 @@ Test(courier_route, pauses_after_as_many_as_there_are)
 	add(&f, "b");
 	run(&f, 1 * MS);
 	forget(&f);
-	courier_not_serving(&f.c, f.now);
+	route_not_serving(&f.c, f.now);
 	assign_list(&f, 0, 3, 2, 1);
-	courier_not_serving(&f.c, f.now);
+	route_not_serving(&f.c, f.now);
 	expect(&f, "use s2, hello, use s3, hello");
 	assign_list(&f, 0, 1, 2, 3);
-	courier_not_serving(&f.c, f.now);
+	route_not_serving(&f.c, f.now);
 	expect(&f, "use -");
 	run(&f, 0);
 	forget(&f);
 	run(&f, 100 * MS);
 	welcome(&f);
-	courier_not_serving(&f.c, f.now);
-	courier_not_serving(&f.c, f.now);
+	route_not_serving(&f.c, f.now);
+	route_not_serving(&f.c, f.now);
 	welcome(&f);
 	ack(&f, 1, 2, 2); /* the last of the list is of use … */
 	add(&f, "c");
 	forget(&f);
-	courier_not_serving(&f.c, f.now);
+	route_not_serving(&f.c, f.now);
 	expect(&f, "use -"); /* … and the last all the same */
 	finish(&f);
 }
@@ -208,11 +208,11 @@ Test(courier_route, keeps_the_best_of_a_list_and_the_one_in_use)
 	for (size_t i = 0; i < LIMIT_OFFERED + 2; i++)
 		list[i].node.id = 40 - i;
 	list[5].node.id = 1; /* in use */
-	courier_assigned(&f.c, f.now, none, signed_by, list, LIMIT_OFFERED + 2);
+	route_assigned(&f.c, f.now, none, signed_by, list, LIMIT_OFFERED + 2);
 	cr_assert(f.c.server_count == LIMIT_OFFERED && f.c.servers[0].node.id == 1);
 	for (size_t i = 1; i < LIMIT_OFFERED; i++)
 		cr_assert(node_equal(f.c.servers[i].node, list[i <= 5 ? i - 1 : i].node));
-	courier_assigned(&f.c, f.now, none, signed_by, list, 2);
+	route_assigned(&f.c, f.now, none, signed_by, list, 2);
 	cr_assert(f.c.server_count == 3);
 	finish(&f);
 }
@@ -232,11 +232,11 @@ Test(courier_route, asks_a_server_for_a_session_only_when_it_needs_one)
 	start_served(&f); /* leaders away, a list is wanted, the session is there */
 	add(&f, "b");
 	run(&f, 1 * MS);
-	courier_not_serving(&f.c, f.now);
+	route_not_serving(&f.c, f.now);
 	welcome(&f);
 	for (int i = 0; i < 10; i++) {
 		run(&f, 100 * MS);
-		courier_heard(&f.c, f.now);
+		route_heard(&f.c, f.now);
 		cr_assert(!strstr(f.trace.text, "hello+"));
 	}
 	finish(&f);
@@ -248,7 +248,7 @@ Test(courier_route, asks_a_server_for_a_session_only_when_it_needs_one)
 	courier_close(&f.c);
 	run(&f, 250 * MS);
 	expect(&f, "hello");
-	courier_welcome(&f.c, f.now, session(1), signed_by, true);
+	route_welcome(&f.c, f.now, session(1), signed_by, true);
 	cr_assert(f.c.session.number == 0 && f.c.closed);
 	finish(&f);
 }
@@ -266,11 +266,11 @@ Test(courier_route, asks_the_one_server_again_when_it_gave_no_session)
 		welcome(&f);
 		run(&f, 0);
 		expect(&f, "hello+");
-		courier_heard(&f.c, f.now);
+		route_heard(&f.c, f.now);
 		run(&f, 300 * MS);
-		courier_heard(&f.c, f.now);
+		route_heard(&f.c, f.now);
 		cr_assert(strstr(f.trace.text, "hello+"));
-		courier_welcome(&f.c, f.now, session(1), signed_by, true);
+		route_welcome(&f.c, f.now, session(1), signed_by, true);
 		run(&f, 1 * MS);
 		forget(&f);
 		ack(&f, 1, 1, 1);
@@ -288,13 +288,13 @@ Test(courier_route, asks_another_leader_only_when_that_one_is_silent)
 	cr_assert(courier_ask(&f.c, &read) == 0);
 	for (int i = 0; i < 12; i++) { /* the server does not answer that */
 		run(&f, 100 * MS);
-		courier_heard(&f.c, f.now);
+		route_heard(&f.c, f.now);
 	}
 	forget(&f);
 	cr_assert(courier_ask(&f.c, &status) == 0);
 	run(&f, 0);
 	expect(&f, "request@0 6");
-	courier_heard(&f.c, f.now);
+	route_heard(&f.c, f.now);
 	run(&f, 200 * MS);
 	courier_tick(&f.c, f.now);
 	courier_tick(&f.c, f.now);
@@ -308,7 +308,7 @@ Test(courier_route, uses_no_server_without_need)
 	struct fixture f;
 	start_served(&f);
 	for (int i = 0; i < 3; i++)
-		courier_not_serving(&f.c, f.now);
+		route_not_serving(&f.c, f.now);
 	forget(&f);
 	f.now += 5 * SECOND;
 	run(&f, 0);
