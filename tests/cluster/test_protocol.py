@@ -46,6 +46,16 @@ class Protocol(ClusterTest):
         closed, *session = client.close()
         self.assertEqual((closed, tuple(session)), ("closed", client.session))
 
+    def test_many_in_one_message(self):
+        client, other = self.client(), self.client()
+        for each in client, other:
+            self.assertEqual(each.like(("many", 1))[0], "ack")
+        parts = [["ping", 5]] + [["batch", *each.proof, [*each.session, 2, ["many", 10]]] for each in (client, other)]
+        many = client.server.ask(["many", [msgpack.packb(part) for part in parts]], "many")
+        acks = [msgpack.unpackb(part) for part in many[1]]
+        self.assertEqual([ack[:4] for ack in acks], [["ack", *each.session, [2, 2]] for each in (client, other)])
+        self.c.await_count("many", 22)
+
     def test_retried_on_another_server(self):
         client = self.client()
         client.like(("moved", 1))
