@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Readers of one key's stream at a gateway, while it is liked 1,000 times a second.
  *
- *	sse-readers LEADER PORT READERS SECONDS PID
+ *	sse-readers LEADER PORT READERS LISTENING SECONDS PID
  *
- * Each told count is a sample: the time since the oldest like in it that this reader had not been told of was
- * acknowledged. Prints samples_print()'s line as "told", and the processor time that it and the gateway,
- * whose PID is given, took for each. */
+ * LISTENING of them, spread among the others, read what they are told; what is told to the others arrives and
+ *stays in the kernel, as it would in another machine's. Each told count is a sample: the time since the
+ *oldest like in it that this reader had not been told of was acknowledged. Prints samples_print()'s line as
+ *"told", and the processor time that it and the gateway, whose PID is given, took for each event; then the
+ *same of a bare loop of sends to as many readers (sse_floor.h). */
 #include <kudos.h>
 
 #include <arpa/inet.h>
@@ -23,6 +25,7 @@
 #include <unistd.h>
 
 #include "samples.h"
+#include "sse_floor.h"
 
 #define KEY "sse"
 #define RATE 1000 /* likes a second */
@@ -117,42 +120,76 @@ static double busy_us(int pid)
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
+struct crowd {
+	struct reader *readers;
+	size_t count, listening;
+	int epoll;
+};
+
+static void crowd_join(struct crowd *c, int port)
+{
+	c->readers = calloc(c->count, sizeof *c->readers);
+	c->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (!c->readers || c->epoll < 0)
+		give_up("readers", strerror(errno));
+	for (size_t i = 0; i < c->count; i++) {
+		join(&c->readers[i], port);
+		struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = &c->readers[i]};
+		if ((i + 1) * c->listening / c->count > i * c->listening / c->count)
+			epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->readers[i].fd, &event);
+	}
+}
+
+static void crowd_leave(struct crowd *c)
+{
+	for (size_t i = 0; i < c->count; i++)
+		close(c->readers[i].fd);
+	close(c->epoll);
+	free(c->readers);
+}
+
+static void floor_of(struct crowd *c, int64_t seconds)
+{
+	double round_ms, send_us;
+	struct samples none = {0};
+	struct sse_floor f = sse_floor_begin(c->count, seconds * NS_PER_S);
+	crowd_join(c, f.port);
+	hear_all(c->epoll, clock_ns() + seconds * NS_PER_S, &none);
+	sse_floor_end(&f, &round_ms, &send_us);
+	crowd_leave(c);
+	samples_deinit(&none);
+	printf("\"floor_round_ms\": %.1f, \"floor_us\": %.2f", round_ms, send_us);
+}
+
 int main(int argc, char **argv)
 {
-	if (argc != 6)
-		give_up("usage: sse-readers LEADER PORT READERS SECONDS PID", NULL);
-	const int port = (int)positive(argv[2]);
-	const size_t count = (size_t)positive(argv[3]);
-	const int64_t seconds = (int64_t)positive(argv[4]);
-	const int gateway = (int)positive(argv[5]);
+	if (argc != 7)
+		give_up("usage: sse-readers LEADER PORT READERS LISTENING SECONDS PID", NULL);
+	struct crowd c = {.count = (size_t)positive(argv[3]), .listening = (size_t)positive(argv[4])};
+	const int64_t seconds = (int64_t)positive(argv[5]);
+	const int gateway = (int)positive(argv[6]);
 	struct rlimit limit;
 	getrlimit(RLIMIT_NOFILE, &limit);
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
-	struct reader *readers = calloc(count, sizeof *readers);
-	const int epoll = epoll_create1(EPOLL_CLOEXEC);
 	struct samples warm = {0}, samples = {0};
 	pthread_t liker;
-	if (!readers || epoll < 0)
-		give_up("readers", strerror(errno));
-	for (size_t i = 0; i < count; i++) {
-		join(&readers[i], port);
-		struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = &readers[i]};
-		epoll_ctl(epoll, EPOLL_CTL_ADD, readers[i].fd, &event);
-	}
+	crowd_join(&c, (int)positive(argv[2]));
 	pthread_create(&liker, NULL, like, argv[1]);
-	hear_all(epoll, clock_ns() + 3 * NS_PER_S, &warm);
+	hear_all(c.epoll, clock_ns() + 3 * NS_PER_S, &warm);
 	const double gateway_busy = busy_us(gateway), own_busy = busy_us(getpid());
-	hear_all(epoll, clock_ns() + seconds * NS_PER_S, &samples);
-	printf("{\"gateway_us\": %.2f, \"reader_us\": %.2f, \"told\": ",
-	       (busy_us(gateway) - gateway_busy) / (double)samples.count,
+	hear_all(c.epoll, clock_ns() + seconds * NS_PER_S, &samples);
+	const double told = (double)samples.count * (double)c.count / (double)c.listening;
+	printf("{\"gateway_us\": %.2f, \"reader_us\": %.2f, ", (busy_us(gateway) - gateway_busy) / told,
 	       (busy_us(getpid()) - own_busy) / (double)samples.count);
 	atomic_store(&over, true);
 	pthread_join(liker, NULL);
+	crowd_leave(&c);
+	floor_of(&c, seconds);
+	printf(", \"told\": ");
 	samples_print(&samples);
 	printf("}\n");
 	samples_deinit(&warm);
 	samples_deinit(&samples);
-	free(readers);
 	return 0;
 }
