@@ -94,7 +94,8 @@ class Faults(PageTest):
         wait_until(lambda: self.b.text("#shown") == "b<i>2", "a reload keeps it")
         loaded = self.b.run("return performance.getEntriesByType('resource').map(entry => new URL(entry.name).host)")
         self.assertEqual(set(loaded), {f"127.0.0.1:{HTTP}"}, "nothing from elsewhere")
-        self.assertEqual(self.b.log(), [])
+        # An answer that came too late, when a server was killed, is one for the browser's log and none for the reader.
+        self.assertEqual([line for line in self.b.log() if not re.search("status of 50[34]", line)], [])
         self.assertEqual(self.b.run("return document.querySelectorAll('#top i').length"), 0)
 
     def test_kills(self):
@@ -257,12 +258,20 @@ class Quiet(PageTest):
         self.open("full")
         self.like(1)
         self.all_counted("full", 1)
+        self.b.run("localStorage['kudos.outbox.left'] = JSON.stringify({waiting: {}})")
         self.b.run("""localStorage.x = "";
                       for (let size = 2 ** 20; size; size >>= 1)
                           try { for (;;) localStorage.setItem("junk" + Math.random(), "x".repeat(size)) } catch {}
                       try { for (;;) localStorage.x += "x" } catch {}""")
         self.like(1)
         self.assertIn("Not taken", self.b.text("#said"))
+        # What another tab has left is looked at meanwhile.
+        self.b.run("""window.heard = [];
+                      const said = document.querySelector("#said");
+                      new MutationObserver(() => heard.push(said.textContent)).observe(said, {childList: true})""")
+        self.b.run("dispatchEvent(new StorageEvent('storage', {key: 'kudos.outbox.left', newValue: localStorage['kudos.outbox.left']}))")
+        wait_until(lambda: len(self.outboxes()) == 1, "it is cleared away")
+        self.assertNotIn("Counted.", self.b.run("return heard"))
         self.b.run("Object.keys(localStorage).filter(name => !name.startsWith('kudos')).forEach(name => delete localStorage[name])")
         self.like(1)
         self.all_counted("full", 2)

@@ -57,10 +57,12 @@ function tellFinal(error, gone, events) {
 }
 
 $("like").addEventListener("click", () => {
+	const before = liked;
 	try {
-		liked = true;
+		liked = true; // it tells of the change
 		outboxes.like(key);
 	} catch (error) {
+		liked = before;
 		say(`Not taken: the browser does not store it (${error.message}).`);
 	}
 });
