@@ -8,6 +8,8 @@
 
 #include "base/time.h"
 #include "client/agent_state.h"
+#include "client/kept.h"
+#include "client/question.h"
 #include "client/token.h"
 #include "wire/batch_builder.h"
 #include "wire/key.h"
@@ -284,46 +286,11 @@ bool agent_closed(const struct agent *a)
 
 /* Questions. */
 
-int agent_ask(struct agent *a, int64_t now, enum message_type type, struct subject about,
-	      struct question **request)
-{
-	const struct text *texts = about.texts;
-	size_t bytes = about.after_count * sizeof *about.after, count = about.count;
-	for (size_t i = 0; i < count; i++)
-		bytes += texts[i].size;
-	struct question *r = calloc(1, sizeof *r + count * sizeof *texts + bytes + 1);
-	if (!r)
-		return -ENOMEM;
-	r->after = (struct position *)&r->texts[count];
-	r->after_count = about.after_count;
-	char *to = (char *)&r->after[r->after_count];
-	if (r->after_count)
-		memcpy(r->after, about.after, r->after_count * sizeof *r->after);
-	for (size_t i = 0; i < count; i++) {
-		memcpy(to, texts[i].data, texts[i].size);
-		r->texts[i] = (struct text){to, texts[i].size};
-		to += texts[i].size;
-	}
-	r->text_count = count;
-	r->n = about.n;
-	r->type = type;
-	r->asked_at = now;
-	r->base.id = ++a->last_id;
-	r->base.of_leader = type != MESSAGE_COUNT && type != MESSAGE_TOP && !a->courier.direct;
-	int error = courier_ask(&a->courier, &r->base);
-	if (error) {
-		free(r);
-		return error;
-	}
-	*request = r;
-	return 0;
-}
-
 static int ask_for_user(struct agent *a, int64_t now, enum message_type type, struct subject about,
 			uint64_t *id)
 {
 	struct question *r;
-	int error = agent_ask(a, now, type, about, &r);
+	int error = question_ask(a, now, type, about, &r);
 	if (error == 0)
 		*id = r->base.id;
 	return error;
@@ -388,24 +355,9 @@ int agent_drain(struct agent *a, int64_t now, const char *target, uint64_t *id)
 	return ask_of_node(a, now, MESSAGE_DRAIN, target, id);
 }
 
-static struct question *take(struct agent *a, uint64_t id, bool answered)
-{
-	struct courier_request *r = courier_take_request(&a->courier, id, answered);
-	if (r && a->watch_read == id)
-		a->watch_read = 0;
-	if (r && a->notify_ask == id)
-		a->notify_ask = 0;
-	return (struct question *)r;
-}
-
-struct question *agent_answered(struct agent *a, uint64_t id)
-{
-	return take(a, id, true);
-}
-
 void agent_cancel(struct agent *a, uint64_t id)
 {
-	struct question *r = take(a, id, false);
+	struct question *r = question_take(a, id, false);
 	if (r)
 		free(r);
 	else
@@ -446,7 +398,7 @@ static void ask_notify_endpoint(struct agent *a, int64_t now)
 	struct question *r;
 	if (a->notify_known || a->notify_ask || !a->courier.direct)
 		return;
-	if (agent_ask(a, now, MESSAGE_STATUS, (struct subject){0}, &r) == 0) {
+	if (question_ask(a, now, MESSAGE_STATUS, (struct subject){0}, &r) == 0) {
 		r->internal = true;
 		a->notify_ask = r->base.id;
 	}
@@ -462,7 +414,7 @@ static void read_watched(struct agent *a, int64_t now)
 	if (a->watch_read)
 		agent_cancel(a, a->watch_read);
 	struct question *r;
-	if (agent_ask(a, now, MESSAGE_COUNT, (struct subject){.texts = texts, .count = count}, &r) == 0) {
+	if (question_ask(a, now, MESSAGE_COUNT, (struct subject){.texts = texts, .count = count}, &r) == 0) {
 		r->internal = true;
 		a->watch_read = r->base.id;
 	}

@@ -86,19 +86,6 @@ int agent_read(struct agent *a, int64_t now, const char *const *keys, size_t n, 
 /* Asks for the n keys with the most likes (1..LIMIT_TOP); io.top answers. KUDOS_LIMIT, KUDOS_BUSY, -ENOMEM.
  */
 int agent_top(struct agent *a, int64_t now, size_t n, uint64_t *id);
-/* Sessions that the caller keeps (kept.c). Asks for one; io.session tells its name. lifetime: the seconds
- * that it may rest; 0: ten minutes. KUDOS_LIMIT (over a week; or of a server, which gives usual ones only),
- * KUDOS_BUSY, -ENOMEM.
- */
-int agent_open_session(struct agent *a, int64_t now, uint64_t lifetime, uint64_t *id);
-/* A batch of such a session, or its close; io.put tells what became of it, until then it is sent again.
- * KUDOS_BAD_SESSION, KUDOS_BAD_NUMBER, KUDOS_BAD_KEY, KUDOS_BAD_AMOUNT, KUDOS_TOO_LARGE, KUDOS_BUSY, -ENOMEM.
- */
-int agent_put(struct agent *a, const char *session, uint64_t number, const struct kudos_event *events,
-	      size_t n, uint64_t *id);
-/* Whether such a batch was counted; io.put tells: KUDOS_OK, KUDOS_NOT_COUNTED, … */
-int agent_counted(struct agent *a, const char *session, uint64_t number, uint64_t *id);
-int agent_close_session(struct agent *a, const char *session, uint64_t *id);
 /* What has been acknowledged here so far, as a token for reads elsewhere; see client/token.h. */
 void agent_token(const struct agent *a, char *token, size_t room);
 /* Asks the leader (or the server, when pointed at one); io.state, io.metrics and io.done answer. KUDOS_BUSY,

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "client/agent_state.h"
+#include "client/kept.h"
+#include "client/question.h"
 #include "client/measured.h"
 
 /* Cut to what fits; a NUL inside would end it, which the decoder does not let through for names. */
@@ -82,7 +84,7 @@ static bool on_counts(struct agent *a, const struct message *m)
 {
 	if (!expects(a, m->counts.id, MESSAGE_COUNT))
 		return true; /* the second answer to a question asked twice */
-	struct question *r = agent_answered(a, m->counts.id);
+	struct question *r = question_take(a, m->counts.id, true);
 	if (m->counts.count != r->text_count)
 		fail(a, r, KUDOS_PROTOCOL);
 	else {
@@ -99,7 +101,7 @@ static bool on_tops(struct agent *a, const struct message *m)
 {
 	if (!expects(a, m->tops.id, MESSAGE_TOP))
 		return true;
-	struct question *r = agent_answered(a, m->tops.id);
+	struct question *r = question_take(a, m->tops.id, true);
 	struct kudos_ranked top[LIMIT_TOP];
 	for (size_t i = 0; i < m->tops.count; i++) {
 		copy_text(top[i].key, sizeof top[i].key, m->tops.rows[i].key);
@@ -177,7 +179,7 @@ static bool on_state(struct agent *a, const struct message *m, const char *leade
 {
 	if (!expects(a, m->state.id, MESSAGE_STATUS))
 		return true;
-	struct question *r = agent_answered(a, m->state.id);
+	struct question *r = question_take(a, m->state.id, true);
 	if (r->internal)
 		find_notify_endpoint(a, m);
 	else
@@ -190,7 +192,7 @@ static bool on_measured(struct agent *a, const struct message *m)
 {
 	if (!expects(a, m->measured.id, MESSAGE_METRICS))
 		return true;
-	struct question *r = agent_answered(a, m->measured.id);
+	struct question *r = question_take(a, m->measured.id, true);
 	struct kudos_metric *metrics = measured_copy(m);
 	if (!metrics) {
 		fail(a, r, KUDOS_NO_MEMORY);
@@ -205,7 +207,7 @@ static bool on_measured(struct agent *a, const struct message *m)
 static bool on_done(struct agent *a, const struct message *m)
 {
 	if (expects(a, m->done.id, MESSAGE_FORGET) || expects(a, m->done.id, MESSAGE_DRAIN))
-		fail(a, agent_answered(a, m->done.id), KUDOS_OK);
+		fail(a, question_take(a, m->done.id, true), KUDOS_OK);
 	return true;
 }
 
@@ -281,7 +283,7 @@ static bool on_server_error(struct agent *a, int64_t now, const struct message *
 	}
 	if (id == 0 && kept_send_singly(a, m->error.code))
 		return true;
-	struct question *r = id ? agent_answered(a, id) : NULL;
+	struct question *r = id ? question_take(a, id, true) : NULL;
 	if (r)
 		fail(a, r, m->error.code);
 	return true;
@@ -396,7 +398,7 @@ static bool on_leader_error(struct agent *a, int64_t now, const struct message *
 		courier_postpone(&a->courier, now, m->error.id);
 		return true;
 	}
-	struct question *r = agent_answered(a, m->error.id);
+	struct question *r = question_take(a, m->error.id, true);
 	if (r)
 		fail(a, r, m->error.code);
 	return true;

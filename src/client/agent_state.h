@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is inside an agent; for agent.c and agent_receive.c alone. */
+/* What is inside an agent; for the agent's files alone. */
 #ifndef CLIENT_AGENT_STATE_H
 #define CLIENT_AGENT_STATE_H
 
@@ -8,20 +8,6 @@
 #include "client/watches.h"
 #include "core/courier_route.h"
 #include "wire/many.h"
-#include "wire/message.h"
-
-struct question {
-	struct courier_request base; /* first: the courier's pointer is ours */
-	enum message_type type;	     /* COUNT, TOP, ASSIGN (a session), STATUS, METRICS, FORGET, DRAIN */
-	bool internal;		     /* asked by the agent itself, for the watches */
-	int64_t asked_at;
-	size_t n;		/* of a TOP: how many keys; of an ASSIGN: the lifetime in seconds */
-	struct position *after; /* a COUNT waits for these, too */
-	size_t after_count;
-	size_t text_count; /* keys, or the one node to forget or drain */
-	struct text texts[];
-	/* then the positions of after, then the texts' bytes */
-};
 
 struct agent {
 	struct courier courier;
@@ -54,29 +40,8 @@ struct agent {
 	int64_t watch_at;     /* the next one */
 };
 
-/* kept.c: what the courier wants, and what came. */
-void kept_send(void *arg, const struct relayed *item); /* goes out with kept_send_gathered() */
-void kept_send_gathered(struct agent *a);
-void kept_use_server(struct agent *a);		  /* another, or another connection */
-bool kept_send_singly(struct agent *a, int code); /* whether that error of the server's led to it */
-void kept_relayed(void *arg, struct relayed *item, int error);
-void kept_offer(struct agent *a, struct session session, struct proof proof);
-void kept_free_all(struct agent *a);
-/* A question: of the caller, or (in agent.c) of the agent's own. */
-struct subject { /* copied */
-	const struct text *texts;
-	size_t count;
-	const struct position *after;
-	size_t after_count;
-	size_t n;
-};
-int agent_ask(struct agent *a, int64_t now, enum message_type type, struct subject about,
-	      struct question **request);
 /* Writes server_text. */
 void agent_name_server(struct agent *a, const char *name, size_t size);
 /* Tells the driver the notify endpoint and all watched keys, when there are any. */
 void agent_use_notify(struct agent *a, const char *endpoint);
-/* The request with that id is answered: the caller frees it. NULL: unknown. */
-struct question *agent_answered(struct agent *a, uint64_t id);
-
 #endif

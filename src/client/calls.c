@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "client/handle.h"
+#include "client/kept.h"
 #include "kudos.h"
 
 /* "tcp://…, tcp://…" */
@@ -189,7 +190,7 @@ int kudos_session(kudos *k, uint64_t lifetime, char session[KUDOS_SESSION_SIZE])
 {
 	struct answer answer = {0};
 	k->answer = (struct answer){.session = session};
-	int asked = agent_open_session(k->agent, clock_now(), lifetime, &k->answer.id);
+	int asked = kept_open_session(k->agent, clock_now(), lifetime, &k->answer.id);
 	return wait_for_answer(k, asked, "session", &answer);
 }
 
@@ -197,7 +198,7 @@ int kudos_put(kudos *k, const char *session, uint64_t number, const struct kudos
 {
 	struct answer answer = {0};
 	k->answer = (struct answer){0};
-	int asked = agent_put(k->agent, session, number, events, n, &k->answer.id);
+	int asked = kept_put(k->agent, session, number, events, n, &k->answer.id);
 	return wait_for_answer(k, asked, "batch", &answer);
 }
 
@@ -205,7 +206,7 @@ int kudos_counted(kudos *k, const char *session, uint64_t number)
 {
 	struct answer answer = {0};
 	k->answer = (struct answer){0};
-	int asked = agent_counted(k->agent, session, number, &k->answer.id);
+	int asked = kept_counted(k->agent, session, number, &k->answer.id);
 	return wait_for_answer(k, asked, "batch", &answer);
 }
 
@@ -213,7 +214,7 @@ int kudos_session_close(kudos *k, const char *session)
 {
 	struct answer answer = {0};
 	k->answer = (struct answer){0};
-	int asked = agent_close_session(k->agent, session, &k->answer.id);
+	int asked = kept_close_session(k->agent, session, &k->answer.id);
 	return wait_for_answer(k, asked, "session", &answer);
 }
 
@@ -266,23 +267,23 @@ int kudos_ask_top(kudos *k, size_t n, uint64_t *id)
 
 int kudos_ask_session(kudos *k, uint64_t lifetime, uint64_t *id)
 {
-	return asked(k, agent_open_session(k->agent, clock_now(), lifetime, id), "session");
+	return asked(k, kept_open_session(k->agent, clock_now(), lifetime, id), "session");
 }
 
 int kudos_ask_put(kudos *k, const char *session, uint64_t number, const struct kudos_event *events, size_t n,
 		  uint64_t *id)
 {
-	return asked(k, agent_put(k->agent, session, number, events, n, id), "batch");
+	return asked(k, kept_put(k->agent, session, number, events, n, id), "batch");
 }
 
 int kudos_ask_counted(kudos *k, const char *session, uint64_t number, uint64_t *id)
 {
-	return asked(k, agent_counted(k->agent, session, number, id), "batch");
+	return asked(k, kept_counted(k->agent, session, number, id), "batch");
 }
 
 int kudos_ask_session_close(kudos *k, const char *session, uint64_t *id)
 {
-	return asked(k, agent_close_session(k->agent, session, id), "session");
+	return asked(k, kept_close_session(k->agent, session, id), "session");
 }
 
 int kudos_ask_status(kudos *k, uint64_t *id)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Sessions that the caller keeps: they are asked for, presented and closed by name, and a batch of one is
- * counted once, whoever presents it, as often as one likes. The handle's own session (the courier's) is
- * another. */
+#include "client/kept.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/agent_state.h"
+#include "client/question.h"
 #include "client/session_name.h"
 #include "core/lifetime.h"
 #include "wire/batch_builder.h"
@@ -68,14 +68,14 @@ void kept_free_all(struct agent *a)
 		free(relay_take_id(r, (r->ready.first ? r->ready.first : r->sent.first)->id));
 }
 
-int agent_open_session(struct agent *a, int64_t now, uint64_t lifetime, uint64_t *id)
+int kept_open_session(struct agent *a, int64_t now, uint64_t lifetime, uint64_t *id)
 {
 	struct question *r;
 	uint64_t most =
 	    a->courier.direct ? LIFETIME_USUAL : LIFETIME_USUAL * lifetime_factor(LIFETIME_CLASSES - 1);
 	if (lifetime > most)
 		return KUDOS_LIMIT;
-	int error = agent_ask(a, now, MESSAGE_ASSIGN, (struct subject){.n = lifetime}, &r);
+	int error = question_ask(a, now, MESSAGE_ASSIGN, (struct subject){.n = lifetime}, &r);
 	if (error == 0)
 		*id = r->base.id;
 	return error;
@@ -99,7 +99,7 @@ void kept_offer(struct agent *a, struct session session, struct proof proof)
 	char name[KUDOS_SESSION_SIZE];
 	uint64_t id = r->id;
 	session_name_print(name, session, proof);
-	free(agent_answered(a, id));
+	free(question_take(a, id, true));
 	a->io.session(a->io.arg, id, KUDOS_OK, name);
 }
 
@@ -132,8 +132,8 @@ static int check(const struct kudos_event *events, size_t n)
 	return bytes > WINDOW_CONTENT_MAX ? KUDOS_TOO_LARGE : 0;
 }
 
-int agent_put(struct agent *a, const char *session, uint64_t number, const struct kudos_event *events,
-	      size_t n, uint64_t *id)
+int kept_put(struct agent *a, const char *session, uint64_t number, const struct kudos_event *events,
+	     size_t n, uint64_t *id)
 {
 	struct session s;
 	struct proof proof;
@@ -171,7 +171,7 @@ static int relay_message(struct agent *a, const struct message *m, struct relaye
 	return k ? relay(a, k, id) : -ENOMEM;
 }
 
-int agent_counted(struct agent *a, const char *session, uint64_t number, uint64_t *id)
+int kept_counted(struct agent *a, const char *session, uint64_t number, uint64_t *id)
 {
 	struct message m = {.type = MESSAGE_SEEN, .seen.seq = number};
 	if (!session_name_parse(session, &m.seen.session, &m.seen.proof))
@@ -182,7 +182,7 @@ int agent_counted(struct agent *a, const char *session, uint64_t number, uint64_
 	return relay_message(a, &m, name, id);
 }
 
-int agent_close_session(struct agent *a, const char *session, uint64_t *id)
+int kept_close_session(struct agent *a, const char *session, uint64_t *id)
 {
 	struct message m = {.type = MESSAGE_CLOSE};
 	if (!session_name_parse(session, &m.close.session, &m.close.proof))

@@ -2,6 +2,7 @@
 /* Sessions that the caller keeps. */
 #include "unit/agent_world.h"
 
+#include "client/kept.h"
 #include "client/session_name.h"
 
 static const struct kudos_event events[] = {{"a", 1}, {"b", -2}};
@@ -33,8 +34,8 @@ Test(kept, a_session_is_given_to_who_asked_and_once)
 	struct fixture f;
 	uint64_t id, other;
 	start(&f, NULL);
-	cr_assert(agent_open_session(f.agent, f.now, 0, &id) == 0);
-	cr_assert(agent_open_session(f.agent, f.now, 0, &other) == 0);
+	cr_assert(kept_open_session(f.agent, f.now, 0, &id) == 0);
+	cr_assert(kept_open_session(f.agent, f.now, 0, &other) == 0);
 	run(&f, 0);
 	expect(&f, "leader hello, leader assign, leader hello, leader assign");
 	receive_assigned(&f, 4);
@@ -53,8 +54,8 @@ Test(kept, a_session_lasts_as_long_as_was_asked)
 	struct fixture f;
 	uint64_t id;
 	start(&f, NULL);
-	cr_assert(agent_open_session(f.agent, f.now, 604801, &id) == KUDOS_LIMIT);
-	cr_assert(agent_open_session(f.agent, f.now, 604800, &id) == 0);
+	cr_assert(kept_open_session(f.agent, f.now, 604801, &id) == KUDOS_LIMIT);
+	cr_assert(kept_open_session(f.agent, f.now, 604800, &id) == 0);
 	run(&f, 0);
 	expect(&f, "leader hello, leader assign");
 	receive_assigned(&f, 1); /* a usual one */
@@ -71,7 +72,7 @@ Test(kept, the_handles_own_session_goes_first)
 	struct fixture f;
 	uint64_t id;
 	start(&f, NULL);
-	cr_assert(agent_open_session(f.agent, f.now, 0, &id) == 0);
+	cr_assert(kept_open_session(f.agent, f.now, 0, &id) == 0);
 	like(&f, "x", 1);
 	run(&f, 0);
 	receive_assigned(&f, 1);
@@ -89,7 +90,7 @@ Test(kept, the_handles_own_session_goes_first)
 static void start_put(struct fixture *f, uint64_t *id)
 {
 	start(f, NULL);
-	cr_assert(agent_put(f->agent, name_of(f, 9), 5, events, 2, id) == 0);
+	cr_assert(kept_put(f->agent, name_of(f, 9), 5, events, 2, id) == 0);
 	run(f, 0);
 	receive_assigned(f, 0);
 	run(f, 0);
@@ -163,9 +164,9 @@ Test(kept, asks_whether_one_was_counted)
 	struct fixture f;
 	uint64_t id;
 	start_put(&f, &id);
-	cr_assert(agent_counted(f.agent, "x", 5, &id) == KUDOS_BAD_SESSION);
-	cr_assert(agent_counted(f.agent, name_of(&f, 9), 0, &id) == KUDOS_BAD_NUMBER);
-	cr_assert(agent_counted(f.agent, name_of(&f, 9), 5, &id) == 0);
+	cr_assert(kept_counted(f.agent, "x", 5, &id) == KUDOS_BAD_SESSION);
+	cr_assert(kept_counted(f.agent, name_of(&f, 9), 0, &id) == KUDOS_BAD_NUMBER);
+	cr_assert(kept_counted(f.agent, name_of(&f, 9), 5, &id) == 0);
 	run(&f, 0);
 	expect(&f, "");
 	receive_refused_of(&f, 9, 5, KUDOS_NOT_COUNTED);
@@ -176,7 +177,7 @@ Test(kept, asks_whether_one_was_counted)
 	receive_refused_of(&f, 9, 5, KUDOS_CONFLICT);
 	receive_refused_of(&f, 9, 5, KUDOS_NOT_COUNTED);
 	expect(&f, "put 2 not-counted");
-	cr_assert(agent_counted(f.agent, name_of(&f, 9), 5, &id) == 0);
+	cr_assert(kept_counted(f.agent, name_of(&f, 9), 5, &id) == 0);
 	run(&f, 0);
 	receive_ack_of(&f, 9, 5, 5);
 	expect(&f, "server seen, put 3 ok, 9@101");
@@ -189,7 +190,7 @@ Test(kept, closes_by_name)
 	uint64_t id;
 	start_put(&f, &id);
 	receive_ack_of(&f, 9, 5, 5);
-	cr_assert(agent_close_session(f.agent, name_of(&f, 9), &id) == 0);
+	cr_assert(kept_close_session(f.agent, name_of(&f, 9), &id) == 0);
 	run(&f, 0);
 	expect(&f, "put 1 ok, 9@101, server close");
 	receive(&f, SERVER, &(struct message){.type = MESSAGE_CLOSED, .closed = {{7, 9}}});
@@ -222,16 +223,16 @@ Test(kept, checks_what_it_is_given)
 		many[i] = (struct kudos_event){keys[i], 1};
 	}
 	const char *name = name_of(&f, 9);
-	cr_assert(agent_put(f.agent, "x", 1, events, 2, &id) == KUDOS_BAD_SESSION);
-	cr_assert(agent_put(f.agent, name, 0, events, 2, &id) == KUDOS_BAD_NUMBER);
-	cr_assert(agent_put(f.agent, name, UINT64_MAX, events, 2, &id) == KUDOS_BAD_NUMBER);
-	cr_assert(agent_put(f.agent, name, 1, &bad_key, 1, &id) == KUDOS_BAD_KEY);
-	cr_assert(agent_put(f.agent, name, 1, &none, 1, &id) == KUDOS_BAD_AMOUNT);
-	cr_assert(agent_put(f.agent, name, 1, &large, 1, &id) == KUDOS_BAD_AMOUNT);
-	cr_assert(agent_put(f.agent, name, 1, many, 1025, &id) == KUDOS_TOO_LARGE);
-	cr_assert(agent_put(f.agent, name, 1, many, 1000, &id) == KUDOS_TOO_LARGE);
-	cr_assert(agent_put(f.agent, name, 1, many, 400, &id) == 0 && id == 1);
-	cr_assert(agent_close_session(f.agent, "", &id) == KUDOS_BAD_SESSION && id == 1);
+	cr_assert(kept_put(f.agent, "x", 1, events, 2, &id) == KUDOS_BAD_SESSION);
+	cr_assert(kept_put(f.agent, name, 0, events, 2, &id) == KUDOS_BAD_NUMBER);
+	cr_assert(kept_put(f.agent, name, UINT64_MAX, events, 2, &id) == KUDOS_BAD_NUMBER);
+	cr_assert(kept_put(f.agent, name, 1, &bad_key, 1, &id) == KUDOS_BAD_KEY);
+	cr_assert(kept_put(f.agent, name, 1, &none, 1, &id) == KUDOS_BAD_AMOUNT);
+	cr_assert(kept_put(f.agent, name, 1, &large, 1, &id) == KUDOS_BAD_AMOUNT);
+	cr_assert(kept_put(f.agent, name, 1, many, 1025, &id) == KUDOS_TOO_LARGE);
+	cr_assert(kept_put(f.agent, name, 1, many, 1000, &id) == KUDOS_TOO_LARGE);
+	cr_assert(kept_put(f.agent, name, 1, many, 400, &id) == 0 && id == 1);
+	cr_assert(kept_close_session(f.agent, "", &id) == KUDOS_BAD_SESSION && id == 1);
 	finish(&f);
 }
 
@@ -268,8 +269,8 @@ static void start_two(struct fixture *f)
 	uint64_t id;
 	start_put(f, &id);
 	receive_ack_of(f, 9, 5, 5);
-	cr_assert(agent_put(f->agent, name_of(f, 9), 6, events, 1, &id) == 0);
-	cr_assert(agent_put(f->agent, name_of(f, 8), 1, events, 1, &id) == 0);
+	cr_assert(kept_put(f->agent, name_of(f, 9), 6, events, 1, &id) == 0);
+	cr_assert(kept_put(f->agent, name_of(f, 8), 1, events, 1, &id) == 0);
 	run(f, 0);
 	expect(f, "put 1 ok, 9@101, server 2, batch 7.9:6, a 1, batch 7.8:1, a 1");
 }
@@ -326,8 +327,8 @@ Test(kept, a_server_that_knows_no_many_gets_each_by_itself)
 	run(&f, 0);
 	expect(&f, "");
 	receive_ack_of(&f, 9, 6, 6);
-	cr_assert(agent_put(f.agent, name_of(&f, 9), 7, events, 1, &id) == 0);
-	cr_assert(agent_put(f.agent, name_of(&f, 9), 8, events, 1, &id) == 0);
+	cr_assert(kept_put(f.agent, name_of(&f, 9), 7, events, 1, &id) == 0);
+	cr_assert(kept_put(f.agent, name_of(&f, 9), 8, events, 1, &id) == 0);
 	run(&f, 0);
 	expect(&f, "put 2 ok, 9@101, batch 7.9:7, a 1, batch 7.9:8, a 1");
 	receive_error(&f, SERVER, 0, KUDOS_NOT_SERVING);
