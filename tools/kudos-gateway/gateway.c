@@ -165,6 +165,8 @@ static int wait_ms(struct gateway *g)
 	/* What the cluster said has led to more that is wanted of it: nothing else would wake us for that. */
 	if (g->questions.fresh || g->likes.room)
 		return 0;
+	if (g->likes.queue && now + 1 < at) /* those that are held */
+		at = now + 1;
 	if (hub < at)
 		at = hub;
 	if (round < at)

@@ -10,6 +10,7 @@
 #include "routes.h"
 
 #define WAITING_MOST 65536 /* likes without a result: over it, come again */
+#define HELD_US 2000	   /* while others are on their way */
 
 struct likes_request {
 	struct exchange *exchange; /* NULL: it went, and nobody is to be told */
@@ -83,6 +84,11 @@ static bool hand_over(struct likes *likes, struct likes_request *r)
 void likes_send(struct likes *likes)
 {
 	likes->room = false;
+	/* Servers commit what has come while the commit before was on its way; what comes with the answer to
+	 * that is fewer commits for as many likes, unless the way is long. */
+	if (!likes->queue || (likes->count && gateway_now_us() - likes->sent_at < HELD_US))
+		return;
+	likes->sent_at = gateway_now_us();
 	while (likes->queue && hand_over(likes, likes->queue)) {
 		likes->queue = likes->queue->next;
 		if (!likes->queue)
