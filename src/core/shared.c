@@ -21,11 +21,14 @@ bool replica_left(const struct replica *r, struct node node)
 	return l && r->looks >= l->looks;
 }
 
-/* The next look may have begun already: the one after it has not. */
+/* The next look may have begun already: the one after it has not. A node may have come and been lost while
+ * this member was down: nobody has agreed without it. Who was nobody then has no say in what others left out.
+ */
 int replica_leaves(struct replica *r, struct node node)
 {
 	const struct member *m = members_find(&r->staged, node);
-	if (!r->config.shared || !m || m->forgotten || node_equal(node, r->config.self.node))
+	bool news = m ? !m->forgotten : r->established;
+	if (!r->config.shared || !news || node_equal(node, r->config.self.node))
 		return 0;
 	if (find_leaving(r, node))
 		return 1;
@@ -139,8 +142,9 @@ void replica_checkpointed(struct replica *r, uint64_t records)
 			r->leaving[kept++] = l;
 			continue;
 		}
-		members_find(&r->staged, l.node)->forgotten = true;
-		r->meta_dirty = true;
+		struct member *m = members_find(&r->staged, l.node);
+		if (m) /* or there was no room for it */
+			m->forgotten = r->meta_dirty = true;
 	}
 	r->leaving_count = kept;
 }

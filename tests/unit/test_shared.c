@@ -125,6 +125,27 @@ Test(shared, nothing_is_taken_of_who_has_left)
 	stop(&f);
 }
 
+/* Seed 5501751: what it had acknowledged stood in the stream alone, and the one that read it again had been
+ * down all the while. */
+Test(shared, a_node_that_came_and_was_lost_meanwhile_is_read_first)
+{
+	struct fixture f;
+	serve_beside_peer(&f);
+	const struct node lost = {30};
+	struct member row = {.node = lost, .since = 1, .name = "s3", .forgotten = true};
+	cr_assert(replica_members(&f.r, f.now, (struct node){0}, &row, 1) == 0);
+	cr_assert(!members_find(&f.r.staged, lost)->forgotten);
+	look(&f);
+	cr_assert(replica_held(&f.r, f.now, lost, (struct position){{3}, 1}) == 0);
+	cr_assert(map_get(&f.r.logs, 3, 0));
+	stop(&f);
+
+	start_shared(&f); /* others have agreed on what to leave out before this one came */
+	cr_assert(replica_members(&f.r, f.now, (struct node){0}, &row, 1) == 0);
+	cr_assert(members_find(&f.r.staged, lost)->forgotten);
+	stop(&f);
+}
+
 Test(shared, strangers_are_heard_only_by_who_knows_nobody)
 {
 	struct fixture f;
