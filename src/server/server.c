@@ -18,6 +18,7 @@
 #include "net/subscribers.h"
 #include "net/unread.h"
 #include "server/folder.h"
+#include "server/links.h"
 #include "server/manager.h"
 #include "store/stream.h"
 
@@ -28,16 +29,7 @@
 #define LAZY MS /* so long a peer's record may wait for others, where nobody asks for it */
 #define UNREAD_EACH ((size_t)LIMIT_UNREAD_BYTES / 2) /* of answers, and of what is published */
 
-/* Connections to another member. */
-struct link {
-	struct server *server;
-	struct node node;
-	zsock_t *dealer;
-	char client_endpoint[LIMIT_ENDPOINT + 1];
-	char notify_endpoint[LIMIT_ENDPOINT + 1];
-};
-
-struct leader {
+struct leader_dealer {
 	struct server *server;
 	size_t index;
 	zsock_t *dealer;
@@ -53,10 +45,9 @@ struct server {
 	struct unread *answers, *published;
 	int notify_port;
 	struct subscribers subscribers;
-	bool spoiled;	     /* somebody is subscribed who may not be: xpub is to be replaced */
-	struct link **links; /* owned */
-	size_t link_count;
-	struct leader leaders[HOST_LEADERS];
+	bool spoiled; /* somebody is subscribed who may not be: xpub is to be replaced */
+	struct links links;
+	struct leader_dealer leaders[HOST_LEADERS];
 	size_t leader_count;
 	struct host *host;
 	char name[LIMIT_NAME + 1];
@@ -73,19 +64,10 @@ static void send_to_client(void *arg, const uint8_t *id, size_t id_size, const v
 	reactor_touch(s->reactor, s->router);
 }
 
-static struct link *link_to(struct server *s, struct node node)
-{
-	for (size_t i = 0; i < s->link_count; i++) {
-		if (node_equal(s->links[i]->node, node))
-			return s->links[i];
-	}
-	return NULL;
-}
-
 static void send_to_peer(void *arg, struct node peer, const void *data, size_t size)
 {
 	const struct server *s = arg;
-	struct link *link = link_to(arg, peer);
+	struct member_link *link = links_to(&s->links, peer);
 	if (!link)
 		return;
 	socket_send(zsock_resolve(link->dealer), NULL, 0, data, size);
@@ -217,102 +199,32 @@ static void end_slowest_subscribers(struct server *s, int64_t now)
 
 static int from_peer(struct server *s, void *arg, int64_t now, struct packet *p)
 {
-	const struct link *link = arg;
+	const struct member_link *link = arg;
 	return host_receive_peer(s->host, now, link->node, p->body, p->body_size);
 }
 
 static bool on_link(void *arg)
 {
-	struct link *link = arg;
-	return drain(link->server, link->dealer, SOCKET_DEALER, from_peer, link);
+	struct member_link *link = arg;
+	return drain(link->owner, link->dealer, SOCKET_DEALER, from_peer, link);
 }
 
 static int from_leader(struct server *s, void *arg, int64_t now, struct packet *p)
 {
-	const struct leader *leader = arg;
+	const struct leader_dealer *leader = arg;
 	return host_receive_leader(s->host, now, leader->index, p->body, p->body_size);
 }
 
 static bool on_leader(void *arg)
 {
-	struct leader *leader = arg;
+	struct leader_dealer *leader = arg;
 	return drain(leader->server, leader->dealer, SOCKET_DEALER, from_leader, leader);
-}
-
-/* ---- peers ---- */
-
-static void link_free(struct server *s, struct link *link)
-{
-	if (link->dealer)
-		reactor_remove(s->reactor, link->dealer, -1);
-	zsock_destroy(&link->dealer);
-	socket_disconnect(s->sub, link->notify_endpoint);
-	reactor_touch(s->reactor, s->sub);
-	free(link);
-}
-
-static struct link *link_new(struct server *s, const struct member *m)
-{
-	struct link *link = calloc(1, sizeof *link);
-	if (!link)
-		return NULL;
-	link->server = s;
-	link->node = m->node;
-	memcpy(link->client_endpoint, m->client_endpoint, sizeof link->client_endpoint);
-	memcpy(link->notify_endpoint, m->notify_endpoint, sizeof link->notify_endpoint);
-	link->dealer = socket_open(SOCKET_DEALER);
-	if (!link->dealer || security_connect(s->security, link->dealer) < 0 ||
-	    socket_connect(link->dealer, m->client_endpoint) != 0 ||
-	    socket_connect(s->sub, m->notify_endpoint) != 0 ||
-	    reactor_add(s->reactor, link->dealer, -1, on_link, link) < 0) {
-		log_warn("cannot connect to %s (%s, %s): %s", m->name, m->client_endpoint, m->notify_endpoint,
-			 zmq_strerror(errno));
-		zsock_destroy(&link->dealer);
-		link_free(s, link);
-		return NULL;
-	}
-	reactor_touch(s->reactor, s->sub);
-	return link;
-}
-
-static const struct member *wanted(const struct members *members, const struct link *link)
-{
-	const struct member *m = members_find(members, link->node);
-	return m && !m->forgotten && strcmp(m->client_endpoint, link->client_endpoint) == 0 &&
-		       strcmp(m->notify_endpoint, link->notify_endpoint) == 0
-		   ? m
-		   : NULL;
 }
 
 static void match_links(void *arg, const struct members *members)
 {
 	struct server *s = arg;
-	size_t kept = 0;
-	for (size_t i = 0; i < s->link_count; i++) {
-		if (wanted(members, s->links[i]))
-			s->links[kept++] = s->links[i];
-		else
-			link_free(s, s->links[i]);
-	}
-	s->link_count = kept;
-	/* A member that went may have had the endpoint of one that stays (a folder wiped, a server started
-	 * again on its ports): the SUB has one connection for both. Connecting again is nothing where there
-	 * is one. */
-	for (size_t i = 0; i < kept; i++)
-		socket_connect(s->sub, s->links[i]->notify_endpoint);
-	reactor_touch(s->reactor, s->sub);
-	struct link **links = realloc(s->links, (members->count + 1) * sizeof *links);
-	if (!links)
-		return; /* the next change of the membership tries again */
-	s->links = links;
-	for (size_t i = 0; i < members->count; i++) {
-		const struct member *m = &members->list[i];
-		if (m->forgotten || node_equal(m->node, server_self(s)->node) || link_to(s, m->node))
-			continue;
-		struct link *link = link_new(s, m);
-		if (link)
-			s->links[s->link_count++] = link;
-	}
+	links_match(&s->links, members, server_self(s)->node);
 }
 
 /* ---- starting ---- */
@@ -396,8 +308,8 @@ static int open_security(struct server *s, const struct options *o)
 static int open_leaders(struct server *s, const struct options *o)
 {
 	for (size_t i = 0; i < o->leader_count; i++) {
-		struct leader *leader = &s->leaders[i];
-		*leader = (struct leader){s, i, socket_open(SOCKET_DEALER)};
+		struct leader_dealer *leader = &s->leaders[i];
+		*leader = (struct leader_dealer){s, i, socket_open(SOCKET_DEALER)};
 		if (!leader->dealer || security_connect(s->security, leader->dealer) < 0 ||
 		    socket_connect(leader->dealer, o->leader[i]) != 0 ||
 		    reactor_add(s->reactor, leader->dealer, -1, on_leader, leader) < 0)
@@ -436,6 +348,7 @@ static int open_sockets(struct server *s, const struct options *o)
 	    reactor_add(s->reactor, s->router, -1, on_router, s) < 0 ||
 	    reactor_add(s->reactor, s->xpub, -1, on_xpub, s) < 0)
 		return -ENOMEM;
+	s->links = (struct links){s->reactor, s->security, s->sub, .on_readable = on_link, .owner = s};
 	return open_leaders(s, o);
 }
 
@@ -476,9 +389,7 @@ void server_free(struct server *s)
 {
 	if (!s)
 		return;
-	for (size_t i = 0; i < s->link_count; i++)
-		link_free(s, s->links[i]);
-	free(s->links);
+	links_close(&s->links);
 	for (size_t i = 0; i < s->leader_count; i++)
 		zsock_destroy(&s->leaders[i].dealer);
 	zsock_destroy(&s->router);
