@@ -165,15 +165,23 @@ static off_t file_size(const struct folder *f)
 	return st.st_size;
 }
 
+/* A first checkpoint, and a reader that has begun with it. */
+static struct store *store_being_read(const struct folder *f, struct reader *r)
+{
+	char byte;
+	*r = reader_new(f);
+	struct store *s = disk_new(f, 4096);
+	write_generation(s, 1);
+	reader_step(r);
+	cr_assert(read(r->told, &byte, 1) == 1);
+	return s;
+}
+
 Test(beside, a_cut_while_checkpoints_go_on)
 {
 	struct folder f = folder_new();
-	struct reader r = reader_new(&f);
-	struct store *s = disk_new(&f, 4096);
-	char byte;
-	write_generation(s, 1);
-	reader_step(&r);
-	cr_assert(read(r.told, &byte, 1) == 1);
+	struct reader r;
+	struct store *s = store_being_read(&f, &r);
 	for (uint8_t generation = 2; generation < 12; generation++)
 		write_generation(s, generation);
 	reader_step(&r);
@@ -187,12 +195,8 @@ Test(beside, a_cut_while_checkpoints_go_on)
 Test(beside, one_that_was_killed_holds_nothing)
 {
 	struct folder f = folder_new();
-	struct reader r = reader_new(&f);
-	struct store *s = disk_new(&f, 4096);
-	char byte;
-	write_generation(s, 1);
-	reader_step(&r);
-	cr_assert(read(r.told, &byte, 1) == 1);
+	struct reader r;
+	struct store *s = store_being_read(&f, &r);
 	cr_assert(kill(r.pid, SIGKILL) == 0);
 	reader_end(&r);
 	for (uint8_t generation = 2; generation < 42; generation++)
