@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A client without its sockets: the courier's rules (core/courier.h) and the messages (wire/message.h),
- * behind calls for what the user wants, what arrived and what time it is. The library (kudos.c) drives it
+ * behind calls for what the user wants, what arrived and what time it is. The library (handle.c) drives it
  * with ZeroMQ, the simulator with a network of its own.
  *
  * The driver calls agent_receive_*() for every message, then agent_tick() with the time, and again no later
@@ -106,13 +106,6 @@ void agent_unwatch(struct agent *a, const char *key);
  * true once that is done; the driver decides how long it waits for that. Send nothing after it. */
 void agent_close(struct agent *a);
 bool agent_closed(const struct agent *a);
-
-/* What arrived: from leader `index`, from the server named last, from its notify endpoint. */
-void agent_receive_leader(struct agent *a, int64_t now, size_t index, const void *data, size_t size);
-void agent_receive_server(struct agent *a, int64_t now, const void *data, size_t size);
-void agent_receive_notify(struct agent *a, int64_t now, const void *data, size_t size);
-/* The connection to the server named last ended. Whoever cannot tell need not: silence does, later. */
-void agent_disconnected(struct agent *a, int64_t now);
 
 void agent_tick(struct agent *a, int64_t now);
 int64_t agent_deadline(const struct agent *a); /* NEVER: nothing to do until a call or a message */

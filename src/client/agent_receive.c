@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* What arrives at a client: checked, and told to the courier or to the user. */
+#include "client/agent_receive.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/agent_state.h"
 #include "client/kept.h"
-#include "client/question.h"
 #include "client/measured.h"
+#include "client/question.h"
 
 /* Cut to what fits; a NUL inside would end it, which the decoder does not let through for names. */
 static void copy_text(char *to, size_t room, struct text from)

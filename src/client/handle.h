@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is inside a kudos handle; for kudos.c and calls.c alone. */
+/* What is inside a kudos handle; for handle.c and calls.c alone. */
 #ifndef CLIENT_HANDLE_H
 #define CLIENT_HANDLE_H
 

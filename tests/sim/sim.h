@@ -18,6 +18,7 @@
 #include "base/map.h"
 #include "base/random.h"
 #include "client/agent.h"
+#include "client/agent_receive.h"
 #include "leader/desk.h"
 #include "server/host.h"
 

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "client/agent.h"
+#include "client/agent_receive.h"
 #include "client/token.h"
 #include "leak.h"
 #include "wire/batch_builder.h"

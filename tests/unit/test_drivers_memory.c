@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "client/agent.h"
+#include "client/agent_receive.h"
 #include "core/proof.h"
 #include "leader/desk.h"
 #include "server/host.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The handle: an agent, its sockets, and time. The calls that wait are in calls.c. */
-#include "kudos.h"
+#include "client/handle.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -13,8 +13,9 @@
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "client/handle.h"
+#include "client/agent_receive.h"
 #include "client/token.h"
+#include "kudos.h"
 #include "wire/key.h"
 #include "wire/message.h"
 
