@@ -66,14 +66,14 @@ void replica_drop_waiting(struct replica *r, struct log *log, size_t count)
 	memmove(&log->waiting[0], &log->waiting[count], log->waiting_count * sizeof *log->waiting);
 }
 
-/* What members hold of it, they have told or will. */
+/* What members hold of it, they have told or will; what the shared journal holds, it need not tell again. */
 int replica_drop_all_waiting(struct replica *r, int64_t now)
 {
 	struct map_slot *slot;
 	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
 		struct log *log = slot->value;
 		replica_drop_waiting(r, log, log->waiting_count);
-		log->known = log->appended;
+		log->known = log->held > log->appended ? log->held : log->appended;
 	}
 	return replica_learn_all(r, now);
 }

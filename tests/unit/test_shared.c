@@ -146,6 +146,24 @@ Test(shared, a_node_that_came_and_was_lost_meanwhile_is_read_first)
 	stop(&f);
 }
 
+/* Seed 7561299: two nodes were lost, and what the second had left was not read any more once the first was
+ * forgotten. */
+Test(shared, what_it_holds_is_read_also_when_another_is_forgotten_meanwhile)
+{
+	struct fixture f;
+	struct log *log;
+	serve_beside_peer(&f);
+	hold(&f, 3);
+	struct member row = {.node = {30}, .since = 1, .name = "s3"};
+	cr_assert(replica_members(&f.r, f.now, (struct node){0}, &row, 1) == 0);
+	forget_trace(&f);
+	members_find(&f.r.staged, row.node)->forgotten = f.r.meta_dirty = true;
+	forget_trace(&f);
+	log = map_get(&f.r.logs, 2, 0);
+	cr_assert(log && log->held == 3 && log->known == 3);
+	stop(&f);
+}
+
 Test(shared, strangers_are_heard_only_by_who_knows_nobody)
 {
 	struct fixture f;
