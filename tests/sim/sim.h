@@ -385,6 +385,7 @@ void faults_split(struct sim *s, int copied, int alone);
 void faults_hasty(struct sim *s, int i); /* after each call into a server */
 void faults_heal(struct sim *s);
 void faults_forget_gone(struct sim *s);
+void faults_note_gone(struct sim *s, struct node node);
 void faults_acked(struct sim *s, int i);    /* a client has just been acknowledged something by it */
 bool faults_may_join(struct sim *s, int i); /* whether an operator may start this server now */
 
