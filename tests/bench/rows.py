@@ -76,6 +76,10 @@ def one_alone(r):
         return r.bench.run("one-like", "acknowledged", r.seconds / 2, kudos.endpoint("s1"))["p50_us"]
 
 
+def floor_alone(r):
+    return r.bench.run("floor", r.bench.folder, BARE_PORT, 1, r.seconds / 2)["p50_us"]
+
+
 def one_durable(r):
     return r.once(bare_round_trip) + r.once(disk_sync)
 
@@ -94,6 +98,9 @@ ROWS = [
         note="three servers. theirs: bare libzmq round trip + one fdatasync of a 128-byte append, both of this run."),
     Row("one-like-alone", "us p50", 1.2, 1.1, lambda r: (r.once(one_alone), one_durable(r)),
         note="as above, of one server that has no others."),
+    Row("one-like-alone-floor", "us p50", 1.2, 1.1, lambda r: (r.once(one_alone), r.once(floor_alone)),
+        note="theirs: a bare libzmq ROUTER that appends and syncs each message of one DEALER before it answers: round trip and "
+             "sync in turn, so that processors and disk sleep between as they do for us. No target of anybody's."),
     Row("visible", "us p50", 1.5, 1.2, lambda r: (r.once(quiet_cluster)[1], r.once(bare_round_trip) + 2 * r.once(disk_sync)),
         note="ours: until watchers on both other servers were told, likes 6 ms apart. theirs: round trip + two fdatasync, "
              "back to back, which finds processors and disk awake."),
