@@ -83,7 +83,7 @@ ROWS = [
         note="ours: after kill -9, until it takes likes again; the last likes come from the journal. Redis: loading an "
              "RDB file, its quickest way."),
     Row("catch-up", "likes/s", 2, 10, lambda r: (r.once(catch_up), r.once(kudos_rate)), True, True,
-        note="theirs: Kudos itself, live. The server's start is part of the time."),
+        note="theirs: Kudos itself, live. The server's start is part of the time, and most of it in a quick round."),
     Row("cost-of-keys", "us CPU/like", 2, 1.5, lambda r: (r.once(kudos_many)[2], r.once(kudos_few)), heavy=True,
         note="all processes, client and checkpoints included; theirs: Kudos itself with 1,000 keys."),
     target_row("bytes-a-like-many", "bytes", 28, 20, lambda r: r.once(kudos_many)[3],
