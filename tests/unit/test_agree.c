@@ -169,6 +169,38 @@ Test(agree, who_never_served_begins_anew_when_a_member_is_forgotten)
 	}
 }
 
+Test(agree, begins_anew_until_it_has_served_and_for_nothing_else)
+{
+	struct world w;
+	struct member news = row(30, 30), gone = row(20, 2);
+	start(&w, 2, false);
+	cr_assert(vector_set(&w.r.v, (struct origin){2}, 7) == 0);
+	cr_assert(replica_members(&w.r, w.now, (struct node){0}, &news, 1) == 0);
+	carry_out(&w);
+	cr_assert(!w.r.anew && w.r.peer_count == 3, "nobody was forgotten");
+	w.r.meta_dirty = true;
+	carry_out(&w);
+	cr_assert(!w.r.established, "it does not serve");
+	w.r.anew = w.r.establishing = w.r.meta_dirty = true;
+	carry_out(&w);
+	cr_assert(w.r.established && !w.r.anew);
+	stop(&w);
+
+	start(&w, 2, false);
+	w.r.anew = true;
+	w.r.peers[1].serving = false;
+	expect(&w, "a snapshot");
+	w.r.peers[0].serving = false;
+	expect(&w, NULL);
+	gone.forgotten = true;
+	w.r.anew = false;
+	w.r.incoming_count = 1; /* of whom, nobody knows */
+	cr_assert(members_merge(&w.r.staged, &gone, 1) > 0);
+	cr_assert(replica_membership_committed(&w.r, w.now) == 0 && w.r.anew);
+	w.r.incoming_count = 0;
+	stop(&w);
+}
+
 /* Else others could agree without what it is about to have. */
 Test(agree, the_membership_stays_while_a_snapshot_becomes_durable)
 {

@@ -239,6 +239,32 @@ Test(commit, a_second_flush_waits_for_the_first)
 	stop(&w);
 }
 
+Test(commit, is_worth_it_at_once_or_when_enough_has_gathered)
+{
+	struct world w;
+	start(&w);
+	cr_assert(replica_flush(&w.r) == 0 && replica_committed(&w.r, w.now) == 0);
+	w.r.config.lazy = MS;
+	cr_assert(replica_flush_at(&w.r, true) == NEVER, "nothing waits");
+	w.r.meta_dirty = true;
+	gather_others(&w.r.gather, w.now);
+	cr_assert(replica_flush_at(&w.r, false) == 0, "the membership");
+	w.r.meta_dirty = false;
+	w.r.incoming_count = 1;
+	cr_assert(replica_flush_at(&w.r, false) == w.now + MS, "others' records");
+	cr_assert(replica_flush_at(&w.r, true) == w.now, "somebody looks");
+	w.r.config.ack_peers = 1;
+	cr_assert(replica_flush_at(&w.r, false) == w.now, "somebody counts on it");
+	w.r.config.ack_peers = 0;
+	w.r.phase = PHASE_CATCHING_UP;
+	cr_assert(replica_flush_at(&w.r, false) == 0);
+	w.r.committing = true;
+	cr_assert(replica_flush_at(&w.r, false) == NEVER);
+	w.r.committing = false;
+	w.r.incoming_count = 0;
+	stop(&w);
+}
+
 Test(commit, a_resend_waits_once_for_the_peers)
 {
 	struct world w;

@@ -52,12 +52,29 @@ Test(gather, batches_wait_for_half_a_sync_where_many_come)
 	cr_assert(gather_until(&g, MS) == now + SYNC / 2, "from the first on");
 	gather_synced(&g, now + MS, 10 * SECOND);
 	cr_assert(gather_until(&g, MS) == now + 500, "and never for long");
+	gather_synced(&g, now + MS, 1200);
+	cr_assert(gather_until(&g, MS) == now + 500);
+	gather_synced(&g, now + MS, 800);
+	cr_assert(gather_until(&g, MS) == now + 400);
 	for (int i = 0; i < 3; i++) { /* the rate is that of late */
 		gather_taken(&g);
 		gather_synced(&g, now + (i + 1) * SECOND, SYNC);
 	}
 	gather_own(&g, now + 4 * SECOND);
 	cr_assert(gather_until(&g, MS) == now + 4 * SECOND);
+}
+
+Test(gather, the_rate_is_counted_over_ten_milliseconds)
+{
+	struct gather g;
+	gather_init(&g);
+	gather_synced(&g, SECOND, SYNC);
+	for (int i = 0; i < 400; i++)
+		gather_own(&g, SECOND);
+	gather_synced(&g, SECOND + 10 * MS - 1, SYNC);
+	cr_assert(g.rate == 0 && g.counted == 400);
+	gather_synced(&g, SECOND + 10 * MS, SYNC);
+	cr_assert(g.rate == 40000 && g.counted == 0);
 }
 
 Test(gather, peers_records_wait_as_long_as_they_may)

@@ -268,6 +268,71 @@ Test(repair, who_did_not_know_the_asker_is_asked_again_when_it_does)
 	carry_out(&w);
 	cr_assert(w.asked == 1 && w.last.node.id == 21 && w.last.origin.id == 3 && w.last.from == 1);
 	cr_assert(log_of(&w, 3)->tries == 0 && log_of(&w, 3)->late == 0, "that is no failure");
+	w.r.peers[1].exact = true;
+	w.r.peers[1].ask_at = NEVER;
+	cr_assert(replica_welcomed(&w.r, w.now, (struct node){21}) == 0);
+	cr_assert(w.r.peers[1].ask_at == NEVER, "its vector is known");
+	cr_assert(replica_welcomed(&w.r, w.now, (struct node){99}) == 0, "no member");
+	carry_out(&w);
+	stop(&w);
+}
+
+/* What an answer in good time says of patience. */
+Test(repair, patience_ends_where_answers_are_quick)
+{
+	struct world w;
+	start(&w);
+	hold(&w, 7, 3, 6);
+	for (uint32_t late = 0; late < 3; late++) {
+		struct log *log = log_of(&w, 3);
+		log->asked_until = 0;
+		log->gap_since = w.now - SECOND;
+		log->late = late;
+		later(&w, 0);
+		cr_assert(w.asked == 1);
+		cr_assert(replica_fetched(&w.r, w.now, (struct position){{3}, 1}) == 0);
+		carry_out(&w);
+		cr_assert(log->late == (late ? late - 1 : 0), "%u", (unsigned)late);
+	}
+	stop(&w);
+}
+
+Test(repair, what_is_whole_has_no_gap)
+{
+	struct world w;
+	start(&w);
+	struct log *log = log_of(&w, 3);
+	log->gap_since = 5;
+	later(&w, 0);
+	cr_assert(log->gap_since == 0 && w.asked == 0);
+	log->known = log->appended = 4;
+	log->gap_since = 5;
+	later(&w, 0);
+	cr_assert(log->gap_since == 0 && w.asked == 0);
+	stop(&w);
+}
+
+/* The shared journal is one more that may be asked, after the peers. */
+Test(repair, the_shared_journal_is_asked_in_its_turn)
+{
+	struct world w;
+	start(&w);
+	hold(&w, 2, 30, 6);
+	struct log *log = log_of(&w, 30);
+	log->held = 6;
+	for (uint32_t tries = 0; tries < 6; tries++) {
+		log->asked_until = 0;
+		log->gap_since = w.now - SECOND;
+		log->tries = tries;
+		later(&w, 0);
+		cr_assert(w.asked == 1 && w.last.type == ACTION_FETCH);
+		cr_assert(w.last.node.id == (tries % 2 ? 10 : 21), "%u", (unsigned)tries);
+	}
+	cr_assert(vector_set(&w.r.peers[1].vector, (struct origin){30}, 0) == 0);
+	log->asked_until = 0;
+	log->gone = 1;
+	later(&w, 0);
+	cr_assert(w.asked == 1 && w.last.type == ACTION_FETCH && w.last.node.id == 10, "nobody else has it");
 	stop(&w);
 }
 

@@ -40,6 +40,14 @@ static void hold(struct fixture *f, uint64_t lsn)
 	cr_assert(replica_held(&f->r, f->now, OTHER, at(lsn)) == 0);
 }
 
+/* As if its records up to lsn had been applied. */
+static void log_done(struct fixture *f, uint64_t origin, uint64_t lsn)
+{
+	struct log *log = map_get(&f->r.logs, origin, 0);
+	log->appended = lsn;
+	cr_assert(vector_set(&f->r.v, log->origin, lsn) == 0);
+}
+
 static bool forgotten(const struct fixture *f)
 {
 	return members_find(&f->r.staged, OTHER)->forgotten;
@@ -161,6 +169,76 @@ Test(shared, what_it_holds_is_read_also_when_another_is_forgotten_meanwhile)
 	forget_trace(&f);
 	log = map_get(&f.r.logs, 2, 0);
 	cr_assert(log && log->held == 3 && log->known == 3);
+	stop(&f);
+}
+
+Test(shared, only_members_leave_a_shared_journal)
+{
+	struct fixture f;
+	serve_beside_peer(&f);
+	cr_assert(replica_leaves(&f.r, (struct node){SELF}) == 0);
+	struct member row = {.node = {30}, .since = 1, .name = "s3"};
+	cr_assert(replica_members(&f.r, f.now, (struct node){0}, &row, 1) == 0);
+	members_find(&f.r.staged, row.node)->forgotten = true;
+	cr_assert(replica_leaves(&f.r, row.node) == 0, "it has left");
+	cr_assert(f.r.leaving_count == 0 && replica_leaves(&f.r, OTHER) == 1 && f.r.leaving_count == 1);
+	cr_assert(replica_leaves(&f.r, OTHER) == 1 && f.r.leaving_count == 1, "once");
+	f.r.config.shared = false;
+	cr_assert(replica_leaves(&f.r, OTHER) == 0);
+	stop(&f);
+}
+
+Test(shared, is_looked_at_in_pieces_where_there_is_much)
+{
+	struct fixture f;
+	serve_beside_peer(&f);
+	hold(&f, 5);
+	hold(&f, 2);
+	struct log *log = map_get(&f.r.logs, 2, 0);
+	cr_assert(log->held == 5 && log->awaited == 0 && node_equal(log->owner, OTHER));
+	uint64_t looks = f.r.looks;
+	f.r.config.gaps = 1;
+	for (uint64_t origin = 40; !replica_logs_full(&f.r); origin++)
+		replica_log(&f.r, (struct origin){origin})->known = 1;
+	cr_assert(replica_held(&f.r, f.now, OTHER, (struct position){{99}, 1}) == 0);
+	cr_assert(f.r.lacks_many && f.r.look_cut);
+	cr_assert(replica_looked(&f.r, f.now) == 0 && f.r.looks == looks && f.r.looked && !f.r.look_cut);
+	stop(&f);
+
+	start_shared(&f);
+	hold(&f, 5);
+	hold(&f, 2);
+	log = map_get(&f.r.logs, 2, 0);
+	cr_assert(log->held == 5 && log->awaited == 5, "it is to be here before this server serves");
+	cr_assert(replica_is_shared(&f.r, (struct origin){2}) &&
+		  !replica_is_shared(&f.r, (struct origin){3}));
+	f.r.config.shared = false;
+	cr_assert(!replica_is_shared(&f.r, (struct origin){2}));
+	stop(&f);
+}
+
+/* What one left does not wait for what another wrote. */
+Test(shared, each_leaves_by_itself)
+{
+	struct fixture f;
+	serve_beside_peer(&f);
+	struct member row = {.node = {30}, .origin = {3}, .since = 1, .name = "s3"};
+	cr_assert(replica_members(&f.r, f.now, (struct node){0}, &row, 1) == 0);
+	forget_trace(&f);
+	hold(&f, 4);
+	cr_assert(replica_held(&f.r, f.now, row.node, (struct position){{3}, 2}) == 0);
+	cr_assert(replica_forget(&f.r, f.now, row.node) == 0 && f.r.leaving_count == 1);
+	log_done(&f, 3, 2);
+	cr_assert(replica_looked(&f.r, f.now) == 0);
+	cr_assert(f.r.leaving[0].records == 0, "it may have written since");
+	cr_assert(replica_looked(&f.r, f.now) == 0);
+	cr_assert(f.r.leaving[0].records == f.r.stats.records + 1);
+	cr_assert(replica_is_shared(&f.r, (struct origin){2}) &&
+		  !replica_is_shared(&f.r, (struct origin){3}));
+	replica_checkpointed(&f.r, f.r.stats.records);
+	forget_trace(&f);
+	struct log *left = map_get(&f.r.logs, 3, 0), *other = map_get(&f.r.logs, 2, 0);
+	cr_assert((!left || left->held == 0) && other->held == 4);
 	stop(&f);
 }
 
