@@ -210,15 +210,15 @@ static const struct port_rules rules = {
     .welcome = welcome,
     .handlers =
 	{
-	    [MESSAGE_PING] = {on_ping, ROLE_CLIENT},
-	    [MESSAGE_MEMBERS] = {on_members, ROLE_SERVER},
-	    [MESSAGE_HEARTBEAT] = {on_heartbeat, ROLE_SERVER},
-	    [MESSAGE_ASSIGN] = {on_assign, ROLE_CLIENT},
-	    [MESSAGE_STATUS] = {on_status, ROLE_CLIENT},
-	    [MESSAGE_FORGET] = {on_forget, ROLE_OPERATOR},
-	    [MESSAGE_DRAIN] = {on_drain, ROLE_OPERATOR},
-	    [MESSAGE_DONE] = {on_done, ROLE_SERVER},
-	    [MESSAGE_METRICS] = {on_metrics, ROLE_CLIENT},
+	    [MESSAGE_PING] = {.handle = on_ping, .least = ROLE_CLIENT},
+	    [MESSAGE_MEMBERS] = {.handle = on_members, .least = ROLE_SERVER},
+	    [MESSAGE_HEARTBEAT] = {.handle = on_heartbeat, .least = ROLE_SERVER},
+	    [MESSAGE_ASSIGN] = {.handle = on_assign, .least = ROLE_CLIENT},
+	    [MESSAGE_STATUS] = {.handle = on_status, .least = ROLE_CLIENT},
+	    [MESSAGE_FORGET] = {.handle = on_forget, .least = ROLE_OPERATOR},
+	    [MESSAGE_DRAIN] = {.handle = on_drain, .least = ROLE_OPERATOR},
+	    [MESSAGE_DONE] = {.handle = on_done, .least = ROLE_SERVER},
+	    [MESSAGE_METRICS] = {.handle = on_metrics, .least = ROLE_CLIENT},
 	},
 };
 
