@@ -188,8 +188,6 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 	size_t confirmed = 0;
 	if (!r->meta_durable || r->committing)
 		return "its first commit";
-	if (r->config.shared && !r->looked)
-		return "a first look at what the shared journal holds";
 	if (r->snapshot_from.id != 0 || r->lacks_many)
 		return "a snapshot";
 	for (size_t i = 0; i < r->peer_count; i++) {
@@ -228,6 +226,8 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 	if (!r->established && confirmed * 2 <= r->peer_count && r->peer_count > 0)
 		return "a majority of the members to know it: start those that are down, or forget those "
 		       "that are lost";
+	if (r->config.shared && !r->looked)
+		return "a first look at what the shared journal holds";
 	if (behind)
 		return "records that other members have";
 	if (replica_crowded(r))

@@ -38,20 +38,35 @@ int replica_leaves(struct replica *r, struct node node)
 	return 1;
 }
 
-/* Whether what a node wrote may be taken. One that is no member (yet) may have been when all folders were
- * lost: then the stream is all that is left of it, for a new node that no member can tell more. */
-static bool may_take(const struct replica *r, struct node node)
+/* Nodes that are no members (yet) may have been when all folders were lost: then the stream is all that is
+ * left of them, for a new node that no member can tell more. Else they are another cluster's, and nothing of
+ * theirs may be counted here. Which of the two it is can be told once all members are heard, and the leaders.
+ */
+enum strangers { IGNORED, UNDECIDED, TAKEN };
+
+static enum strangers judge_strangers(const struct replica *r)
+{
+	bool heard = r->met_leader || r->config.alone;
+	if (r->established)
+		return IGNORED;
+	for (size_t i = 0; i < r->peer_count; i++) {
+		if (r->peers[i].serving)
+			return IGNORED;
+		heard = heard && r->peers[i].confirmed;
+	}
+	return heard ? TAKEN : UNDECIDED;
+}
+
+/* Whether what a node wrote may be taken. */
+static bool may_take(struct replica *r, struct node node)
 {
 	const struct member *m = members_find(&r->staged, node);
 	if (m)
 		return !m->forgotten && !replica_left(r, node);
-	if (r->established)
-		return false;
-	for (size_t i = 0; i < r->peer_count; i++) {
-		if (r->peers[i].serving)
-			return false;
-	}
-	return true;
+	enum strangers strangers = judge_strangers(r);
+	r->look_cut =
+	    r->look_cut || strangers == UNDECIDED; /* it is not served before it is looked at again */
+	return strangers == TAKEN;
 }
 
 bool replica_is_shared(const struct replica *r, struct origin origin)

@@ -242,16 +242,44 @@ Test(shared, each_leaves_by_itself)
 	stop(&f);
 }
 
+static bool takes_strangers(struct fixture *f)
+{
+	cr_assert(replica_held(&f->r, f->now, (struct node){77}, (struct position){{7}, 1}) == 0);
+	return map_get(&f->r.logs, 7, 0) != NULL;
+}
+
 Test(shared, strangers_are_heard_only_by_who_knows_nobody)
 {
 	struct fixture f;
 	start_shared(&f);
-	cr_assert(replica_held(&f.r, f.now, (struct node){77}, (struct position){{7}, 1}) == 0);
-	cr_assert(map_get(&f.r.logs, 7, 0), "all folders may be lost");
+	cr_assert(takes_strangers(&f), "all folders may be lost");
 	stop(&f);
 	serve_beside_peer(&f);
-	cr_assert(replica_held(&f.r, f.now, (struct node){77}, (struct position){{7}, 1}) == 0);
-	cr_assert(!map_get(&f.r.logs, 7, 0), "it may be the stream of another cluster");
+	cr_assert(!takes_strangers(&f), "it may be the stream of another cluster");
+	stop(&f);
+}
+
+Test(shared, strangers_wait_until_it_is_known_whether_anybody_serves)
+{
+	struct fixture f;
+	start_shared(&f);
+	f.r.config.alone = false;
+	cr_assert(!takes_strangers(&f), "no leader has said that there is nobody");
+	look(&f);
+	cr_assert(!f.r.looked, "it is looked at again before it serves");
+	f.r.met_leader = true;
+	add_peer(&f);
+	f.r.peers[0].serving = f.r.peers[0].confirmed = false;
+	cr_assert(!takes_strangers(&f), "a member has not been heard");
+	look(&f);
+	cr_assert(!f.r.looked);
+	f.r.peers[0].serving = true;
+	cr_assert(!takes_strangers(&f), "a member serves");
+	look(&f);
+	cr_assert(f.r.looked);
+	f.r.peers[0].serving = false;
+	f.r.peers[0].confirmed = true;
+	cr_assert(takes_strangers(&f), "nobody does");
 	stop(&f);
 }
 
