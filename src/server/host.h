@@ -135,6 +135,12 @@ struct host_shared { /* the journal, where several write to it */
 	int64_t committing_since, commit_began; /* the second by config.clock */
 	int64_t tell_trouble;
 	bool troubled; /* as last told */
+	/* Records there of nodes that are no members, in this look and the one before (0: none was), how many
+	 * looks found more, and one of those nodes. */
+	uint64_t strange, strange_before;
+	int strange_looks;
+	struct node stranger;
+	int64_t tell_stranger;
 };
 
 struct host {

@@ -2,6 +2,7 @@
 #include "server/shared.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 #include "base/time.h"
 #include "core/shared.h"
@@ -10,6 +11,8 @@
 #define LOOK_INTERVAL SECOND
 #define STALLED SECOND /* a commit that goes on for longer is not waited for by new batches */
 #define TROUBLE_INTERVAL (10 * SECOND)
+#define STRANGE_LOOKS 2
+#define STRANGER_INTERVAL (60 * SECOND)
 
 static int64_t measured(const struct host *h)
 {
@@ -58,14 +61,46 @@ static int take_record(struct host *h, int64_t now, const struct told_entry *tol
 	return e;
 }
 
+/* Old records of nodes that nobody knows may be what is left of a cluster that lost all folders. When more
+ * come, those nodes run: it is another cluster's journal, or this server belongs there. */
+static void note_stranger(struct host *h, struct node node, struct position at)
+{
+	struct host_shared *s = &h->shared;
+	if (!h->replica.established || members_find(&h->replica.staged, node))
+		return;
+	s->strange += at.lsn;
+	s->stranger = node;
+}
+
+static void tell_stranger(struct host *h, int64_t now)
+{
+	struct host_shared *s = &h->shared;
+	if (s->strange_before > 0 && s->strange > s->strange_before)
+		s->strange_looks++;
+	s->strange_before = s->strange;
+	s->strange = 0;
+	if (s->strange_looks < STRANGE_LOOKS || now < s->tell_stranger)
+		return;
+	host_log(
+	    h, 'e',
+	    "the journal is written by node %016" PRIx64 ", too, which is no member of this cluster: two "
+	    "clusters have been given one stream. Stop the servers of the one to which it does not belong, "
+	    "wipe their folders, and give them their own --journal",
+	    s->stranger.id);
+	s->strange_looks = 0;
+	s->tell_stranger = now + STRANGER_INTERVAL;
+}
+
 static int take(void *arg, const struct told_entry *told)
 {
 	const struct taking *t = arg;
 	struct replica *r = &t->h->replica;
 	switch (told->type) {
 	case TOLD_HELD:
+		note_stranger(t->h, told->node, told->at);
 		return replica_held(r, t->now, told->node, told->at);
 	case TOLD_LOOKED:
+		tell_stranger(t->h, t->now);
 		replica_checkpointed(r, t->h->checkpoint.records);
 		return replica_looked(r, t->now);
 	case TOLD_RECORD:
