@@ -47,7 +47,7 @@ static int reach(struct opening *p)
 	natsStatus s = NATS_ERR;
 	for (int i = 0; i < TRIES; i++) {
 		s = nats_link_open(&p->link);
-		if (s == NATS_OK || s == NATS_CONNECTION_AUTH_FAILED)
+		if (s == NATS_OK || s == NATS_CONNECTION_AUTH_FAILED || s == NATS_SSL_ERROR)
 			break;
 		nats_Sleep(TRY_PAUSE);
 	}
@@ -55,6 +55,11 @@ static int reach(struct opening *p)
 		return fail(p, -EACCES,
 			    "NATS at %s does not let this server in: give --nats-creds that it knows",
 			    p->o->names->servers[0]);
+	if (s == NATS_SSL_ERROR)
+		return fail(p, -EACCES,
+			    "NATS at %s cannot be trusted: %s. Give --nats-ca the authority that signed its "
+			    "certificate",
+			    p->o->names->servers[0], nats_connect_error(s));
 	if (s != NATS_OK)
 		return fail(p, -EHOSTUNREACH,
 			    "no NATS server answers at %s%s: %s. Start it (nats-server -js), or give "

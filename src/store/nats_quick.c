@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "store/nats_message.h"
 
 #define CONNECT_WAIT 500 /* ms */
+#define PROOF_WAIT SECOND
 #define DONE 64
 #define ANSWER_WAIT (1500 * MS) /* then it is in doubt */
 
@@ -122,6 +124,28 @@ static natsStatus connect_quick(struct quick *q)
 	return s;
 }
 
+/* Whether JetStream answers here: a server that is cut off from the others lets one connect all the same. */
+static bool is_answered(struct quick *q)
+{
+	char subject[NATS_STREAM + 32];
+	int64_t until = clock_now() + PROOF_WAIT;
+	natsMsg *m = NULL;
+	snprintf(subject, sizeof subject, "$JS.API.STREAM.INFO.%s", q->access->names->stream);
+	snprintf(q->reply, sizeof q->reply, "%s.0", q->inbox);
+	if (natsConnection_PublishRequest(q->connection, subject, q->reply, NULL, 0) != NATS_OK)
+		return false;
+	write_out(q);
+	while (!m && !q->broken && clock_now() < until) {
+		struct pollfd ready = {.fd = q->socket,
+				       .events = (short)(POLLIN | (q->wants_write ? POLLOUT : 0))};
+		if (poll(&ready, 1, 100) > 0)
+			quick_move(q);
+		natsSubscription_NextMsg(&m, q->answers, 0);
+	}
+	natsMsg_Destroy(m);
+	return m != NULL;
+}
+
 struct quick *quick_open(const struct nats_access *access)
 {
 	struct quick *q = calloc(1, sizeof *q);
@@ -129,7 +153,7 @@ struct quick *quick_open(const struct nats_access *access)
 		return NULL;
 	q->access = access;
 	q->epoll_fd = -1;
-	if (connect_quick(q) == NATS_OK && !q->broken)
+	if (connect_quick(q) == NATS_OK && is_answered(q) && !q->broken)
 		return q;
 	quick_close(q);
 	return NULL;

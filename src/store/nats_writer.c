@@ -77,8 +77,11 @@ static enum outcome look_up(struct nats_writer *w, const struct told_entry *reco
 	jsErrCode code = 0;
 	struct told_entry told;
 	char subject[NATS_SUBJECT];
+	jsOptions o;
+	jsOptions_Init(&o);
+	o.Wait = ANSWER_WAIT;
 	nats_subject(w->access.names, record->at.origin, subject);
-	natsStatus s = js_GetLastMsg(&m, w->link.js, w->access.names->stream, subject, NULL, &code);
+	natsStatus s = js_GetLastMsg(&m, w->link.js, w->access.names->stream, subject, &o, &code);
 	if (s == NATS_NOT_FOUND || code == JSNoMessageFoundErr) {
 		w->last = 0;
 		return record->at.lsn == 1 ? AGAIN : LOST;

@@ -47,10 +47,10 @@ class Client:
 
 
 class Servers:
-    """n1, n2, …; clients' ports from port on, routes ten above."""
+    """n0, n1, …; clients' ports from port on, routes ten above; each on a host of its own where there are hosts."""
 
-    def __init__(self, test, port, count=3, config=""):
-        self.port, self.count = port, count
+    def __init__(self, test, port, count=3, config="", hosts=None):
+        self.port, self.count, self.hosts = port, count, hosts
         self.folder = os.path.join(test.folder, "nats")
         os.makedirs(self.folder)
         self.processes = {}
@@ -67,17 +67,24 @@ class Servers:
         for i in numbers:
             cluster = []
             if self.count > 1:
-                routes = ",".join(f"nats://127.0.0.1:{self.port + 10 + k}" for k in range(self.count))
-                cluster = ["--cluster_name", "kudos", "--cluster", f"nats://127.0.0.1:{self.port + 10 + i}", "--routes", routes]
+                routes = ",".join(f"nats://{self.address(k)}:{self.port + 10 + k}" for k in range(self.count))
+                cluster = ["--cluster_name", "kudos", "--cluster", f"nats://{self.address(i)}:{self.port + 10 + i}", "--routes",
+                           routes]
             with open(os.path.join(self.folder, f"n{i}.log"), "a") as log:
                 self.processes[i] = subprocess.Popen(
-                    [self.program(), "-c", os.path.join(self.folder, "config"), "--name", f"n{i}", "--addr", "127.0.0.1", "--port",
-                     str(self.port + i), "--jetstream", "--store_dir", os.path.join(self.folder, str(i)), *cluster],
+                    [*(self.hosts.prefix(f"n{i}") if self.hosts else []), self.program(), "-c",
+                     os.path.join(self.folder, "config"), "--name", f"n{i}", "--addr", self.address(i), "--port", str(self.port + i), "--jetstream", "--store_dir", os.path.join(self.folder, str(i)), *cluster],
                     stdout=log, stderr=log, preexec_fn=die_with_parent)
         for i in numbers:
             wait_until(lambda i=i: self.listens(i), f"n{i} listens")
 
+    def address(self, i):
+        return self.hosts.address(f"n{i}") if self.hosts else "127.0.0.1"
+
     def listens(self, i):
+        if self.hosts:  # it is out of our reach
+            with open(os.path.join(self.folder, f"n{i}.log")) as log:
+                return "Server is ready" in log.read()
         try:
             socket.create_connection(("127.0.0.1", self.port + i), timeout=1).close()
             return True
@@ -93,7 +100,7 @@ class Servers:
         self.kill(*self.processes)
 
     def url(self, stream="KUDOS", user=""):
-        return "nats://" + ",".join(f"{user}127.0.0.1:{self.port + i}" for i in range(self.count)) + "/" + stream
+        return "nats://" + ",".join(f"{user}{self.address(i)}:{self.port + i}" for i in range(self.count)) + "/" + stream
 
     def ask(self, subject, user=None, **fields):
         """JetStream, at whichever of them runs; again until it answers."""

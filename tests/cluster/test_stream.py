@@ -4,28 +4,32 @@
 same."""
 import shutil
 import subprocess
+import tempfile
 import unittest
 
 import cluster
 import nats
-from cluster import Cluster, ClusterTest, run, wait_until
+import natskeys
+from cluster import Cluster, ClusterTest, program, run, wait_until
+from hosts import Hosts
 
 PORT = 28300
+RULES_PORT = 28400  # the two classes run at the same time
 
 
 class Streamed(Cluster):
     """Servers that keep their records in a stream; those in `on_disk` do not."""
 
-    def __init__(self, *arguments, config="", nats_count=3, user="", on_disk=(), **more):
-        self.on_disk, self.user, self.cleanups = on_disk, user, []
+    def __init__(self, *arguments, config="", nats_count=3, user="", on_disk=(), access=(), **more):
+        self.on_disk, self.user, self.access, self.cleanups = on_disk, user, access, []
         super().__init__(*arguments, start=False, **more)
-        self.nats = nats.Servers(self, self.port + 60, nats_count, config)
+        self.nats = nats.Servers(self, self.port + 60, nats_count, config, self.hosts)
 
     def addCleanup(self, fn):
         self.cleanups.append(fn)
 
     def command(self, name):
-        journal = ["--journal", self.nats.url(user=self.user)]
+        journal = ["--journal", self.nats.url(user=self.user), *self.access]
         streamed = name.startswith("s") and name not in self.on_disk
         return super().command(name) + (journal if streamed else [])
 
@@ -36,7 +40,7 @@ class Streamed(Cluster):
 
 
 @unittest.skipUnless(nats.Servers.program(), "nats-server is not installed")
-class Stream(ClusterTest):
+class StreamTest(ClusterTest):
     @classmethod
     def setUpClass(cls):
         try:
@@ -54,10 +58,12 @@ class Stream(ClusterTest):
             c.start(*c.leaders, *c.servers)
         return c
 
+
+class Faults(StreamTest):
     def test_nats_and_servers_are_killed(self):
         c = self.streamed(PORT, on_disk=("s3",))
         load = c.load("--keys", "50", rate=500)
-        load.flows()
+        load.flows(300)
         for victim, server in ((c.nats.leader(), "s1"), ((c.nats.leader() + 1) % 3, "s2"), (c.nats.leader(), "s3")):
             c.nats.kill(victim)
             load.flows(300)
@@ -74,11 +80,11 @@ class Stream(ClusterTest):
         c.ok("like", "only:streamed", "7")
         self.assertEqual(c.nats.counts()["only:streamed"], 7)
 
-    def test_no_quorum(self):
+    def test_no_quorum_then_no_folders(self):
         c = self.streamed(PORT)
         c.ok("like", "a", "3")
         c.nats.kill(0, 1)
-        self.assertNotEqual(c.kudos("--timeout", "4", "like", "a")[0], 0)
+        self.assertNotEqual(c.kudos("--timeout", "2", "like", "a")[0], 0)
         wait_until(lambda: any("likes are not acknowledged" in c.log(s) for s in c.servers), "a server says why")
         c.nats.start(0, 1)
         wait_until(lambda: any("takes records again" in c.log(s) for s in c.servers), "a server goes on")
@@ -87,29 +93,94 @@ class Stream(ClusterTest):
         counts = c.nats.counts()
         self.assertIn(counts["a"], (3, 4))  # the one in between was not acknowledged: it may be in
         c.await_count("a", counts["a"])
-
-    def test_all_folders_are_lost(self):
-        c = self.streamed(PORT)
-        for i in range(20):
-            c.ok("like", f"key:{i % 5}", "2")
         c.kill(*c.servers, *c.leaders)
         for name in c.servers:
             shutil.rmtree(c.data(name))
         c.start(*c.leaders, *c.servers)
-        for i in range(5):
-            c.await_count(f"key:{i}", 8)
-        c.ok("like", "key:0")
-        c.await_count("key:0", 9)
+        c.await_count("b", 2)
+        c.await_count("a", counts["a"])
+        c.ok("like", "b")
+        c.await_count("b", 3)
+
+    def test_nats_servers_are_cut_off(self):
+        """Who is connected to the one that is cut off goes to another."""
+        try:
+            hosts = Hosts("n0", "n1", "n2", network="10.210.0")
+        except OSError as error:
+            self.skipTest(f"needs network namespaces: {error}")
+        self.addCleanup(hosts.remove)
+        c = self.streamed(PORT, hosts=hosts)
+        load = c.load("--keys", "50", rate=500)
+        load.flows(300)
+        hosts.cut_off("n0", "n1", "n2")
+        load.flows(300)
+        for name in c.servers:  # each goes on, whichever it was connected to
+            c.ok("--timeout", "20", "like", "each", KUDOS_SERVER=c.endpoint(name))
+        hosts.mend_all("n0", "n1", "n2")
+        report = load.finish()
+        self.assertEqual((report["in_doubt"], report["refused"]), (0, 0))
+        self.equal_everywhere(c, report)
+        c.await_count("each", 3)
+
+
+class Rules(StreamTest):
+    def test_keys_and_certificates(self):
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        for name, subject in (("ca", "/CN=authority"), ("other", "/CN=another")):
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-days", "2", "-subj", subject, "-keyout",
+                            f"{folder}/{name}.key", "-out", f"{folder}/{name}.pem", "-addext", "subjectAltName=IP:127.0.0.1"],
+                           check=True, capture_output=True)
+        config, creds = natskeys.config_and_credentials(folder)
+        tls = f'tls {{ cert_file: "{folder}/ca.pem", key_file: "{folder}/ca.key" }}\n'
+        access = ["--nats-creds", creds, "--nats-ca", f"{folder}/ca.pem"]
+        c = self.streamed(RULES_PORT, servers=1, nats_count=1, config=config + tls, access=access)
+        c.ok("like", "a", "3")
+        c.kill("s1", "leader")
+        shutil.rmtree(c.data("s1"))
+        c.start("leader", "s1")
+        c.await_count("a", 3)  # out of the stream
+        exported = subprocess.run([program("kudos-export"), "--journal", c.nats.url(), "--records", *access], capture_output=True,
+                                  text=True, timeout=60, env=cluster.environment(), check=False)
+        self.assertEqual(exported.returncode, 0, exported.stderr)
+        self.assertIn('"a"', exported.stdout)
+        c.kill("s1")
+        for access, why in ((access[:2] + ["--nats-ca", f"{folder}/other.pem"], "cannot be trusted"),
+                            (access[2:], "does not let this server in")):
+            c.access = access
+            c.spawn("s1")
+            self.assertEqual(c.ended("s1"), 1)
+            self.assertIn(why, c.log("s1"))
+
+    def test_another_cluster(self):
+        """A stream that two clusters were given: both are told."""
+        c = self.streamed(RULES_PORT, servers=1, nats_count=1)
+        c.ok("like", "a")
+        other = Cluster(RULES_PORT + 30, servers=2, start=False)
+        self.addCleanup(self.leave, other)
+        own = other.command
+        other.command = lambda name: own(name) + (["--journal", c.nats.url()] if name == "s2" else [])
+        other.start("leader", "s1")
+        other.start("s2")
+        other.ok("like", "b", "5")
+        told = "two clusters have been given one stream"
+
+        def both_know():
+            c.ok("like", "a")
+            other.ok("like", "b", KUDOS_SERVER=other.endpoint("s2"))
+            return told in c.log("s1") and told in other.log("s2")
+        wait_until(both_know, "both clusters are told")
+        self.assertEqual((c.count("b"), other.count("a")), ({"s1": 0}, {"s1": 0, "s2": 0}))
 
     def test_a_full_stream(self):
-        c = self.streamed(PORT, nats_count=1, start=False)
+        c = self.streamed(RULES_PORT, nats_count=1, start=False)
         config = {"name": "KUDOS", "subjects": ["KUDOS.>"], "discard": "new", "allow_direct": True, "storage": "file",
                   "retention": "limits", "num_replicas": 1, "max_bytes": 20000}
         self.assertNotIn("error", c.nats.ask("STREAM.CREATE.KUDOS", **config))
         c.start(*c.leaders, *c.servers)
         acknowledged = 0
         for _ in range(400):
-            if c.kudos("--timeout", "3", "like", "k")[0] != 0:
+            if c.kudos("--timeout", "2", "like", "k")[0] != 0:
                 break
             acknowledged += 1
         self.assertLess(acknowledged, 400, "it was never full")
@@ -123,13 +194,13 @@ class Stream(ClusterTest):
     def test_no_rights(self):
         users = ('authorization { users: [ {user: all, password: p}, {user: reader, password: p, '
                  'permissions: {publish: {deny: ["KUDOS.r.>"]}}} ] }')
-        c = self.streamed(PORT, servers=1, nats_count=1, config=users, user="all:p@")
+        c = self.streamed(RULES_PORT, servers=1, nats_count=1, config=users, user="all:p@")
         c.ok("like", "a")
         c.kill("s1")
         c.user = "reader:p@"
         c.spawn("s1")
         wait_until(lambda: c.log("s1").count("serving:") == 2, "it serves what it can read")
-        self.assertNotEqual(c.kudos("--timeout", "4", "like", "a")[0], 0)
+        self.assertNotEqual(c.kudos("--timeout", "2", "like", "a")[0], 0)
         wait_until(lambda: "likes are not acknowledged" in c.log("s1"), "it says that it cannot write")
         c.kill("s1")
         c.user = "nobody:q@"
@@ -138,7 +209,7 @@ class Stream(ClusterTest):
         self.assertIn("does not let this server in", c.log("s1"))
 
     def test_another_stream(self):
-        c = self.streamed(PORT, servers=1, nats_count=1)
+        c = self.streamed(RULES_PORT, servers=1, nats_count=1)
         c.ok("like", "a")
         c.kill("s1")
         for journal, why in (([], "are in a stream"), (["--journal", c.nats.url("OTHER")], "are in another stream")):
@@ -149,8 +220,8 @@ class Stream(ClusterTest):
         drops = {"name": "DROPS", "subjects": ["DROPS.>"], "discard": "old", "num_replicas": 1, "storage": "file",
                  "retention": "limits", "allow_direct": True}
         self.assertNotIn("error", c.nats.ask("STREAM.CREATE.DROPS", **drops))
-        code, _, err = run("kudos-server", "--memory-only", "--journal", c.nats.url("DROPS"), "--client-port", str(PORT + 90),
-                           "--notify-port", str(PORT + 91))
+        code, _, err = run("kudos-server", "--memory-only", "--journal", c.nats.url("DROPS"), "--client-port", str(RULES_PORT + 90),
+                           "--notify-port", str(RULES_PORT + 91))
         self.assertEqual(code, 1)
         self.assertIn("set discard to new", err)
 
