@@ -21,6 +21,7 @@
 #define PREFIX "likes:"
 #define KEY_BYTES 17
 #define BATCH 1024
+#define TIMEOUT_MS 60000 /* ten million likes on a busy machine are on their way for long */
 
 struct run {
 	bool random;
@@ -100,7 +101,8 @@ static void allow_descriptors(void)
 
 static void open_all(struct run *run, const char *leaders, bool gather)
 {
-	struct kudos_options options = {.leaders = leaders, .linger_us = gather ? 0 : -1};
+	struct kudos_options options = {
+	    .leaders = leaders, .linger_us = gather ? 0 : -1, .timeout_ms = TIMEOUT_MS};
 	run->handles = calloc(run->clients, sizeof(*run->handles));
 	if (!run->handles)
 		give_up("likes", "out of memory");
