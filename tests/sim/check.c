@@ -229,7 +229,7 @@ void check_forgotten(struct sim *s, int i)
 	sim_log(s, "s%d hears that it was forgotten", i + 1);
 	if (!s->servers[i].condemned)
 		sim_fail(s, "s%d was forgotten, and no operator said so", i + 1);
-	faults_note_gone(s, s->servers[i].node);
+	sim_note_gone(s, s->servers[i].node);
 }
 
 /* ---- what is written and published ---- */

@@ -210,16 +210,6 @@ static void stop_leader(struct sim *s)
 	       (struct sim_event){.type = EVENT_RESTART_LEADER, .to = i});
 }
 
-/* Who heard of it may be gone itself: it is said again in the end. */
-void faults_note_gone(struct sim *s, struct node node)
-{
-	bool noted = s->gone_count == 32;
-	for (size_t k = 0; k < s->gone_count; k++)
-		noted = noted || node_equal(s->gone[k], node);
-	if (!noted)
-		s->gone[s->gone_count++] = node;
-}
-
 static void forget_node(struct sim *s, struct node node)
 {
 	for (int i = 0; i < s->server_count; i++) {
@@ -228,7 +218,7 @@ static void forget_node(struct sim *s, struct node node)
 		    s->now < v->paused_until || v->host->replica.phase != PHASE_SERVING)
 			continue;
 		s->stats.forgets++;
-		faults_note_gone(s, node);
+		sim_note_gone(s, node);
 		/* Whoever starts one that was declared lost must let it hear of that before it serves. */
 		for (int k = 0; k < s->server_count; k++) {
 			if (node_equal(s->servers[k].node, node))

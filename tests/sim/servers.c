@@ -241,6 +241,16 @@ void sim_start_server(struct sim *s, int i)
 	schedule_server(s, i, s->now);
 }
 
+/* Who heard of it may be gone itself: it is said again in the end. */
+void sim_note_gone(struct sim *s, struct node node)
+{
+	bool noted = s->gone_count == 32;
+	for (size_t k = 0; k < s->gone_count; k++)
+		noted = noted || node_equal(s->gone[k], node);
+	if (!noted)
+		s->gone[s->gone_count++] = node;
+}
+
 void sim_stop_server(struct sim *s, int i)
 {
 	struct sim_server *v = &s->servers[i];

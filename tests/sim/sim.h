@@ -323,6 +323,7 @@ uint64_t sim_below(struct sim *s, uint64_t n);
 bool sim_chance(struct sim *s, unsigned in_1000);
 void sim_at(struct sim *s, int64_t at, struct sim_event event); /* data is copied */
 void sim_start_server(struct sim *s, int i);
+void sim_note_gone(struct sim *s, struct node node); /* an operator will not see it again */
 void sim_stop_server(struct sim *s, int i);  /* as kill -9 does */
 void sim_drain_server(struct sim *s, int i); /* as SIGTERM does */
 void sim_on_drained(struct sim *s, struct sim_event *e);
@@ -385,7 +386,6 @@ void faults_split(struct sim *s, int copied, int alone);
 void faults_hasty(struct sim *s, int i); /* after each call into a server */
 void faults_heal(struct sim *s);
 void faults_forget_gone(struct sim *s);
-void faults_note_gone(struct sim *s, struct node node);
 void faults_acked(struct sim *s, int i);    /* a client has just been acknowledged something by it */
 bool faults_may_join(struct sim *s, int i); /* whether an operator may start this server now */
 
