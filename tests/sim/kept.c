@@ -52,7 +52,7 @@ void check_acked(struct sim *s, size_t owner, size_t like, int by)
 		const struct host *h = s->servers[i].host;
 		others += i != by && (!h || counts_get(&h->replica.counts, key, (size_t)size) > 0);
 	}
-	/* What is in the stream is had by who reads it, also when it has not read it again since its start. */
+	/* What is in the stream is had by who reads it, also before it has done so again. */
 	if (others < s->ack_peers && !stream_mentions(s, key, (size_t)size))
 		sim_fail(s, "s%d acknowledged %s, which %u others have", by + 1, key, others);
 }

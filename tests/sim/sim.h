@@ -324,8 +324,8 @@ bool sim_chance(struct sim *s, unsigned in_1000);
 void sim_at(struct sim *s, int64_t at, struct sim_event event); /* data is copied */
 void sim_start_server(struct sim *s, int i);
 void sim_note_gone(struct sim *s, struct node node); /* an operator will not see it again */
-void sim_stop_server(struct sim *s, int i);  /* as kill -9 does */
-void sim_drain_server(struct sim *s, int i); /* as SIGTERM does */
+void sim_stop_server(struct sim *s, int i);	     /* as kill -9 does */
+void sim_drain_server(struct sim *s, int i);	     /* as SIGTERM does */
 void sim_on_drained(struct sim *s, struct sim_event *e);
 int sim_listens(const struct sim *s, int address); /* the server that does there */
 void sim_start_leader(struct sim *s, int i);
