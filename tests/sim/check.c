@@ -20,10 +20,11 @@ static void dump_vector(const char *name, const struct vector *v)
 static void dump_server(const struct sim *s, const struct sim_server *v)
 {
 	const struct replica *r = &v->host->replica;
-	printf("  phase %d established %d anew %d met_leader %d digest %llx lacks_many %d snapshot "
-	       "from %llx\n",
-	       (int)r->phase, r->established, r->anew, r->met_leader, (unsigned long long)r->digest,
-	       r->lacks_many, (unsigned long long)r->snapshot_from.id);
+	printf(
+	    "  phase %d established %d doubtful %d anew %d met_leader %d digest %llx lacks_many %d snapshot "
+	    "from %llx\n",
+	    (int)r->phase, r->established, r->doubtful, r->anew, r->met_leader, (unsigned long long)r->digest,
+	    r->lacks_many, (unsigned long long)r->snapshot_from.id);
 	const char *waits = replica_waits_for(r, s->now);
 	if (r->phase == PHASE_CATCHING_UP)
 		printf("    waits for %s\n", waits ? waits : "nothing");
@@ -136,7 +137,7 @@ static void check_repaired(struct sim *s, struct sim_server *v)
 }
 
 /* An old copy of a disk has what a member that serves told in this run before it serves itself. */
-static void check_renewed(struct sim *s, struct sim_server *v)
+void check_renewed(struct sim *s, struct sim_server *v)
 {
 	const struct replica *r = &v->host->replica;
 	bool met = false;

@@ -258,6 +258,9 @@ void sim_stop_server(struct sim *s, int i)
 		return;
 	vector_copy(&v->promised, &v->host->replica.v);
 	sim_log(s, "s%d stops", i + 1);
+	if (v->host->replica.phase ==
+	    PHASE_SERVING) /* it may have begun to in the very call that it died in */
+		check_renewed(s, v);
 	host_close(&v->host);
 	disk_crash(v->disk);
 	v->run++;

@@ -405,9 +405,10 @@ void check_server(struct sim *s, int i); /* after each call into it */
 /* An acknowledged like that may be lost with its server's disk, because no other server has it. */
 bool check_alone(const struct sim *s, size_t owner, size_t like, int but);
 void check_destroyed(struct sim *s, int i);
-void check_recovered(struct sim *s, int i); /* after its start */
-void check_drained(struct sim *s, int i);   /* it says that nothing is left to do */
-void check_forgotten(struct sim *s, int i); /* it heard that it is */
+void check_recovered(struct sim *s, int i);		 /* after its start */
+void check_renewed(struct sim *s, struct sim_server *v); /* it serves now */
+void check_drained(struct sim *s, int i);		 /* it says that nothing is left to do */
+void check_forgotten(struct sim *s, int i);		 /* it heard that it is */
 void check_record(struct sim *s, struct position at, const void *data, size_t size);
 void check_batch(struct sim *s, int client, const void *data, size_t size); /* what a client sends */
 void check_publish(struct sim *s, int i, const void *data, size_t size);
