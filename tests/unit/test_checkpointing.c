@@ -186,8 +186,11 @@ Test(checkpointing, is_fresh_when_it_has_all_or_is_young)
 	c->made = f.now;
 	cr_assert(host_checkpoint_fresh(f.host, f.now + 3600 * SECOND), "it has all");
 	like(&f);
-	cr_assert(host_checkpoint_fresh(f.host, f.now + 2 * SECOND - 1));
-	cr_assert(!host_checkpoint_fresh(f.host, f.now + 2 * SECOND));
+	cr_assert(host_checkpoint_fresh(f.host, f.now + 200 * MS - 1));
+	cr_assert(!host_checkpoint_fresh(f.host, f.now + 200 * MS));
+	f.host->metrics.checkpoint_time = 100 * MS; /* four times what it takes to make one */
+	cr_assert(host_checkpoint_fresh(f.host, f.now + 400 * MS - 1));
+	cr_assert(!host_checkpoint_fresh(f.host, f.now + 400 * MS));
 	c->exists = false;
 	cr_assert(!host_checkpoint_fresh(f.host, f.now));
 	teardown(&f);
