@@ -301,7 +301,7 @@ Test(repair, what_is_whole_has_no_gap)
 {
 	struct world w;
 	start(&w);
-	struct log *log = log_of(&w, 3);
+	struct log *log = replica_log(&w.r, (struct origin){30});
 	log->gap_since = 5;
 	later(&w, 0);
 	cr_assert(log->gap_since == 0 && w.asked == 0);
@@ -496,7 +496,8 @@ Test(repair, what_only_those_away_hold_takes_no_room)
 	cr_assert(log_of(&w, 40) && log_of(&w, 40)->known == 1);
 	cr_assert(!log_of(&w, 34), "only who is away holds it");
 	cr_assert(log_of(&w, 30)->known == 1 && log_of(&w, 31)->damaged == 1 &&
-		  log_of(&w, 32)->waiting_count == 1 && log_of(&w, 33)->known == 1);
+		  log_of(&w, 32)->waiting_count == 1 && log_of(&w, 32)->known == 3 &&
+		  log_of(&w, 33)->known == 1);
 	cr_assert(replica_agree(&w.r, w.now) == 0 && !w.r.lacks_many && !log_of(&w, 34));
 
 	receive(&w, 40, 1, false);
