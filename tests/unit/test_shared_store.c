@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "host_world.h"
 #include "leak.h"
+#include "server/shared.h"
 
 #define AT_HAND ((size_t)400)
 
@@ -17,6 +18,9 @@ struct stub {
 	int going; /* what poll() says */
 	uint64_t asked_from;
 	bool look;
+	unsigned troubles;	       /* how often it was asked what is wrong */
+	struct node writer;	       /* who has written to it, if anybody … */
+	struct position written_up_to; /* … and what */
 };
 
 static struct stub *of(struct stream *s)
@@ -51,7 +55,7 @@ static int stub_poll(struct stream *s)
 
 static const char *stub_trouble(struct stream *s)
 {
-	(void)s;
+	of(s)->troubles++;
 	return "it is full";
 }
 
@@ -67,12 +71,16 @@ static void stub_fetch(struct stream *s, struct origin origin, uint64_t from, ui
 	of(s)->asked_from = from;
 }
 
-/* An empty stream. */
 static int stub_take(struct stream *s, told_fn fn, void *arg)
 {
-	bool look = of(s)->look;
-	of(s)->look = false;
-	return look ? fn(arg, &(struct told_entry){.type = TOLD_LOOKED}) : 0;
+	struct stub *stub = of(s);
+	const struct told_entry held = {.type = TOLD_HELD, .node = stub->writer, .at = stub->written_up_to};
+	if (!stub->look)
+		return 0;
+	stub->look = false;
+	if (stub->writer.id)
+		cr_assert(fn(arg, &held) == 0);
+	return fn(arg, &(struct told_entry){.type = TOLD_LOOKED});
 }
 
 static uint64_t stub_bytes(const struct stream *s)
@@ -165,18 +173,116 @@ Test(shared_store, lowest_spans_what_is_kept_and_what_is_at_hand)
 	s->ops->close(s);
 }
 
+static struct host *open_host(struct store *s)
+{
+	static const struct host_io io = {.send = drop_sent,
+					  .publish = drop_published,
+					  .members = drop_members,
+					  .send_peer = drop_for_peer};
+	struct host *h;
+	cr_assert(host_open(&h, &(struct host_config){.self = self, .seed = 3, .quiet = true}, s, &io, SECOND,
+			    NULL, 0) == 0);
+	return h;
+}
+
+static void step(struct host *h, int64_t now)
+{
+	cr_assert(host_shared_step(h, now) == 0);
+}
+
+Test(shared_store, a_commit_that_goes_on_is_told_from_time_to_time)
+{
+	struct store *s;
+	struct stub *stub = open_over(&s);
+	struct host *h = open_host(s);
+	const int64_t since = 10 * SECOND, told = since + SECOND + 1;
+	stub->going = 1;
+	h->shared.committing_since = since;
+	step(h, told);
+	cr_assert(!h->replica.stalled && stub->troubles == 0, "nothing goes on");
+	h->replica.committing = true;
+	step(h, told - 1);
+	cr_assert(!h->replica.stalled && stub->troubles == 0);
+	step(h, told);
+	cr_assert(h->replica.stalled && h->shared.troubled && stub->troubles == 1);
+	step(h, told + 10 * SECOND - 1);
+	cr_assert(stub->troubles == 1);
+	step(h, told + 10 * SECOND);
+	cr_assert(stub->troubles == 2);
+	h->replica.committing = false;
+	step(h, told + 11 * SECOND);
+	cr_assert(!h->replica.stalled && !h->shared.troubled && stub->troubles == 3, "and that it is over");
+	step(h, told + 12 * SECOND);
+	cr_assert(stub->troubles == 3);
+	host_close(&h);
+	assert_no_leak();
+}
+
+Test(shared_store, is_looked_at_each_second_and_covered_for_who_leaves)
+{
+	struct store *s;
+	struct stub *stub = open_over(&s);
+	struct host *h = open_host(s);
+	h->shared.next_look = 5 * SECOND;
+	step(h, 5 * SECOND - 1);
+	cr_assert(!stub->look);
+	step(h, 5 * SECOND);
+	cr_assert(stub->look && h->shared.next_look == 6 * SECOND && !h->checkpoint.wanted);
+	stub->look = false;
+	h->replica.leaving_count = 1;
+	step(h, 5 * SECOND);
+	cr_assert(h->checkpoint.wanted);
+	h->replica.leaving_count = 0;
+	host_close(&h);
+	assert_no_leak();
+}
+
+/* One look, in which the writer is seen up to lsn. */
+static void see(struct host *h, struct stub *stub, int64_t now, uint64_t lsn)
+{
+	stub->written_up_to = (struct position){{77}, lsn};
+	stub->look = true;
+	h->shared.next_look = NEVER;
+	step(h, now);
+}
+
+/* Old records may be what is left of who lost all folders; two looks that find more are another cluster. */
+Test(shared_store, another_cluster_that_writes_to_it_is_told)
+{
+	struct store *s;
+	struct stub *stub = open_over(&s);
+	struct host *h = open_host(s);
+	struct host_shared *shared = &h->shared;
+	stub->writer = (struct node){99};
+	see(h, stub, SECOND, 5);
+	see(h, stub, SECOND, 6);
+	cr_assert(shared->strange_before == 0, "it has not served");
+	h->replica.established = true;
+	for (int i = 0; i < 3; i++)
+		see(h, stub, 2 * SECOND, 7);
+	cr_assert(shared->strange_before == 7 && shared->strange_looks == 0 && shared->tell_stranger == 0);
+	see(h, stub, 2 * SECOND, 8);
+	cr_assert(shared->strange_looks == 1 && shared->tell_stranger == 0);
+	see(h, stub, 2 * SECOND, 9);
+	cr_assert(shared->strange_looks == 0 && shared->tell_stranger == 62 * SECOND);
+	see(h, stub, 3 * SECOND, 10);
+	see(h, stub, 62 * SECOND - 1, 11);
+	cr_assert(shared->strange_looks == 2 && shared->tell_stranger == 62 * SECOND, "once a minute");
+	see(h, stub, 62 * SECOND, 11);
+	cr_assert(shared->strange_looks == 0 && shared->tell_stranger == 122 * SECOND);
+	stub->writer = h->config.self.node;
+	see(h, stub, 200 * SECOND, 20);
+	cr_assert(shared->strange_before == 0, "a member");
+	host_close(&h);
+	assert_no_leak();
+}
+
 /* A snapshot that is taken in rests on what is at hand. */
 Test(shared_store, nothing_at_hand_goes_while_a_snapshot_is_taken_in)
 {
-	const struct host_io io = {.send = drop_sent,
-				   .publish = drop_published,
-				   .members = drop_members,
-				   .send_peer = drop_for_peer};
 	struct store *s;
-	struct host *h;
 	open_over(&s);
-	cr_assert(host_open(&h, &(struct host_config){.self = self, .seed = 3, .quiet = true}, s, &io, SECOND,
-			    NULL, 0) == 0);
+	struct host *h = open_host(s);
 	h->snapshot.from = (struct node){7};
 	h->snapshot.asked = SECOND;
 	cr_assert(host_flush(h, SECOND) == 0);
