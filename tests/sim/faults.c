@@ -269,7 +269,7 @@ static void replace_disk(struct sim *s, int i)
 	struct sim_server *v = &s->servers[i];
 	sim_log(s, "s%d's disk is replaced by an empty one", i + 1);
 	if (!s->faults.memory_only) { /* its next one forgets it by itself */
-		s->gone[s->gone_count++] = v->node;
+		sim_note_gone(s, v->node);
 		if (sim_chance(s, 500))
 			faults_forget_gone(s);
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "unit/agent_world.h"
+#include "unit/seed.h"
 
 Test(agent, sends_and_resends_the_same_bytes)
 {
@@ -327,10 +328,8 @@ Test(agent, survives_hostile_messages)
 {
 	struct fixture f;
 	struct random random;
-	const char *given = getenv("KUDOS_SEED");
-	uint64_t seed = given ? strtoull(given, NULL, 10) : random_id();
+	uint64_t seed = test_seed();
 	random_seed(&random, seed);
-	fprintf(stderr, "KUDOS_SEED=%llu\n", (unsigned long long)seed);
 	start_served(&f);
 	f.hostile = true;
 	const char *const keys[] = {"a"};

@@ -217,9 +217,7 @@ Test(damage, a_copy_of_the_folder_knows_that_it_is_one)
 	struct folder f = folder_new();
 	struct store *s = disk_new(&f, 1 << 16);
 	append_commit(s, at(1, 1));
-	int dir = open(f.path, O_RDONLY | O_DIRECTORY);
-	bool knows = files_birth(dir) != 0;
-	close(dir);
+	bool knows = birth_of(f.path) != 0;
 	s->ops->close(s);
 	for (int i = 0; i < 2; i++) { /* as often as it is opened without anything written */
 		s = disk_new(&f, 1 << 16);
@@ -256,9 +254,7 @@ Test(damage, a_torn_first_commit_does_not_make_a_copy_an_original)
 	struct store *s = disk_new(&f, 1 << 16);
 	cr_assert(s->ops->journal_append(s, ENTRY_META, at(0, 0), "old", 3) == 0);
 	append_commit(s, at(1, 1));
-	int dir = open(f.path, O_RDONLY | O_DIRECTORY);
-	bool knows = files_birth(dir) != 0;
-	close(dir);
+	bool knows = birth_of(f.path) != 0;
 	s->ops->close(s);
 	if (!knows) {
 		folder_remove(&f);

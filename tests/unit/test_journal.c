@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "store/index.h"
 #include "store/segment.h"
+#include "unit/seed.h"
 #include "unit/store_damage.h"
 
 static void commit_three_groups(struct store *s)
@@ -460,11 +461,8 @@ Test(journal, kill_9_loses_nothing_that_was_committed)
 /* Random bytes written over random places, many times: opening says so and what is read is right. */
 Test(journal, random_damage_never_gives_garbage)
 {
-	const char *text = getenv("KUDOS_SEED");
-	uint64_t seed = text ? strtoull(text, NULL, 0) : random_id();
-	fprintf(stderr, "KUDOS_SEED=%lu\n", seed);
 	struct random random;
-	random_seed(&random, seed);
+	random_seed(&random, test_seed());
 	for (int round = 0; round < 60; round++) {
 		struct folder f = folder_new();
 		struct store *s = disk_new(&f, 2048);

@@ -3,6 +3,7 @@
 #include "unit/store_folder.h"
 
 #include "base/random.h"
+#include "unit/seed.h"
 
 /* Runs check on a store of each kind. */
 static void on_both(void (*check)(struct store *s))
@@ -359,14 +360,6 @@ static void model_compare(const struct model *m, struct store *s)
 	cr_assert(s->ops->journal_replay(s, last_entry, &last) == 0);
 	cr_assert(last.meta == m->meta_committed, "meta %u, not %u", last.meta, m->meta_committed);
 	compare_checkpoint(m, s);
-}
-
-static uint64_t test_seed(void)
-{
-	const char *text = getenv("KUDOS_SEED");
-	uint64_t seed = text ? strtoull(text, NULL, 0) : random_id();
-	fprintf(stderr, "KUDOS_SEED=%lu\n", seed);
-	return seed;
 }
 
 Test(store, random_histories_like_the_model)
