@@ -7,7 +7,6 @@
  * The file is preallocated as the journal's segments are. PAUSE: milliseconds between two. every: one is due
  *each so many milliseconds, whether the one before is done or not, and its time counts from then. */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -19,16 +18,6 @@
 #include "samples.h"
 
 #define FILE_BYTES ((off_t)64 << 20)
-
-static int open_file(const char *folder, off_t size)
-{
-	char path[4096];
-	snprintf(path, sizeof(path), "%s/disk-sync", folder);
-	const int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-	if (fd < 0 || unlink(path) < 0 || fallocate(fd, 0, 0, size) < 0 || fsync(fd) < 0)
-		give_up(path, strerror(errno));
-	return fd;
-}
 
 /* Waits for the moment, when it is still to come. */
 static void wait_for(int64_t moment)
@@ -53,7 +42,7 @@ int main(int argc, char **argv)
 	const int64_t every = due ? (int64_t)(positive(argv[5]) * (double)(NS_PER_S / 1000)) : 0;
 	const off_t room =
 	    due ? (off_t)size * (off_t)(seconds * (double)NS_PER_S / (double)every + 1) : FILE_BYTES;
-	const int fd = open_file(argv[1], room);
+	const int fd = open_aside(argv[1], room);
 	char *entry = malloc(size);
 	if (!entry)
 		give_up("entry", "out of memory");

@@ -6,7 +6,6 @@
  *	floor FOLDER PORT CLIENTS SECONDS
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,16 +28,6 @@ static void *open_socket(void *context, int type)
 	if (!socket || zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof(linger)) < 0)
 		give_up("socket", zmq_strerror(zmq_errno()));
 	return socket;
-}
-
-static int open_file(const char *folder)
-{
-	char path[4096];
-	snprintf(path, sizeof(path), "%s/floor", folder);
-	const int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-	if (fd < 0 || unlink(path) < 0 || fallocate(fd, 0, 0, FILE_BYTES) < 0 || fsync(fd) < 0)
-		give_up(path, strerror(errno));
-	return fd;
 }
 
 /* Waits for the first message; the others are those that are there by then. How many; 0: the end. */
@@ -159,7 +148,7 @@ int main(int argc, char **argv)
 		void *router = open_socket(context, ZMQ_ROUTER);
 		if (zmq_bind(router, endpoint) < 0)
 			give_up(endpoint, zmq_strerror(zmq_errno()));
-		serve(router, open_file(argv[1]));
+		serve(router, open_aside(argv[1], FILE_BYTES));
 		zmq_close(router);
 		waitpid(asker, &status, 0);
 	}

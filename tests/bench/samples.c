@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "samples.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 int64_t clock_ns(void)
 {
@@ -66,4 +70,14 @@ double positive(const char *text)
 		exit(2);
 	}
 	return number;
+}
+
+int open_aside(const char *folder, off_t size)
+{
+	char path[4096];
+	snprintf(path, sizeof(path), "%s/bench-XXXXXX", folder);
+	const int fd = mkostemp(path, O_CLOEXEC);
+	if (fd < 0 || unlink(path) < 0 || fallocate(fd, 0, 0, size) < 0 || fsync(fd) < 0)
+		give_up(path, strerror(errno));
+	return fd;
 }

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define NS_PER_S INT64_C(1000000000)
 
@@ -24,6 +25,10 @@ void samples_deinit(struct samples *s);
 
 /* Says what failed, and why when detail is not NULL, and ends the program with status 1. */
 _Noreturn void give_up(const char *what, const char *detail);
+
+/* A file in folder that nobody else sees, preallocated as the journal's segments are; ends the program when
+ * there is none. */
+int open_aside(const char *folder, off_t size);
 
 /* The whole of text as a number above zero; ends the program with status 2 when it is none. */
 double positive(const char *text);
