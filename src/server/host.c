@@ -281,8 +281,7 @@ static void refuse(struct host *h, const struct action *a)
 	const char *text = kudos_error_text(a->error);
 	struct message m = {
 	    .type = MESSAGE_REFUSED,
-	    .refused = {
-		.session = a->session, .seq = a->seq, .code = a->error, .text = {text, strlen(text)}}};
+	    .refused = {.session = a->session, .seq = a->seq, .code = a->error, .text = message_text(text)}};
 	port_tell(&h->port, a->client, &m);
 }
 

@@ -34,7 +34,6 @@ enum ready { READY_EVENT, READY_SOCKET };
 
 struct nats_stream {
 	struct stream stream;
-	struct nats_access access;
 	struct nats_names names;
 	int event, epoll_fd; /* the second tells of the first, and of the writer's socket */
 	struct nats_writer *writer;
@@ -372,7 +371,7 @@ static int start(struct nats_stream *n)
 	n->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (n->event < 0 || n->epoll_fd < 0 || epoll_ctl(n->epoll_fd, EPOLL_CTL_ADD, n->event, &event) < 0)
 		return -errno;
-	int e = nats_writer_open(&n->writer, &n->access, n->event, n->epoll_fd, READY_SOCKET);
+	int e = nats_writer_open(&n->writer, &n->link.access, n->event, n->epoll_fd, READY_SOCKET);
 	if (e < 0)
 		return e;
 	e = pthread_create(&n->reader, NULL, read_all, n);
@@ -399,13 +398,11 @@ int nats_start(struct stream **stream, const struct nats_link *link)
 		return -ENOMEM;
 	n->stream.ops = &ops;
 	n->names = *link->access.names;
-	n->access = link->access;
-	n->access.names = &n->names;
+	n->link = *link;
+	n->link.access.names = &n->names;
 	map_init(&n->known, random_id());
 	pthread_mutex_init(&n->mutex, NULL);
 	pthread_cond_init(&n->wake, NULL);
-	n->link = *link;
-	n->link.access = n->access;
 	int e = start(n);
 	if (e != 0) {
 		n->link = (struct nats_link){0};

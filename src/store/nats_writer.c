@@ -28,7 +28,7 @@ struct nats_writer {
 	uint32_t data;
 	pthread_t thread;
 	atomic_bool quit;
-	struct nats_access access;
+	struct nats_access access; /* not link's, which the thread renews: quick reads it */
 
 	pthread_mutex_t mutex; /* guards what follows */
 	pthread_cond_t wake;
