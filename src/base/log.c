@@ -7,11 +7,11 @@
 
 #include "base/clock.h"
 
-/* The one mutable global of the daemons: set once in main, read ever after. */
+/* The one mutable global of the daemons: set once in main, read ever after. No name: nothing is logged. */
 static struct {
 	const char *name;
 	bool debug;
-} settings = {.name = "kudos"};
+} settings;
 
 void log_init(const char *name, bool debug)
 {
@@ -21,7 +21,7 @@ void log_init(const char *name, bool debug)
 
 void log_line(char level, const char *format, ...)
 {
-	if (level == 'd' && !settings.debug)
+	if (!settings.name || (level == 'd' && !settings.debug))
 		return;
 	int64_t wall = clock_wall_ms();
 	time_t seconds = (time_t)(wall / 1000);

@@ -5,7 +5,8 @@
 
 #include <stdbool.h>
 
-/* Once, before the first line and before any thread. name is kept by reference. */
+/* Once, before the first line and before any thread. name is kept by reference. Without it nothing is logged:
+ * so the library, the simulator and the tests run the same code in silence. */
 void log_init(const char *name, bool debug);
 
 #define log_debug(...) log_line('d', __VA_ARGS__)

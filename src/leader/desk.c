@@ -15,8 +15,6 @@
 #include "leader/push.h"
 #include "wire/message.h"
 
-#define note(desk, level, ...) ((desk)->port.quiet ? (void)0 : log_##level(__VA_ARGS__))
-
 static struct desk *desk_of(const struct request *rq)
 {
 	return rq->port->owner;
@@ -167,7 +165,7 @@ static int on_forget(const struct request *rq)
 		port_answer_error(rq, m->forget.id, r, "%s", text);
 		return 0;
 	}
-	note(desk, info, "forgot %.*s", (int)m->forget.target.size, m->forget.target.data);
+	log_info("forgot %.*s", (int)m->forget.target.size, m->forget.target.data);
 	push_mark(desk);
 	push_all(desk); /* before the answer: "done" means that the servers know */
 	port_answer(rq, &(struct message){.type = MESSAGE_DONE, .done = {m->forget.id}});
@@ -189,8 +187,7 @@ static int on_drain(const struct request *rq)
 		port_answer_error(rq, rq->m->drain.id, KUDOS_BUSY,
 				  "too many drains wait here for their confirmation: try again");
 	else
-		note(desk, info, "told %s (%016llx) to drain", found->name,
-		     (unsigned long long)found->node.id);
+		log_info("told %s (%016llx) to drain", found->name, (unsigned long long)found->node.id);
 	return 0;
 }
 
@@ -259,8 +256,8 @@ static void tell_changes(struct desk *desk, int64_t now)
 	enum server_state state;
 	const struct member *m;
 	while ((m = directory_next_change(&desk->directory, now, &state)))
-		note(desk, info, "%s (%016llx, %s) is %s", m->name, (unsigned long long)m->node.id,
-		     m->client_endpoint, texts[state]);
+		log_info("%s (%016llx, %s) is %s", m->name, (unsigned long long)m->node.id,
+			 m->client_endpoint, texts[state]);
 }
 
 void desk_tick(struct desk *desk, int64_t now)

@@ -49,8 +49,7 @@ void drain_confirmed(struct desk *desk, struct node from, uint64_t id)
 	struct passed_one one;
 	if (!passed_take(&desk->drains, from, id, &one))
 		return;
-	if (!desk->port.quiet)
-		log_info("%016llx drains, as told by an operator", (unsigned long long)from.id);
+	log_info("%016llx drains, as told by an operator", (unsigned long long)from.id);
 	port_tell(&desk->port, one.client, &(struct message){.type = MESSAGE_DONE, .done = {one.client_id}});
 }
 

@@ -140,9 +140,8 @@ void port_malformed(struct port *p, int64_t now, const char *from, const char *w
 	if (now < p->complain_after)
 		return;
 	p->complain_after = now + COMPLAIN;
-	if (!p->quiet)
-		log_warn("ignored a message from %s: %s (%llu such messages so far)", from, what,
-			 (unsigned long long)p->malformed);
+	log_warn("ignored a message from %s: %s (%llu such messages so far)", from, what,
+		 (unsigned long long)p->malformed);
 }
 
 /* ---- hello ---- */
@@ -258,9 +257,8 @@ static int receive_one(struct port *p, int64_t now, enum role role, const uint8_
 	if (e < 0)
 		return e;
 	rq.m = &m;
-	if (!p->quiet)
-		log_debug("%s of %zu bytes from %016llx", message_type_name(type), size,
-			  (unsigned long long)(rq.from ? rq.from->node.id : 0));
+	log_debug("%s of %zu bytes from %016llx", message_type_name(type), size,
+		  (unsigned long long)(rq.from ? rq.from->node.id : 0));
 	e = type == MESSAGE_HELLO ? on_hello(&rq) : p->rules->handlers[type].handle(&rq);
 	message_deinit(&m);
 	return e;

@@ -62,7 +62,6 @@ struct port {
 	const char *name; /* for texts */
 	port_send_fn send;
 	void *arg;
-	bool quiet; /* no log lines */
 	struct connections connections;
 	struct bytes out;
 	struct many gathered; /* for the connection with the handle gathered_for */

@@ -73,7 +73,7 @@ int security_open(struct security **security, const char *key_file, const char *
 		return -ENOMEM;
 	int e = certificate_read_own(&s->own, key_file, why, size);
 	if (e == 0)
-		e = trust_open(&s->trust, trust_folder, !is_server, why, size);
+		e = trust_open(&s->trust, trust_folder, why, size);
 	if (e == 0)
 		e = check_keys(s, key_file, trust_folder, is_server, why, size);
 	if (e != 0) {

@@ -31,7 +31,6 @@ struct keys {
 
 struct trust {
 	char *folder;
-	bool quiet;
 	struct keys keys;
 	uint64_t stamp; /* of the files that keys came from */
 };
@@ -112,7 +111,7 @@ static void unite(struct keys *keys)
 
 /* What the file says counts only if all of it can be read; a machine that is short of descriptors or memory
  * must not make the rest of the folder look empty. */
-static int add_file(struct keys *keys, const char *folder, const char *name, bool quiet)
+static int add_file(struct keys *keys, const char *folder, const char *name)
 {
 	char path[PATH_ROOM], why[PATH_ROOM + 128];
 	zcert_t *c = NULL;
@@ -131,13 +130,13 @@ static int add_file(struct keys *keys, const char *folder, const char *name, boo
 	}
 	if (e == 0)
 		e = add(keys, c);
-	else if (!quiet)
+	else
 		log_warn("not trusted: %s", why);
 	zcert_destroy(&c);
 	return e == -ENOMEM ? e : 0;
 }
 
-static int read_folder(struct keys *keys, const char *path, bool quiet)
+static int read_folder(struct keys *keys, const char *path)
 {
 	DIR *folder = open_folder(path);
 	struct dirent *entry;
@@ -148,7 +147,7 @@ static int read_folder(struct keys *keys, const char *path, bool quiet)
 		struct stat st;
 		if (certificate_named(entry->d_name) && fstatat(dirfd(folder), entry->d_name, &st, 0) == 0 &&
 		    S_ISREG(st.st_mode))
-			e = add_file(keys, path, entry->d_name, quiet);
+			e = add_file(keys, path, entry->d_name);
 	}
 	if (e == 0 && errno != 0)
 		e = -errno;
@@ -157,17 +156,16 @@ static int read_folder(struct keys *keys, const char *path, bool quiet)
 	return e;
 }
 
-int trust_open(struct trust **trust, const char *folder, bool quiet, char *why, size_t size)
+int trust_open(struct trust **trust, const char *folder, char *why, size_t size)
 {
 	struct trust *t = calloc(1, sizeof *t);
 	if (!t)
 		return -ENOMEM;
-	t->quiet = quiet;
 	t->folder = strdup(folder);
 	/* The stamp first: what changes in between is then noticed. */
 	int e = t->folder ? stamp_folder(folder, &t->stamp) : -ENOMEM;
 	if (e == 0)
-		e = read_folder(&t->keys, folder, quiet);
+		e = read_folder(&t->keys, folder);
 	if (e < 0) {
 		snprintf(why, size, "%s: %s", folder, strerror(-e));
 		trust_free(t);
@@ -215,7 +213,7 @@ bool trust_refresh(struct trust *trust, bool *revoked)
 	uint64_t stamp = 0;
 	if (stamp_folder(trust->folder, &stamp) < 0 || stamp == trust->stamp)
 		return false;
-	if (read_folder(&keys, trust->folder, trust->quiet) < 0) {
+	if (read_folder(&keys, trust->folder) < 0) {
 		free(keys.list);
 		return false;
 	}

@@ -14,8 +14,8 @@
 struct trust;
 
 /* Reads the folder. 0; KUDOS_BAD_CERTIFICATE or a negative errno, with why. Files that cannot be used are
- * left out, with a log line unless quiet. */
-int trust_open(struct trust **trust, const char *folder, bool quiet, char *why, size_t size);
+ * left out, with a log line. */
+int trust_open(struct trust **trust, const char *folder, char *why, size_t size);
 void trust_free(struct trust *trust); /* takes NULL */
 
 /* Looks whether the folder has changed, and if so reads it again. A folder that cannot be read leaves all as

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/time.h"
 #include "core/shared.h"
 #include "kudos.h"
@@ -260,9 +261,9 @@ static bool checkpoint_due(const struct host *h, int64_t now)
 
 static void checkpoint_failed(struct host *h, int error)
 {
-	host_log(h, 'e',
-		 "the checkpoint could not be written: %s; the journal keeps everything, trying again in 5 s",
-		 strerror(-error));
+	log_error(
+	    "the checkpoint could not be written: %s; the journal keeps everything, trying again in 5 s",
+	    strerror(-error));
 	h->store->ops->checkpoint_abandon(h->store);
 	h->metrics.checkpoints_failed++;
 	h->checkpoint.phase = CHECKPOINT_NONE;

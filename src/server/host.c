@@ -2,7 +2,6 @@
 #include "server/host.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,18 +20,6 @@
 #define WAITING_INTERVAL (5 * SECOND)
 #define COMPLAIN_INTERVAL (60 * SECOND)
 #define TOP_BLOCKS 64 /* of counts walked between two commits, when the top is found anew */
-
-void host_log(struct host *h, char level, const char *format, ...)
-{
-	if (h->config.quiet)
-		return;
-	char text[900];
-	va_list args;
-	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	log_line(level, "%s", text);
-}
 
 /* ---- opening ---- */
 
@@ -56,7 +43,7 @@ static bool doubtful(struct host *h, uint8_t flags)
 {
 	if (!h->store->report.copied && !(flags & META_DOUBTFUL))
 		return false;
-	host_log(h, 'w', "the data folder is a copy; %s",
+	log_warn("the data folder is a copy; %s",
 		 h->config.accept_stale ? "it is taken as it is (--accept-stale)"
 					: "this server serves once another member has brought it up to date");
 	return !h->config.accept_stale;
@@ -139,7 +126,6 @@ int host_open(struct host **host, const struct host_config *config, struct store
 	h->io = *io;
 	h->store = store;
 	port_init(&h->port, &host_port_rules, h, h->config.self.name, config->seed, send_to_client, h);
-	h->port.quiet = config->quiet;
 	passed_init(&h->drains, config->self.origin.id);
 	map_init(&h->watched_by_key, config->seed);
 	map_init(&h->watchers, config->seed);
@@ -435,7 +421,7 @@ static int act_all(struct host *h, int64_t now)
 void host_drain(struct host *h, int64_t now)
 {
 	replica_drain(&h->replica);
-	host_log(h, 'i', "stopping: %zu clients are told to move", h->port.connections.clients);
+	log_info("stopping: %zu clients are told to move", h->port.connections.clients);
 	for (const struct connection *c = h->port.connections.oldest; c; c = c->newer) {
 		if (c->node.id == 0)
 			port_tell_error(&h->port, c->handle, 0, KUDOS_NOT_SERVING, "server %s is stopping",
@@ -471,12 +457,11 @@ static void tell_contradiction(struct host *h, int64_t now)
 		return;
 	h->contradicted_after = now + COMPLAIN_INTERVAL;
 	h->told_contradicted = h->replica.stats.contradicted;
-	host_log(h, 'e',
-		 "batch %llu of session %016llx:%llu has two contents: one is counted here, the other is in "
-		 "record %016llx:%llu, and counted where that came first (%llu such batches so far)",
-		 (unsigned long long)c->seq, (unsigned long long)c->session.issuer,
-		 (unsigned long long)c->session.number, (unsigned long long)c->at.origin.id,
-		 (unsigned long long)c->at.lsn, (unsigned long long)h->told_contradicted);
+	log_error("batch %llu of session %016llx:%llu has two contents: one is counted here, the other is in "
+		  "record %016llx:%llu, and counted where that came first (%llu such batches so far)",
+		  (unsigned long long)c->seq, (unsigned long long)c->session.issuer,
+		  (unsigned long long)c->session.number, (unsigned long long)c->at.origin.id,
+		  (unsigned long long)c->at.lsn, (unsigned long long)h->told_contradicted);
 }
 
 /* Who watches keys, or waits to read what a peer acknowledged, waits for peers' records. */
@@ -499,7 +484,7 @@ int host_flush(struct host *h, int64_t now)
 	if (h->replica.phase != h->told_phase) {
 		h->told_phase = h->replica.phase;
 		if (h->told_phase == PHASE_SERVING)
-			host_log(h, 'i', "serving: %llu keys, %lld likes, %zu members",
+			log_info("serving: %llu keys, %lld likes, %zu members",
 				 (unsigned long long)h->replica.counts.keys,
 				 (long long)h->replica.counts.total, h->replica.peer_count + 1);
 		h->next_heartbeat = 0; /* the leaders are to know at once */
@@ -536,7 +521,7 @@ static void tell_waiting(struct host *h, int64_t now)
 		return;
 	const char *what = h->tell_waiting == 0 ? h->told_waiting : replica_waits_for(&h->replica, now);
 	if (what && what != h->told_waiting)
-		host_log(h, 'w', "not serving yet, waiting for %s", what);
+		log_warn("not serving yet, waiting for %s", what);
 	h->told_waiting = what;
 	h->tell_waiting = now + WAITING_INTERVAL;
 }

@@ -59,7 +59,6 @@ struct host_config {
 	unsigned checkpoint_slice;   /* blocks handed to the store between two commits; 0: 64 */
 	size_t told, gaps, runs;     /* as in replica_config */
 	int64_t (*clock)(void);	     /* in µs, for the time of commits; NULL: it is not measured */
-	bool quiet;		     /* no log lines */
 };
 
 struct leader_link {  /* what this server knows of a leader */
@@ -228,7 +227,6 @@ int host_tick(struct host *h, int64_t now);
 int64_t host_deadline(const struct host *h);
 
 /* Within src/server only. */
-void host_log(struct host *h, char level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 extern const struct port_rules host_port_rules; /* serve.c */
 void host_send_peer(struct host *h, struct node peer, const struct message *m);
 void host_send_leader(struct host *h, size_t leader, const struct message *m);

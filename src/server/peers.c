@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/time.h"
 #include "kudos.h"
 
@@ -129,8 +130,8 @@ static void on_peer_error(struct host *h, struct node peer, const struct message
 		h->forgotten = KUDOS_FORGOTTEN;
 		break;
 	default:
-		host_log(h, 'd', "node %016llx says: %.*s", (unsigned long long)peer.id,
-			 (int)m->error.text.size, m->error.text.data);
+		log_debug("node %016llx says: %.*s", (unsigned long long)peer.id, (int)m->error.text.size,
+			  m->error.text.data);
 		break;
 	}
 }
@@ -247,8 +248,7 @@ static void on_leader_error(struct host *h, size_t leader, const struct message 
 	else if (m->error.code == KUDOS_FORGOTTEN)
 		h->forgotten = KUDOS_FORGOTTEN;
 	else
-		host_log(h, 'w', "leader %zu says: %.*s", leader + 1, (int)m->error.text.size,
-			 m->error.text.data);
+		log_warn("leader %zu says: %.*s", leader + 1, (int)m->error.text.size, m->error.text.data);
 }
 
 int host_receive_leader(struct host *h, int64_t now, size_t leader, const void *data, size_t size)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/log.h"
 #include "base/time.h"
 #include "core/lifetime.h"
 #include "core/naming.h"
@@ -312,7 +313,7 @@ static int on_forget(const struct request *rq)
 	const struct member *found = find_named(rq, rq->m->forget.id, rq->m->forget.target, true);
 	if (!found)
 		return 0;
-	host_log(h, 'i', "forgetting %s (%016llx), as told by an operator", found->name,
+	log_info("forgetting %s (%016llx), as told by an operator", found->name,
 		 (unsigned long long)found->node.id);
 	int e = replica_forget(&h->replica, rq->now, found->node);
 	if (e == 0)
@@ -326,7 +327,7 @@ bool host_told_to_drain(struct host *h, struct text target)
 	if (!self || self->forgotten || !naming_means(self, target.data, target.size))
 		return false;
 	if (!h->drain_wanted)
-		host_log(h, 'i', "draining, as told by an operator");
+		log_info("draining, as told by an operator");
 	h->drain_wanted = true;
 	return true;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "base/log.h"
 #include "base/time.h"
 #include "core/shared.h"
 #include "store/stream.h"
@@ -81,8 +82,7 @@ static void tell_stranger(struct host *h, int64_t now)
 	s->strange = 0;
 	if (s->strange_looks < STRANGE_LOOKS || now < s->tell_stranger)
 		return;
-	host_log(
-	    h, 'e',
+	log_error(
 	    "the journal is written by node %016" PRIx64 ", too, which is no member of this cluster: two "
 	    "clusters have been given one stream. Stop the servers of the one to which it does not belong, "
 	    "wipe their folders, and give them their own --journal",
@@ -122,10 +122,10 @@ static void tell_trouble(struct host *h, int64_t now)
 		return;
 	const char *why = h->store->stream->ops->trouble(h->store->stream);
 	if (troubled)
-		host_log(h, 'w', "likes are not acknowledged, new ones refused as busy: %s",
+		log_warn("likes are not acknowledged, new ones refused as busy: %s",
 			 why ? why : "the shared journal does not answer");
 	else
-		host_log(h, 'i', "the shared journal takes records again");
+		log_info("the shared journal takes records again");
 	s->troubled = troubled;
 	s->tell_trouble = now + TROUBLE_INTERVAL;
 }

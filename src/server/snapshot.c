@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/random.h"
 #include "base/time.h"
 #include "kudos.h"
@@ -192,14 +193,14 @@ int host_snapshot_start(struct host *h, int64_t now, struct node from)
 	struct vector vector = s->vector;
 	vector_clear(&vector);
 	*s = (struct snapshot_in){.from = from, .id = id, .vector = vector};
-	host_log(h, 'i', "fetching a snapshot from node %016llx", (unsigned long long)from.id);
+	log_info("fetching a snapshot from node %016llx", (unsigned long long)from.id);
 	ask(h, now);
 	return 0;
 }
 
 static int give_up(struct host *h, int64_t now, const char *why)
 {
-	host_log(h, 'w', "the snapshot was given up: %s; trying again", why);
+	log_warn("the snapshot was given up: %s; trying again", why);
 	if (h->snapshot.begun)
 		h->store->ops->checkpoint_abandon(h->store);
 	h->snapshot.from = (struct node){0};
@@ -300,8 +301,8 @@ static int adopt(struct host *h, int64_t now)
 		e = host_recover(h, now);
 	if (e < 0)
 		return e;
-	host_log(h, 'i', "snapshot adopted: %llu keys, %lld likes",
-		 (unsigned long long)h->replica.counts.keys, (long long)h->replica.counts.total);
+	log_info("snapshot adopted: %llu keys, %lld likes", (unsigned long long)h->replica.counts.keys,
+		 (long long)h->replica.counts.total);
 	h->snapshot.from = (struct node){0};
 	return replica_snapshot_ended(&h->replica, now);
 }

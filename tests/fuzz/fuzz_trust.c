@@ -83,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		count++;
 		at = mark ? mark + 1 : end;
 	}
-	must(trust_open(&trust, path, true, why, sizeof why) == 0);
+	must(trust_open(&trust, path, why, sizeof why) == 0);
 	check(trust, texts, 0, count);
 	for (int i = 0; i < count; i++) {
 		bool revoked = false;

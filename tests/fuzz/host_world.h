@@ -207,8 +207,7 @@ static void start(struct world *w)
 				     .leaders = w->leaders,
 				     .session_idle = 30 * SECOND,
 				     .checkpoint_bytes = 2000,
-				     .checkpoint_slice = 3,
-				     .quiet = true};
+				     .checkpoint_slice = 3};
 	struct host_io io = {w, on_send, on_send_peer, on_send_leader, on_publish, ignore_members};
 	char error[256];
 	w->ops = *w->store->ops;

@@ -178,7 +178,6 @@ static void fill_config(struct sim *s, struct sim_server *v, struct host_config 
 	    .checkpoint_interval = (int64_t)(1 + sim_below(s, 10)) * SECOND,
 	    .told = s->faults.told,
 	    .gaps = s->faults.gaps,
-	    .quiet = true,
 	    .lazy = v->run % 3 ? MS : 0,
 	};
 	c->self.node.id = random_next(&s->random) | 1;
@@ -407,7 +406,6 @@ void sim_start_leader(struct sim *s, int i)
 	if (!l->desk ||
 	    desk_init(l->desk, random_next(&s->random) | 1, "tcp://sim:1", answer_from_leader, l) < 0)
 		abort();
-	l->desk->port.quiet = true;
 	hostile_note_issuer(s, l->desk->directory.incarnation);
 	l->run++;
 	sim_at(s, s->now + 100 * MS, (struct sim_event){.type = EVENT_LEADER_TICK, .to = i, .run = l->run});

@@ -170,7 +170,7 @@ Test(client_port, a_node_is_named_by_sixteen_digits)
 	struct store *store;
 	struct host *h;
 	struct fixture f = {.now = SECOND};
-	const struct host_config config = {.self = self, .seed = 3, .quiet = true};
+	const struct host_config config = {.self = self, .seed = 3};
 	const struct host_io io = {&f, keep_sent, note_peer, note_leader, drop_published, drop_members};
 	const struct text target = {"0000000000000001 and more", 16};
 	cr_assert(store_open_memory(&store) == 0);

@@ -43,7 +43,6 @@ static void setup(struct fixture *f)
 {
 	memset(f, 0, sizeof *f);
 	cr_assert(desk_init(&f->desk, 0xfeed, "tcp://127.0.0.1:5001", keep, f) == 0);
-	f->desk.port.quiet = true;
 }
 
 static void teardown(struct fixture *f)

@@ -120,7 +120,7 @@ static int serve(struct host *h, const struct script *s)
 static int server_life(void *arg)
 {
 	struct script *s = arg;
-	const struct host_config config = {.self = self, .seed = 1, .quiet = true};
+	const struct host_config config = {.self = self, .seed = 1};
 	const struct host_io io = {s, to_client, to_peer, to_leader, to_all, told_members};
 	struct store *store;
 	struct host *h;
@@ -177,7 +177,6 @@ static int leader_life(void *arg)
 	struct desk desk;
 	int first = desk_init(&desk, 1, "tcp://127.0.0.1:5001", keep_nothing, NULL);
 	cr_assert(first == 0);
-	desk.port.quiet = true;
 	for (size_t i = 0; i < s->count; i++) {
 		const uint8_t *from = (const uint8_t *)(i < 3 ? "s" : "c");
 		int r = desk_receive(&desk, SECOND, ROLE_ANY, from, 1, s->say[i].data, s->say[i].size);

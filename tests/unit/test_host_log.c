@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/time.h"
 #include "kudos.h"
 #include "leak.h"
@@ -29,6 +30,7 @@ static void setup(struct fixture *f, size_t leaders, bool copied, bool accept_st
 				   .send_leader = drop_for_leader,
 				   .send_peer = drop_for_peer};
 	*f = (struct fixture){.now = SECOND, .log = tmpfile(), .kept = dup(STDERR_FILENO)};
+	log_init("s", false);
 	cr_assert(f->log && dup2(fileno(f->log), STDERR_FILENO) >= 0);
 	cr_assert(store_open_memory(&store) == 0);
 	if (copied) { /* it held a node once */
@@ -111,6 +113,16 @@ Test(host_log, it_tells_once_that_it_serves)
 	host_drain(f.host, f.now);
 	step(&f, SECOND);
 	cr_assert(told(&f, "serving") == 0);
+	teardown(&f);
+}
+
+Test(host_log, a_program_that_has_not_named_itself_logs_nothing)
+{
+	struct fixture f;
+	setup(&f, 0, false, false);
+	log_init(NULL, false);
+	serve(&f);
+	cr_assert(told(&f, "") == 0);
 	teardown(&f);
 }
 

@@ -183,7 +183,7 @@ Test(trust, follows_its_folder)
 	put(&f, "junk", "junk");
 	put(&f, "no-role", "curve\n    public-key = \"" PUBLIC "\"\n");
 	put(&f, ".hidden", "curve\n    public-key = \"" PUBLIC "\"\nmetadata\n    role = \"server\"\n");
-	cr_assert(trust_open(&t, f.path, true, f.why, sizeof f.why) == 0, "%s", f.why);
+	cr_assert(trust_open(&t, f.path, f.why, sizeof f.why) == 0, "%s", f.why);
 	cr_assert(trust_count(t) == 2);
 	cr_assert(trust_role(t, server) == ROLE_SERVER);
 	cr_assert(trust_role(t, client) == ROLE_CLIENT);
@@ -219,7 +219,7 @@ Test(trust, follows_its_folder)
 	cr_assert(!trust_refresh(t, &revoked));
 	cr_assert(trust_role(t, client) == ROLE_CLIENT);
 	trust_free(t);
-	cr_assert(trust_open(&t, f.path, true, f.why, sizeof f.why) == -ENOENT);
+	cr_assert(trust_open(&t, f.path, f.why, sizeof f.why) == -ENOENT);
 	free(server);
 	free(client);
 	free(other);

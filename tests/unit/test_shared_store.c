@@ -180,8 +180,8 @@ static struct host *open_host(struct store *s)
 					  .members = drop_members,
 					  .send_peer = drop_for_peer};
 	struct host *h;
-	cr_assert(host_open(&h, &(struct host_config){.self = self, .seed = 3, .quiet = true}, s, &io, SECOND,
-			    NULL, 0) == 0);
+	cr_assert(host_open(&h, &(struct host_config){.self = self, .seed = 3}, s, &io, SECOND, NULL, 0) ==
+		  0);
 	return h;
 }
 

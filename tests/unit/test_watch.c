@@ -30,8 +30,8 @@ static void keep_published(void *arg, const void *topic, size_t topic_size, cons
 static void setup(struct fixture *f)
 {
 	struct store *store;
-	const struct host_config config = {
-	    .self = {.node = {1}, .origin = {2}, .since = 1, .name = "s"}, .seed = 3, .quiet = true};
+	const struct host_config config = {.self = {.node = {1}, .origin = {2}, .since = 1, .name = "s"},
+					   .seed = 3};
 	const struct host_io io = {.arg = f, .publish = keep_published};
 	*f = (struct fixture){0};
 	cr_assert(store_open_memory(&store) == 0);
