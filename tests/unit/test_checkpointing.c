@@ -260,6 +260,19 @@ Test(checkpointing, a_journal_that_fails_ends_the_server)
 	cr_assert(host_tick(f.host, f.now) == -EIO);
 	teardown(&f);
 
+	int e = 0; /* by the checkpoint that is done, and not by the next look a moment later */
+	setup(&f, 1000, 3600 * SECOND);
+	like(&f);
+	f.host->checkpoint.began = f.now - 10 * SECOND;
+	f.host->appended = f.host->checkpoint.appended_then + 1000;
+	failing = TRUNCATE;
+	for (int i = 0; i < 10 && e == 0; i++) {
+		f.host->next_expiry = f.now;
+		e = host_tick(f.host, f.now);
+	}
+	cr_assert(e == -EIO && f.host->metrics.checkpoints == 1);
+	teardown(&f);
+
 	setup(&f, 1000, 3600 * SECOND);
 	struct batch_box *box = message_make_batch((struct session){2, 1}, ++last_seq, &event, 1);
 	cr_assert(replica_batch(&f.host->replica, f.now, 0, box) == 0);

@@ -274,6 +274,7 @@ Test(directory, forgets_by_name_or_node_id)
 	cr_assert(beat(&d, 0, 2, 0) == KUDOS_FORGOTTEN);
 	cr_assert(register_one(&d, 0, 2, "s2") == KUDOS_FORGOTTEN);
 	cr_assert(forget(&d, 0, "0000000000000003", text) == 0);
+	cr_assert(forget(&d, 0, "0000000000000003", text) == 0 && d.changed, "nobody was told yet");
 	d.changed = false;
 	cr_assert(forget(&d, 0, "0000000000000003", text) == 0, "done already is done");
 	cr_assert(!d.changed);

@@ -300,6 +300,45 @@ Test(host, records_that_wait)
 	teardown(&f);
 }
 
+/* Peers' records, to be synced together. */
+Test(host, records_wait_for_more_unless_somebody_looks)
+{
+	struct fixture f;
+	setup(&f);
+	const struct member row = {.node = {PEER}, .origin = {21}, .since = 1, .name = "s2"};
+	const struct position never = {{99}, 5};
+	struct replica *r = &f.host->replica;
+	struct text key = {"k", 1};
+	cr_assert(replica_members(r, f.now, (struct node){0}, &row, 1) == 0);
+	cr_assert(host_flush(f.host, f.now) == 0 && host_tick(f.host, f.now) == 0);
+	r->config.lazy = 5 * MS;
+	hello(&f, 1, 0);
+	for (uint64_t lsn = 1; lsn <= 3; lsn++) {
+		struct event event = {"k", 1, 1};
+		struct batch_box *box = message_make_batch((struct session){21, 1}, lsn, &event, 1);
+		struct record *record = record_new((struct position){{21}, lsn}, &box, 1);
+		cr_assert(record && message_encode_record(record) == 0);
+		if (lsn == 2)
+			cr_assert(host_receive_subscription(f.host, 1, (const uint8_t *)"\1kk", 4) == 0);
+		if (lsn == 3) {
+			host_unwatch(f.host, 1);
+			say(&f, 1,
+			    &(struct message){.type = MESSAGE_COUNT, .count = {1, &key, 1, &never, 1}});
+		}
+		cr_assert(f.host->watched_count == (lsn == 2) && f.host->read_count == (lsn == 3));
+		cr_assert(replica_record(r, f.now, record, false) == 0);
+		for (int i = 0; lsn == 1 && i < 2; i++) {
+			cr_assert(host_flush(f.host, f.now) == 0 && vector_get(&r->v, row.origin) == 0);
+			cr_assert(host_deadline(f.host) == f.now + (i ? 1 : 5 * MS));
+			f.now += i ? 1 : 5 * MS - 1;
+		}
+		cr_assert(host_flush(f.host, f.now) == 0 && vector_get(&r->v, row.origin) == lsn);
+		record_unref(record);
+		batch_box_unref(box);
+	}
+	teardown(&f);
+}
+
 static void hear(struct fixture *f, bool leader, const struct message *m)
 {
 	struct bytes b = {0};

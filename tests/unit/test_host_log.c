@@ -10,6 +10,7 @@
 #include "kudos.h"
 #include "leak.h"
 #include "host_world.h"
+#include "store/stream.h"
 
 struct fixture {
 	struct host *host;
@@ -181,6 +182,57 @@ Test(host_log, two_contents_are_told_of_once_a_minute)
 	cr_assert(told(&f, "3 such batches so far") == 1);
 	step(&f, 100 * SECOND);
 	cr_assert(told(&f, "has two contents") == 0, "there was no other");
+	teardown(&f);
+}
+
+static const char *trouble_of(struct stream *s)
+{
+	return s->node.id ? "it is full" : NULL;
+}
+
+static int take_nothing(struct stream *s, told_fn fn, void *arg)
+{
+	(void)s, (void)fn, (void)arg;
+	return 0;
+}
+
+static void look_at_nothing(struct stream *s)
+{
+	(void)s;
+}
+
+static int goes_on(struct store *s)
+{
+	return s->stream->origin.id ? 1 : 0;
+}
+
+Test(host_log, a_journal_that_does_not_take_is_told_of_and_why)
+{
+	static const struct stream_ops stream_ops = {
+	    .trouble = trouble_of, .take = take_nothing, .look = look_at_nothing};
+	struct fixture f;
+	setup(&f, 0, false, false);
+	serve(&f);
+	struct store *s = f.host->store;
+	const struct store_ops *real = s->ops;
+	struct store_ops ops = *real;
+	struct stream stream = {.ops = &stream_ops,
+				.origin = {1}}; /* node: it knows why; origin: it stalls */
+	ops.journal_poll = goes_on;
+	s->ops = &ops;
+	s->stream = &stream;
+	f.host->replica.committing = true;
+	step(&f, 20 * SECOND);
+	cr_assert(
+	    told(&f, "not acknowledged, new ones refused as busy: the shared journal does not answer") == 1);
+	stream.node.id = 1;
+	step(&f, 20 * SECOND);
+	cr_assert(told(&f, "not acknowledged, new ones refused as busy: it is full") == 1);
+	stream.origin.id = 0;
+	step(&f, SECOND);
+	cr_assert(told(&f, "the shared journal takes records again") == 1);
+	s->ops = real;
+	s->stream = NULL;
 	teardown(&f);
 }
 

@@ -99,6 +99,7 @@ Test(leaders, a_majority_that_had_time_is_believed)
 	heard(&f, 1, 8);
 	cr_assert(!r->met_leader, "others may be on their way to it");
 	f.now++;
+	f.host->leaders[LEADERS] = (struct leader_link){.heard = f.now, .agrees = true}; /* is none */
 	heard(&f, 0, 7);
 	cr_assert(!r->met_leader, "one of three");
 	heard(&f, 1, 8);
@@ -240,12 +241,15 @@ Test(leaders, what_is_not_of_the_protocol_is_counted)
 	message_encode(&vector, &b);
 	cr_assert(host_receive_published(f.host, f.now, b.data, b.size) == 0 && f.host->port.malformed == n);
 	cr_assert(replica_peer(&f.host->replica, (struct node){PEER})->heard == f.now);
-	struct event event = {"k", 2, 1};
+	struct event event = {"~", 2, 1};
 	struct batch_box *box = message_make_batch((struct session){7, 1}, 1, &event, 1);
 	struct record *one = record_new((struct position){{21}, 1}, &box, 1);
 	cr_assert(message_encode_record(one) == 0);
 	cr_assert(host_receive_published(f.host, f.now, one->raw, one->raw_size) == 0);
 	cr_assert(f.host->replica.incoming_count == 1 && f.host->port.malformed == n);
+	*(uint8_t *)memchr(one->raw, '~', one->raw_size) = ' '; /* which is no key */
+	cr_assert(host_receive_published(f.host, f.now, one->raw, one->raw_size) == 0);
+	cr_assert(f.host->port.malformed == ++n);
 	record_unref(one);
 	batch_box_unref(box);
 	bytes_deinit(&b);

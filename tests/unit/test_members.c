@@ -72,6 +72,17 @@ Test(members, digest_is_of_runs_too_and_of_no_other_attribute)
 	members_deinit(&m);
 }
 
+Test(members, those_beyond_the_limit_are_left_out)
+{
+	struct members m = {0};
+	struct member rows[2] = {member(5, 1, false), member(6, 1, false)};
+	for (uint64_t i = 0; i < LIMIT_MEMBERS - 1; i++)
+		cr_assert(add(&m, 100 + i, 1, false) == 1);
+	cr_assert(members_merge(&m, rows, 2) == 1 && m.count == LIMIT_MEMBERS);
+	cr_assert(members_merge(&m, &rows[1], 1) == 0 && m.count == LIMIT_MEMBERS, "is no error, nor news");
+	members_deinit(&m);
+}
+
 Test(members, a_secret_is_never_lost)
 {
 	struct members m = {0};

@@ -11,8 +11,9 @@ static struct member rows[] = {
     {.node = {3}, .name = "b"},
     {.node = {4}, .name = "b"},
     {.node = {0xab}, .name = "a", .forgotten = true},
+    {.node = {0xff}, .name = "b"}, /* stands behind the last one, and is none */
 };
-static const struct members members = {rows, sizeof rows / sizeof *rows, 0};
+static const struct members members = {rows, sizeof rows / sizeof *rows - 1, 0};
 static uint64_t down_nodes; /* a bit each */
 
 static bool down(const void *arg, const struct member *m)
@@ -39,6 +40,8 @@ Test(naming, by_name_or_node_id)
 	cr_assert(find("00000000000000AB", true, text) == 0xab, "done already is done");
 	cr_assert(find("00000000000000ab", false, text) == 0, "who is forgotten runs nowhere");
 	cr_assert(find("c\n", true, text) == 0 && strstr(text, "\"c?\""));
+	cr_assert(strstr(text, "no member has the name"));
+	cr_assert(find(" !}~\x7f\x80", true, text) == 0 && strstr(text, "\"?!}~??\""));
 	cr_assert(naming_means(&rows[1], "b", 1) && naming_means(&rows[1], "0000000000000002", 16));
 	cr_assert(!naming_means(&rows[1], "bb", 2) && !naming_means(&rows[1], "0000000000000003", 16));
 }
@@ -51,4 +54,11 @@ Test(naming, of_several_the_one_that_fits)
 	cr_assert(find("b", true, text) == 3 && find("b", false, text) == 0 && strstr(text, "to drain"));
 	down_nodes = 1 << 3 | 1 << 2;
 	cr_assert(find("b", true, text) == 0 && strstr(text, "to forget") && find("b", false, text) == 4);
+	down_nodes = 0;
+	rows[3].forgotten = true;
+	cr_assert(find("b", true, text) == 0 && strstr(text, "2 members are named \"b\""));
+	rows[2].forgotten = true;
+	cr_assert(find("b", true, text) == 2, "the last");
+	rows[1].forgotten = true;
+	cr_assert(find("b", true, text) == 0 && strstr(text, "no member has the name"));
 }

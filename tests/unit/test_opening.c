@@ -127,6 +127,25 @@ Test(opening, entries_of_no_checkpoint_are_refused)
 	}
 }
 
+/* Who has served says so, and who is about to: its commit makes it so. */
+Test(opening, what_is_kept_says_whether_it_has_served)
+{
+	struct host *h;
+	struct bytes meta = {0};
+	cr_assert(host_open(&h, &(struct host_config){.self = self, .seed = 3}, empty(), &io, SECOND, NULL,
+			    0) == 0);
+	for (int i = 0; i < 8; i++) {
+		h->replica.established = i & 1;
+		h->replica.establishing = i & 2;
+		h->replica.doubtful = i & 4;
+		cr_assert(host_meta(h, &meta) == 0);
+		cr_assert(meta.data[0] == ((i & 3 ? 1 : 0) | (i & 4 ? 2 : 0)), "%d: %d", i, meta.data[0]);
+	}
+	bytes_deinit(&meta);
+	host_close(&h);
+	assert_no_leak();
+}
+
 /* How many keys there are is a hint. */
 Test(opening, no_room_is_made_for_more_keys_than_there_can_be)
 {

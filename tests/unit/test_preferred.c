@@ -100,6 +100,8 @@ Test(preferred, when_more_is_missing_than_exists)
 		receive_record(&f, 1);
 		cr_assert(f.snapshots == 0, "nothing more is known");
 		miss(&f, 2 + LEAST / (f.record_size + 1) + (uint64_t)more);
+		receive(&f, &(struct message){.type = MESSAGE_RECORDS, .records = {{RUN}, 2, NULL, 0}});
+		cr_assert(f.snapshots == 0, "an answer without any says nothing");
 		receive_record(&f, 2);
 		cr_assert(f.snapshots == (unsigned)more && f.host->snapshot_preferred == more);
 		teardown(&f);
@@ -184,6 +186,7 @@ Test(preferred, a_busy_giver_is_asked_sooner)
 	receive_record(&f, 1);
 	const struct message busy = {.type = MESSAGE_ERROR, .error = {.id = f.id, .code = KUDOS_BUSY}};
 	receive(&f, &(struct message){.type = MESSAGE_ERROR, .error = {.id = f.id + 1, .code = KUDOS_BUSY}});
+	host_snapshot_busy(f.host, (struct node){PEER + 1}, f.id);
 	cr_assert(f.host->snapshot.patience == 500 * MS, "that was of another");
 	for (unsigned i = 0; i < 7; i++) {
 		const int64_t wait = i < 5 ? (16 * MS) << i : 500 * MS;
@@ -195,5 +198,40 @@ Test(preferred, a_busy_giver_is_asked_sooner)
 		cr_assert(host_snapshot_step(f.host, f.now) == 0 && f.snapshots == 2 + i, "%u", i);
 	}
 	cr_assert(f.host->snapshot.tries == 3, "the first five do not count");
+	teardown(&f);
+}
+
+/* While one comes that was preferred: what it lacks is asked for when it is here. */
+Test(preferred, no_records_are_asked_for_while_it_comes)
+{
+	for (int i = 0; i < 4; i++) {
+		struct fixture f;
+		setup(&f);
+		f.host->snapshot.from = (struct node){i & 1 ? PEER : 0};
+		f.host->snapshot_preferred = i & 2;
+		cr_assert(replica_push(&f.host->replica, (struct action){.type = ACTION_FETCH,
+									 .node = {PEER},
+									 .origin = {RUN},
+									 .from = 1,
+									 .to = 2}) == 0);
+		cr_assert(host_flush(f.host, f.now) == 0 && f.fetches == (i != 3), "%d", i);
+		teardown(&f);
+	}
+}
+
+Test(preferred, a_part_that_does_not_come_is_looked_for_in_time)
+{
+	struct fixture f;
+	setup(&f);
+	cr_assert(host_deadline(f.host) < NEVER);
+	const int64_t deadline = host_deadline(f.host);
+	f.host->snapshot.asked = deadline - 10;
+	f.host->snapshot.patience = 9;
+	cr_assert(host_deadline(f.host) == deadline, "there is none");
+	f.host->snapshot.from = (struct node){PEER};
+	cr_assert(host_deadline(f.host) == deadline - 1);
+	f.host->snapshot.patience = 11;
+	cr_assert(host_deadline(f.host) == deadline, "there is more to do before");
+	f.host->snapshot.from = (struct node){0};
 	teardown(&f);
 }

@@ -18,6 +18,9 @@ struct stub {
 	int going; /* what poll() says */
 	uint64_t asked_from;
 	bool look;
+	int failure;	 /* what take() says */
+	bool unreadable; /* what it gives is no record */
+	unsigned polls;
 	unsigned troubles;	       /* how often it was asked what is wrong */
 	struct node writer;	       /* who has written to it, if anybody … */
 	struct position written_up_to; /* … and what */
@@ -50,6 +53,7 @@ static int stub_commit(struct stream *s)
 
 static int stub_poll(struct stream *s)
 {
+	of(s)->polls++;
 	return of(s)->going;
 }
 
@@ -75,8 +79,12 @@ static int stub_take(struct stream *s, told_fn fn, void *arg)
 {
 	struct stub *stub = of(s);
 	const struct told_entry held = {.type = TOLD_HELD, .node = stub->writer, .at = stub->written_up_to};
-	if (!stub->look)
-		return 0;
+	const struct told_entry rubbish = {
+	    .type = TOLD_RECORD, .data = (const uint8_t *)"rubbish", .size = 7};
+	if (stub->unreadable)
+		cr_assert(fn(arg, &rubbish) == 0);
+	if (!stub->look || stub->failure)
+		return stub->failure;
 	stub->look = false;
 	if (stub->writer.id)
 		cr_assert(fn(arg, &held) == 0);
@@ -173,16 +181,29 @@ Test(shared_store, lowest_spans_what_is_kept_and_what_is_at_hand)
 	s->ops->close(s);
 }
 
-static struct host *open_host(struct store *s)
+static int64_t clock_now;
+
+/* Each look at it takes 7 ms. */
+static int64_t slow_clock(void)
+{
+	return clock_now += 7 * MS;
+}
+
+static struct host *open_timed(struct store *s, int64_t (*clock)(void))
 {
 	static const struct host_io io = {.send = drop_sent,
 					  .publish = drop_published,
 					  .members = drop_members,
 					  .send_peer = drop_for_peer};
 	struct host *h;
-	cr_assert(host_open(&h, &(struct host_config){.self = self, .seed = 3}, s, &io, SECOND, NULL, 0) ==
-		  0);
+	const struct host_config config = {.self = self, .seed = 3, .clock = clock};
+	cr_assert(host_open(&h, &config, s, &io, SECOND, NULL, 0) == 0);
 	return h;
+}
+
+static struct host *open_host(struct store *s)
+{
+	return open_timed(s, NULL);
 }
 
 static void step(struct host *h, int64_t now)
@@ -199,7 +220,7 @@ Test(shared_store, a_commit_that_goes_on_is_told_from_time_to_time)
 	stub->going = 1;
 	h->shared.committing_since = since;
 	step(h, told);
-	cr_assert(!h->replica.stalled && stub->troubles == 0, "nothing goes on");
+	cr_assert(!h->replica.stalled && stub->troubles == 0 && stub->polls == 0, "nothing goes on");
 	h->replica.committing = true;
 	step(h, told - 1);
 	cr_assert(!h->replica.stalled && stub->troubles == 0);
@@ -214,6 +235,49 @@ Test(shared_store, a_commit_that_goes_on_is_told_from_time_to_time)
 	cr_assert(!h->replica.stalled && !h->shared.troubled && stub->troubles == 3, "and that it is over");
 	step(h, told + 12 * SECOND);
 	cr_assert(stub->troubles == 3);
+	host_close(&h);
+	assert_no_leak();
+}
+
+Test(shared_store, a_commit_is_timed_by_who_has_a_clock)
+{
+	for (int i = 0; i < 2; i++) {
+		struct store *s;
+		open_over(&s);
+		struct host *h = open_timed(s, i ? slow_clock : NULL);
+		cr_assert(host_flush(h, SECOND) == 0 && h->replica.meta_durable);
+		cr_assert(h->replica.gather.sync == (i ? 7 * MS : 0));
+		cr_assert(h->replica.gather.counted_at == (i ? clock_now : 0));
+		cr_assert(h->metrics.commit_time.sum == (i ? 7 * MS : 0));
+		host_close(&h);
+	}
+	assert_no_leak();
+}
+
+/* Whatever else there is to do, and although that works. */
+Test(shared_store, a_failure_ends_the_server)
+{
+	struct store *s;
+	struct stub *stub = open_over(&s);
+	struct host *h = open_host(s);
+	stub->failure = -EIO;
+	cr_assert(replica_flush_at(&h->replica, false) == 0, "its first commit");
+	cr_assert(host_flush(h, SECOND) == -EIO && !h->replica.meta_durable);
+	h->replica.committing = true;
+	cr_assert(host_shared_step(h, SECOND) == -EIO && stub->polls == 0);
+	h->replica.committing = false;
+	host_close(&h);
+	assert_no_leak();
+}
+
+Test(shared_store, what_cannot_be_read_is_counted)
+{
+	struct store *s;
+	struct stub *stub = open_over(&s);
+	struct host *h = open_host(s);
+	stub->unreadable = true;
+	step(h, SECOND);
+	cr_assert(h->port.malformed == 1);
 	host_close(&h);
 	assert_no_leak();
 }
@@ -273,6 +337,11 @@ Test(shared_store, another_cluster_that_writes_to_it_is_told)
 	stub->writer = h->config.self.node;
 	see(h, stub, 200 * SECOND, 20);
 	cr_assert(shared->strange_before == 0, "a member");
+	stub->writer = (struct node){99};
+	see(h, stub, 200 * SECOND, 1);
+	cr_assert(shared->strange_before == 1 && shared->strange_looks == 0);
+	see(h, stub, 200 * SECOND, 2);
+	cr_assert(shared->strange_looks == 1, "the least that there can be");
 	host_close(&h);
 	assert_no_leak();
 }

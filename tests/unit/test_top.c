@@ -212,6 +212,14 @@ Test(top, what_rises_again_and_again_during_a_walk_is_in_it)
 	counts_deinit(&m.counts);
 }
 
+/* What stands on the stack from now on where what is called next has its own. */
+static void __attribute__((noinline)) fill_stack(void)
+{
+	volatile uint8_t bytes[3 * TOP_POOL * sizeof(uint64_t[2])];
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = 1;
+}
+
 /* Those that count nothing again, and those that are there twice, take no other's place. */
 Test(top, has_nothing_that_counts_nothing)
 {
@@ -219,9 +227,50 @@ Test(top, has_nothing_that_counts_nothing)
 	struct counted top[MOST];
 	size_t found;
 	start_equal(&m, TOP_KEPT - 1, 3);
-	for (int i = 0; i < 2 * TOP_POOL; i++)
+	for (int i = 0; i < 2 * TOP_POOL; i++) {
+		fill_stack();
 		add(&m, TOP_KEPT, i % 2 ? -1 : 1);
+	}
 	cr_assert(counts_top(&m.counts, MOST, top, &found) && found == TOP_KEPT - 1);
 	cr_assert(m.counts.top.pool.floor == 0, "none was left out");
+	counts_deinit(&m.counts);
+}
+
+/* While a walk goes on all that rises is looked at, as far as it was looked through by then. */
+Test(top, what_rises_among_equals_during_a_walk_is_in_it)
+{
+	static struct model m;
+	struct counted top[MOST];
+	size_t found;
+	start_equal(&m, 3000, 1);
+	for (size_t i = 0; i < 3000; i++)
+		add(&m, i, -1);
+	struct top *t = &m.counts.top;
+	cr_assert(!counts_top(&m.counts, MOST, top, &found) && t->pool.count == 0);
+	for (size_t i = 0; i < 3000; i++)
+		add(&m, i, i < 200 ? 5 : 1);
+	top_walk(t, &m.counts.arena, m.counts.arena.block_count - 1);
+	cr_assert(t->pool.floor < 5 && t->next.floor == 5, "as many as 5 as it keeps");
+	for (size_t i = 0; i < 200; i++)
+		add(&m, i, 1 + (int64_t)i);
+	top_walk(t, &m.counts.arena, 1);
+	cr_assert(!t->walking && expect_top(&m, MOST) == 0);
+	counts_deinit(&m.counts);
+}
+
+Test(top, a_walk_ends_where_the_blocks_do)
+{
+	static struct model m;
+	struct counted top[MOST];
+	size_t found;
+	start_equal(&m, 3000, 1);
+	for (size_t i = 0; i < 2999; i++)
+		add(&m, i, -1);
+	struct arena *arena = &m.counts.arena;
+	cr_assert(!counts_top(&m.counts, 2, top, &found) && m.counts.top.walking);
+	const uint32_t blocks = arena->block_count--; /* and what stands behind them is none */
+	top_walk(&m.counts.top, arena, blocks + 1);
+	arena->block_count = blocks;
+	cr_assert(!m.counts.top.walking && m.counts.top.pool.count == 0);
 	counts_deinit(&m.counts);
 }
