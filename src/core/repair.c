@@ -85,7 +85,7 @@ static int take(struct replica *r, struct log *log, struct record *record)
 	r->incoming[r->incoming_count++] = record_ref(record);
 	r->incoming_bytes += record->raw_size;
 	log->appended = record->at.lsn;
-	log->tries = log->gone = 0;
+	log->gone = 0;
 	return 0;
 }
 
@@ -195,7 +195,7 @@ static bool holds_next(const struct peer *p, const struct log *log, int64_t now)
 }
 
 /* Who is to be asked for the log's next record: of those who are there and hold it, the owner first, then
- * each of the others in turn. */
+ * each of the others in turn; who had some of what is missing is asked for the rest. */
 static struct peer *holder(struct replica *r, const struct log *log, int64_t now, size_t *holders)
 {
 	size_t owner = 0, at = 0;
@@ -254,6 +254,7 @@ static int repair_log(struct replica *r, struct log *log, int64_t now)
 	if (log->known <= log->appended || origin_equal(log->origin, r->config.self.origin) ||
 	    on_its_way(r, log, now)) {
 		log->gap_since = 0;
+		log->tries = 0;
 		return 0;
 	}
 	if (log->gap_since == 0)
