@@ -133,7 +133,8 @@ struct host_shared { /* the journal, where several write to it */
 	int64_t next_look;
 	int64_t committing_since, commit_began; /* the second by config.clock */
 	int64_t tell_trouble;
-	bool troubled; /* as last told */
+	bool troubled;		/* as last told */
+	struct position absent; /* the last that was asked for there and is not there */
 	/* Records there of nodes that are no members, in this look and the one before (0: none was), how many
 	 * looks found more, and one of those nodes. */
 	uint64_t strange, strange_before;

@@ -14,6 +14,7 @@
 #include "core/naming.h"
 #include "core/proof.h"
 #include "kudos.h"
+#include "server/shared.h"
 
 #define ACTIVE (10 * SECOND) /* clients heard within it are told as this server's load */
 #define READS_INTERVAL (50 * MS)
@@ -361,7 +362,7 @@ static int on_drain(const struct request *rq)
 /* ---- other servers ---- */
 
 /* Records from..to as far as they are held without gap and fit in one message; `gone` when not even the first
- * is. */
+ * is, or nothing when they may be in a moment. */
 static int on_fetch(const struct request *rq)
 {
 	struct host *h = host_of(rq);
@@ -384,6 +385,8 @@ static int on_fetch(const struct request *rq)
 		bytes_deinit(&records);
 		return -ENOMEM;
 	}
+	if (count == 0 && host_shared_reads_again(h, rq->m->fetch.origin, rq->m->fetch.from, to))
+		return 0; /* there are no bytes */
 	for (size_t i = 0; i < count; i++)
 		blobs[i] = (struct blob){records.data + ends[i], ends[i + 1] - ends[i]};
 	struct message m = {.type = MESSAGE_RECORDS,

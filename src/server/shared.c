@@ -44,6 +44,16 @@ void host_shared_fetch(struct host *h, struct origin origin, uint64_t from, uint
 	h->store->stream->ops->fetch(h->store->stream, origin, from, to);
 }
 
+bool host_shared_reads_again(struct host *h, struct origin origin, uint64_t from, uint64_t to)
+{
+	const struct position *absent = &h->shared.absent;
+	if (!h->store->stream || h->replica.phase != PHASE_CATCHING_UP || from > to ||
+	    (origin_equal(absent->origin, origin) && absent->lsn == from))
+		return false;
+	host_shared_fetch(h, origin, from, to);
+	return true;
+}
+
 struct taking {
 	struct host *h;
 	int64_t now;
@@ -57,7 +67,10 @@ static int take_record(struct host *h, int64_t now, const struct told_entry *tol
 		host_malformed(h, now, "the shared journal", e);
 		return e == -ENOMEM ? e : 0;
 	}
-	e = replica_record(&h->replica, now, record, false);
+	if (replica_has(&h->replica, record->at.origin, record->at.lsn))
+		e = h->store->ops->journal_append(h->store, ENTRY_SHARED, record->at, told->data, told->size);
+	else
+		e = replica_record(&h->replica, now, record, false);
 	record_unref(record);
 	return e;
 }
@@ -108,6 +121,7 @@ static int take(void *arg, const struct told_entry *told)
 	case TOLD_FETCHED:
 		return replica_fetched(r, t->now, told->at);
 	case TOLD_GONE:
+		t->h->shared.absent = told->at;
 		return replica_gone(r, t->now, t->h->config.self.node, told->at);
 	}
 	return 0;
