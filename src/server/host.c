@@ -127,8 +127,7 @@ int host_open(struct host **host, const struct host_config *config, struct store
 	h->store = store;
 	port_init(&h->port, &host_port_rules, h, h->config.self.name, config->seed, send_to_client, h);
 	passed_init(&h->drains, config->self.origin.id);
-	map_init(&h->watched_by_key, config->seed);
-	map_init(&h->watchers, config->seed);
+	watch_init(&h->watching, config->seed);
 	h->rate_since = now;
 	metrics_init(&h->metrics);
 	int e = store->ops->journal_meta(store, &meta);
@@ -168,10 +167,7 @@ void host_close(struct host **host)
 	for (size_t i = 0; i < h->read_count; i++)
 		bytes_deinit(&h->reads[i].request);
 	free(h->reads);
-	host_unwatch_all(h);
-	free(h->watched);
-	map_deinit(&h->watched_by_key);
-	map_deinit(&h->watchers);
+	watch_deinit(&h->watching);
 	vector_deinit(&h->checkpoint.vector);
 	vector_deinit(&h->checkpoint.next);
 	vector_deinit(&h->snapshot.vector);
@@ -467,7 +463,7 @@ static void tell_contradiction(struct host *h, int64_t now)
 /* Who watches keys, or waits to read what a peer acknowledged, waits for peers' records. */
 static int64_t flush_at(const struct host *h)
 {
-	return host_full(h) ? 0 : replica_flush_at(&h->replica, h->watched_count > 0 || h->read_count > 0);
+	return host_full(h) ? 0 : replica_flush_at(&h->replica, h->watching.count > 0 || h->read_count > 0);
 }
 
 int host_flush(struct host *h, int64_t now)
@@ -480,7 +476,7 @@ int host_flush(struct host *h, int64_t now)
 	if (e == 0)
 		e = host_answer_reads(h, now);
 	if (e == 0)
-		host_watch(h, now);
+		watch_look(&h->watching, now, &h->replica, h->io.publish, h->io.arg);
 	if (h->replica.phase != h->told_phase) {
 		h->told_phase = h->replica.phase;
 		if (h->told_phase == PHASE_SERVING)
@@ -557,7 +553,7 @@ int64_t host_deadline(const struct host *h)
 		deadline = snapshot;
 	if (h->checkpoint.phase == CHECKPOINT_CUTTING || h->replica.counts.top.walking)
 		deadline = 0;
-	const int64_t flush = flush_at(h), watch = host_watch_deadline(h);
+	const int64_t flush = flush_at(h), watch = watch_deadline(&h->watching, &h->replica);
 	if (flush < deadline)
 		deadline = flush;
 	return watch < deadline ? watch : deadline;

@@ -6,7 +6,8 @@
  * host_receive_* take one message each; host_flush() then commits what has gathered and carries out what is
  * to be done. The files: host.c (opening, actions), serve.c (the client port), peers.c (peers and leaders),
  * checkpoint.c (checkpoint, recovery), snapshot.c (others' checkpoints), shared.c (a journal that several
- * write to), watch.c (watched keys), metrics.c (what is counted).
+ * write to), metrics.c (what is counted). What has a state of its own has a header of its own: watch.h
+ * (watched keys).
  *
  * Functions returning int: 0, or a negative errno after which the host must be closed (the server stops,
  * I12). */
@@ -20,11 +21,11 @@
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "base/limits.h"
-#include "base/map.h"
 #include "core/passed.h"
 #include "core/replica.h"
 #include "net/port.h"
 #include "server/metrics.h"
+#include "server/watch.h"
 #include "store/store.h"
 #include "wire/message.h"
 
@@ -37,7 +38,7 @@ struct host_io {
 	void (*send)(void *arg, const uint8_t *id, size_t id_size, const void *data, size_t size);
 	void (*send_peer)(void *arg, struct node peer, const void *data, size_t size);
 	void (*send_leader)(void *arg, size_t leader, const void *data, size_t size);
-	void (*publish)(void *arg, const void *topic, size_t topic_size, const void *data, size_t size);
+	publish_fn publish;
 	/* Peers came, went or moved: connect to the notify and client ports of these, and of no others. */
 	void (*members)(void *arg, const struct members *members);
 };
@@ -73,18 +74,6 @@ struct read_waiting { /* a read that waits for a position */
 	uint64_t client;
 	int64_t until;
 	struct bytes request; /* the encoded count message */
-};
-
-struct watched {
-	char key[LIMIT_KEY + 1];
-	size_t size, place; /* place: in the host's list */
-	int64_t told;
-	unsigned subscribers;
-};
-
-struct watcher {	       /* a connection of the notify port that watches keys */
-	struct watched **keys; /* the list is owned, they are not */
-	size_t count, capacity;
 };
 
 /* A snapshot that this server gives: one reader's place in the newest checkpoint. */
@@ -158,15 +147,8 @@ struct host {
 	size_t read_bytes;
 	uint64_t reads_seen; /* records applied when they were last looked at */
 	int64_t next_reads;
-	struct watched **watched; /* owned */
-	size_t watched_count, watched_capacity;
-	struct map watched_by_key; /* by two hashes of the key */
-	struct map watchers;	   /* by the driver's number of the connection; owned */
-	size_t watching;	   /* keys of all of them together */
-	size_t watch_next;	   /* where the next look goes on; 0: a round begins */
-	uint64_t watch_began;	   /* events applied when this round began */
-	uint64_t watch_seen;	   /* … and when the last whole one did */
-	int64_t next_watch, next_heartbeat, next_expiry;
+	struct watching watching;
+	int64_t next_heartbeat, next_expiry;
 
 	struct metrics metrics;
 	struct checkpointing checkpoint;
@@ -201,18 +183,6 @@ int host_receive_client(struct host *h, int64_t now, enum role role, const uint8
 int host_receive_peer(struct host *h, int64_t now, struct node peer, const void *data, size_t size);
 int host_receive_leader(struct host *h, int64_t now, size_t leader, const void *data, size_t size);
 int host_receive_published(struct host *h, int64_t now, const void *data, size_t size);
-/* A subscription message of the notify port: 1 or 0, then the topic. subscriber: a number of its connection,
- * never used again. 0, -ENOMEM; or what is wrong with it, after which its connection should be ended:
- * KUDOS_PROTOCOL (no topic of the protocol), KUDOS_LIMIT (over LIMIT_WATCHES), KUDOS_BUSY (over what this
- * server can watch for all together). */
-int host_receive_subscription(struct host *h, uint64_t subscriber, const uint8_t *data, size_t size);
-void host_unwatch(struct host *h, uint64_t subscriber); /* its connection has ended */
-/* Whether one of that role may have the topic of such a message: records and vectors are for servers, a
- * watched key for everybody, and nothing for one without a role. To end a subscription is always allowed.
- * What is not a subscription is a server's alone to send. */
-bool host_may_subscribe(enum role role, const uint8_t *data, size_t size);
-void host_unwatch_all(struct host *h); /* the notify port starts afresh: nobody is subscribed */
-
 /* Stops in order: no new clients or batches, those that are there are told to move, the leaders to send
  * nobody. */
 void host_drain(struct host *h, int64_t now);
@@ -253,8 +223,6 @@ int host_snapshot_part(struct host *h, int64_t now, struct node from, const stru
 int host_snapshot_step(struct host *h, int64_t now);
 int host_snapshot_give(struct host *h, int64_t now, uint64_t client, const struct message *m);
 void host_snapshot_drop(struct host *h, int64_t now); /* readers that fell silent */
-void host_watch(struct host *h, int64_t now);
-int64_t host_watch_deadline(const struct host *h);
 void host_heartbeat(struct host *h, int64_t now);
 
 #endif

@@ -82,7 +82,7 @@ static void tell_port(struct metric_table *t, const struct host *h, int64_t now)
 		       h->port.malformed);
 	metric_gauge(t, "waiting_reads", "Reads that wait for what this server has not received yet.",
 		     (int64_t)h->read_count);
-	metric_gauge(t, "watched_keys", "Keys that are watched.", (int64_t)h->watched_count);
+	metric_gauge(t, "watched_keys", "Keys that are watched.", (int64_t)h->watching.count);
 }
 
 static void tell_disk(struct metric_table *t, const struct host *h)

@@ -137,22 +137,22 @@ static int from_subscriber(struct server *s, void *arg, int64_t now, struct pack
 	(void)arg;
 	struct subscriber *one;
 	uint64_t gone;
-	if (!host_may_subscribe(security_role(s->security, &p->frames[0]), p->body, p->body_size)) {
+	if (!watch_allowed(security_role(s->security, &p->frames[0]), p->body, p->body_size)) {
 		security_shut_out(s->security, &p->frames[0], "subscribed to what only servers may have");
 		s->spoiled = true;
 		return 0;
 	}
 	int e = subscribers_find(&s->subscribers, now, &p->frames[0], &one, &gone);
-	host_unwatch(s->host, gone);
+	watch_end(&s->host->watching, gone);
 	if (e < 0 || !one)
 		return e;
-	e = host_receive_subscription(s->host, one->id, p->body, p->body_size);
+	e = watch_receive(&s->host->watching, &s->host->replica, one->id, p->body, p->body_size);
 	if (e == 0 && subscriber_floods(one, now))
 		e = KUDOS_LIMIT;
 	if (e <= 0)
 		return e;
 	host_malformed(s->host, now, "a subscriber, and ended its connection", e);
-	host_unwatch(s->host, one->id);
+	watch_end(&s->host->watching, one->id);
 	subscriber_end(one, s->notify_port);
 	return 0;
 }
@@ -419,7 +419,7 @@ static void end_subscriptions(struct server *s)
 	reactor_remove(s->reactor, s->xpub, -1);
 	zsock_set_linger(s->xpub, 0);
 	zsock_destroy(&s->xpub);
-	host_unwatch_all(s->host);
+	watch_end_all(&s->host->watching);
 	subscribers_deinit(&s->subscribers);
 }
 
@@ -441,7 +441,7 @@ static void drop_subscribers(struct server *s, int64_t now)
 {
 	uint64_t gone;
 	while ((gone = subscribers_gone(&s->subscribers, now)) != 0)
-		host_unwatch(s->host, gone);
+		watch_end(&s->host->watching, gone);
 }
 
 static int64_t deadline(const struct server *s)

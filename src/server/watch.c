@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Watched keys. A subscription at the notify port names one; what changed since the last look is published
- * under the key's topic. Looking costs the watched keys only, whatever the likes a second, and the likes
- * nothing; a look goes over so many of them and no more, and the next one goes on there.
- *
- * Each subscriber has a list of its keys, and a key the number of lists that it is in: so that who subscribes
- * twice, or ends what it never began, changes nothing for others, and what it leaves behind is none. */
-#include "server/host.h"
+#include "server/watch.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,60 +11,81 @@
 #include "base/time.h"
 #include "kudos.h"
 #include "wire/key.h"
+#include "wire/message.h"
 
 #define WATCH_INTERVAL (3 * MS) /* between the beginnings of two rounds over all watched keys */
 #define WATCH_SLICE 1024	/* keys in one look */
 
-/* ---- who watches what ---- */
+struct watcher {	       /* a connection of the notify port that watches keys */
+	struct watched **keys; /* the list is owned, they are not */
+	size_t count, capacity;
+};
 
-static struct watched *find_key(const struct host *h, const char *key, size_t size, uint64_t hash[2])
+void watch_init(struct watching *w, uint64_t seed)
 {
-	hash[0] = hash_bytes(key, size, h->watched_by_key.seed);
-	hash[1] = hash_bytes(key, size, ~h->watched_by_key.seed);
-	return map_get(&h->watched_by_key, hash[0], hash[1]);
+	*w = (struct watching){0};
+	map_init(&w->by_key, seed);
+	map_init(&w->subscribers, seed);
 }
 
-static int new_key(struct host *h, const char *key, size_t size, const uint64_t hash[2],
-		   struct watched **made)
+void watch_deinit(struct watching *w)
 {
-	struct watched *w = calloc(1, sizeof *w);
-	if (!w ||
-	    array_reserve(&h->watched, h->watched_count + 1, &h->watched_capacity, sizeof(void *)) < 0 ||
-	    map_put(&h->watched_by_key, hash[0], hash[1], w) < 0) {
-		free(w);
+	watch_end_all(w);
+	free(w->keys);
+	map_deinit(&w->by_key);
+	map_deinit(&w->subscribers);
+	bytes_deinit(&w->out);
+}
+
+/* ---- who watches what ---- */
+
+static struct watched *find_key(const struct watching *w, const char *key, size_t size, uint64_t hash[2])
+{
+	hash[0] = hash_bytes(key, size, w->by_key.seed);
+	hash[1] = hash_bytes(key, size, ~w->by_key.seed);
+	return map_get(&w->by_key, hash[0], hash[1]);
+}
+
+static int new_key(struct watching *w, const struct replica *r, const char *key, size_t size,
+		   const uint64_t hash[2], struct watched **made)
+{
+	struct watched *k = calloc(1, sizeof *k);
+	if (!k || array_reserve(&w->keys, w->count + 1, &w->capacity, sizeof(void *)) < 0 ||
+	    map_put(&w->by_key, hash[0], hash[1], k) < 0) {
+		free(k);
 		return -ENOMEM;
 	}
-	memcpy(w->key, key, size);
-	w->size = size;
-	w->told = counts_get(&h->replica.counts, key, size);
-	w->place = h->watched_count;
-	h->watched[h->watched_count++] = w;
-	*made = w;
+	memcpy(k->key, key, size);
+	k->size = size;
+	k->told = counts_get(&r->counts, key, size);
+	k->place = w->count;
+	w->keys[w->count++] = k;
+	*made = k;
 	return 0;
 }
 
-static void drop_key(struct host *h, struct watched *w)
+static void drop_key(struct watching *w, struct watched *k)
 {
 	uint64_t hash[2];
-	if (w->subscribers > 0)
+	if (k->subscribers > 0)
 		return;
-	find_key(h, w->key, w->size, hash);
-	map_remove(&h->watched_by_key, hash[0], hash[1]);
-	struct watched *last = h->watched[--h->watched_count];
-	h->watched[w->place] = last;
-	last->place = w->place;
-	if (w->place < h->watch_next)
-		h->watch_began = UINT64_MAX; /* the one moved there may not have been looked at: once more */
-	free(w);
+	find_key(w, k->key, k->size, hash);
+	map_remove(&w->by_key, hash[0], hash[1]);
+	struct watched *last = w->keys[--w->count];
+	w->keys[k->place] = last;
+	last->place = k->place;
+	if (k->place < w->next)
+		w->began = UINT64_MAX; /* the one moved there may not have been looked at: once more */
+	free(k);
 }
 
-static struct watcher *find_watcher(struct host *h, uint64_t subscriber)
+static struct watcher *find_watcher(struct watching *w, uint64_t subscriber)
 {
-	struct watcher *who = map_get(&h->watchers, subscriber, 0);
+	struct watcher *who = map_get(&w->subscribers, subscriber, 0);
 	if (who)
 		return who;
 	who = calloc(1, sizeof *who);
-	if (who && map_put(&h->watchers, subscriber, 0, who) < 0) {
+	if (who && map_put(&w->subscribers, subscriber, 0, who) < 0) {
 		free(who);
 		return NULL;
 	}
@@ -78,76 +93,76 @@ static struct watcher *find_watcher(struct host *h, uint64_t subscriber)
 }
 
 /* At most LIMIT_WATCHES steps. */
-static size_t place_of(const struct watcher *who, const struct watched *w)
+static size_t place_of(const struct watcher *who, const struct watched *k)
 {
 	size_t i = 0;
-	while (i < who->count && who->keys[i] != w)
+	while (i < who->count && who->keys[i] != k)
 		i++;
 	return i;
 }
 
-static int add(struct host *h, uint64_t subscriber, const char *key, size_t size)
+static int add(struct watching *w, const struct replica *r, uint64_t subscriber, const char *key, size_t size)
 {
 	uint64_t hash[2];
-	struct watched *w = find_key(h, key, size, hash);
-	struct watcher *who = find_watcher(h, subscriber);
+	struct watched *k = find_key(w, key, size, hash);
+	struct watcher *who = find_watcher(w, subscriber);
 	if (!who)
 		return -ENOMEM;
-	if (w && place_of(who, w) < who->count)
+	if (k && place_of(who, k) < who->count)
 		return 0;
 	if (who->count >= LIMIT_WATCHES)
 		return KUDOS_LIMIT;
-	if (h->watching >= LIMIT_WATCHING || (!w && h->watched_count >= LIMIT_WATCHED))
+	if (w->subscriptions >= LIMIT_WATCHING || (!k && w->count >= LIMIT_WATCHED))
 		return KUDOS_BUSY;
 	if (array_reserve(&who->keys, who->count + 1, &who->capacity, sizeof(void *)) < 0 ||
-	    (!w && new_key(h, key, size, hash, &w) < 0))
+	    (!k && new_key(w, r, key, size, hash, &k) < 0))
 		return -ENOMEM;
-	who->keys[who->count++] = w;
-	w->subscribers++;
-	h->watching++;
+	who->keys[who->count++] = k;
+	k->subscribers++;
+	w->subscriptions++;
 	return 0;
 }
 
-static void leave(struct host *h, struct watcher *who, size_t place)
+static void leave(struct watching *w, struct watcher *who, size_t place)
 {
-	struct watched *w = who->keys[place];
+	struct watched *k = who->keys[place];
 	who->keys[place] = who->keys[--who->count];
-	w->subscribers--;
-	h->watching--;
-	drop_key(h, w);
+	k->subscribers--;
+	w->subscriptions--;
+	drop_key(w, k);
 }
 
-static void remove_key(struct host *h, uint64_t subscriber, const char *key, size_t size)
+static void remove_key(struct watching *w, uint64_t subscriber, const char *key, size_t size)
 {
 	uint64_t hash[2];
-	struct watched *w = find_key(h, key, size, hash);
-	struct watcher *who = map_get(&h->watchers, subscriber, 0);
-	if (!w || !who)
+	struct watched *k = find_key(w, key, size, hash);
+	struct watcher *who = map_get(&w->subscribers, subscriber, 0);
+	if (!k || !who)
 		return;
-	size_t place = place_of(who, w);
+	size_t place = place_of(who, k);
 	if (place < who->count)
-		leave(h, who, place);
+		leave(w, who, place);
 	if (who->count == 0)
-		host_unwatch(h, subscriber);
+		watch_end(w, subscriber);
 }
 
-void host_unwatch(struct host *h, uint64_t subscriber)
+void watch_end(struct watching *w, uint64_t subscriber)
 {
-	struct watcher *who = map_remove(&h->watchers, subscriber, 0);
+	struct watcher *who = map_remove(&w->subscribers, subscriber, 0);
 	if (!who)
 		return;
 	while (who->count > 0)
-		leave(h, who, who->count - 1);
+		leave(w, who, who->count - 1);
 	free(who->keys);
 	free(who);
 }
 
-void host_unwatch_all(struct host *h)
+void watch_end_all(struct watching *w)
 {
 	const struct map_slot *slot;
 	size_t at = 0;
-	while ((slot = map_next(&h->watchers, &at))) {
-		host_unwatch(h, slot->a);
+	while ((slot = map_next(&w->subscribers, &at))) {
+		watch_end(w, slot->a);
 		at--; /* another may have moved to its place */
 	}
 }
@@ -166,7 +181,7 @@ static bool is_of_servers(const uint8_t *data, size_t size)
 	return size == 2 && (data[1] == 'r' || data[1] == 'v');
 }
 
-bool host_may_subscribe(enum role role, const uint8_t *data, size_t size)
+bool watch_allowed(enum role role, const uint8_t *data, size_t size)
 {
 	if (role >= ROLE_SERVER)
 		return true;
@@ -176,7 +191,8 @@ bool host_may_subscribe(enum role role, const uint8_t *data, size_t size)
 	return data[0] == 0 || (role != ROLE_NONE && is_of_key(data, size));
 }
 
-int host_receive_subscription(struct host *h, uint64_t subscriber, const uint8_t *data, size_t size)
+int watch_receive(struct watching *w, const struct replica *r, uint64_t subscriber, const uint8_t *data,
+		  size_t size)
 {
 	if (size == 0 || data[0] > 1)
 		return KUDOS_PROTOCOL;
@@ -186,49 +202,49 @@ int host_receive_subscription(struct host *h, uint64_t subscriber, const uint8_t
 		return data[0] == 1 ? KUDOS_PROTOCOL : 0;
 	const char *key = (const char *)data + 2;
 	if (data[0] == 1)
-		return add(h, subscriber, key, size - 3);
-	remove_key(h, subscriber, key, size - 3);
+		return add(w, r, subscriber, key, size - 3);
+	remove_key(w, subscriber, key, size - 3);
 	return 0;
 }
 
 /* ---- looking ---- */
 
-static void tell(struct host *h, struct watched *w, int64_t count)
+static void tell(struct watching *w, struct watched *k, int64_t count, publish_fn publish, void *arg)
 {
-	struct message m = {.type = MESSAGE_CHANGED, .changed = {.key = {w->key, w->size}, .count = count}};
+	struct message m = {.type = MESSAGE_CHANGED, .changed = {.key = {k->key, k->size}, .count = count}};
 	char topic[LIMIT_KEY + 2] = {'k'};
-	w->told = count;
-	memcpy(topic + 1, w->key, w->size);
-	bytes_clear(&h->out);
-	message_encode(&m, &h->out);
-	if (!bytes_failed(&h->out))
-		h->io.publish(h->io.arg, topic, w->size + 2, h->out.data, h->out.size);
+	memcpy(topic + 1, k->key, k->size);
+	bytes_clear(&w->out);
+	message_encode(&m, &w->out);
+	if (bytes_failed(&w->out))
+		return; /* told in a later round */
+	k->told = count;
+	publish(arg, topic, k->size + 2, w->out.data, w->out.size);
 }
 
-/* One look: a round over all watched keys may take several. */
-void host_watch(struct host *h, int64_t now)
+void watch_look(struct watching *w, int64_t now, const struct replica *r, publish_fn publish, void *arg)
 {
-	if (h->watch_next == 0) {
-		if (h->watched_count == 0 || now < h->next_watch || h->watch_seen == h->replica.stats.events)
+	if (w->next == 0) {
+		if (w->count == 0 || now < w->next_round || w->seen == r->stats.events)
 			return;
-		h->watch_began = h->replica.stats.events;
-		h->next_watch = now + WATCH_INTERVAL;
+		w->began = r->stats.events;
+		w->next_round = now + WATCH_INTERVAL;
 	}
-	for (int i = 0; i < WATCH_SLICE && h->watch_next < h->watched_count; i++) {
-		struct watched *w = h->watched[h->watch_next++];
-		int64_t count = counts_get(&h->replica.counts, w->key, w->size);
-		if (count != w->told)
-			tell(h, w, count);
+	for (int i = 0; i < WATCH_SLICE && w->next < w->count; i++) {
+		struct watched *k = w->keys[w->next++];
+		int64_t count = counts_get(&r->counts, k->key, k->size);
+		if (count != k->told)
+			tell(w, k, count, publish, arg);
 	}
-	if (h->watch_next >= h->watched_count) {
-		h->watch_next = 0;
-		h->watch_seen = h->watch_began;
+	if (w->next >= w->count) {
+		w->next = 0;
+		w->seen = w->began;
 	}
 }
 
-int64_t host_watch_deadline(const struct host *h)
+int64_t watch_deadline(const struct watching *w, const struct replica *r)
 {
-	if (h->watch_next > 0)
+	if (w->next > 0)
 		return 0; /* in the middle of a round */
-	return h->watched_count > 0 && h->watch_seen != h->replica.stats.events ? h->next_watch : NEVER;
+	return w->count > 0 && w->seen != r->stats.events ? w->next_round : NEVER;
 }

@@ -286,8 +286,8 @@ static void tell_anything(struct world *w, struct input *in)
 		from_leader(w, data, size);
 		break;
 	default:
-		if (size > 0 && host_may_subscribe(ROLE_CLIENT, data, size)) {
-			int e = host_receive_subscription(w->h, connection, data, size);
+		if (size > 0 && watch_allowed(ROLE_CLIENT, data, size)) {
+			int e = watch_receive(&w->h->watching, &w->h->replica, connection, data, size);
 			judge(w, e < 0 ? e : 0);
 		}
 		break;
@@ -314,7 +314,7 @@ static void tell_rest(struct world *w, struct input *in)
 		w->fail_durable = which & 4;
 		break;
 	case 2:
-		host_unwatch_all(w->h);
+		watch_end_all(&w->h->watching);
 		break;
 	default:
 		if (which >= 0xf0)

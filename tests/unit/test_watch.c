@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Watched keys on a host without sockets: who is told, and what subscribers can make grow. */
+/* Watched keys: who is told, and what subscribers can make grow. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,11 +8,12 @@
 #include "base/time.h"
 #include "kudos.h"
 #include "leak.h"
-#include "server/host.h"
+#include "server/watch.h"
 
 struct fixture {
-	struct host *host;
-	size_t told; /* keys published so far */
+	struct watching w;
+	struct replica r; /* of it only the counts and how many events there were */
+	size_t told;	  /* keys published so far */
 	char last[LIMIT_KEY + 2];
 };
 
@@ -29,18 +30,15 @@ static void keep_published(void *arg, const void *topic, size_t topic_size, cons
 
 static void setup(struct fixture *f)
 {
-	struct store *store;
-	const struct host_config config = {.self = {.node = {1}, .origin = {2}, .since = 1, .name = "s"},
-					   .seed = 3};
-	const struct host_io io = {.arg = f, .publish = keep_published};
 	*f = (struct fixture){0};
-	cr_assert(store_open_memory(&store) == 0);
-	cr_assert(host_open(&f->host, &config, store, &io, 0, NULL, 0) == 0);
+	watch_init(&f->w, 3);
+	counts_init(&f->r.counts, 4, ARENA_BLOCK);
 }
 
 static void teardown(struct fixture *f)
 {
-	host_close(&f->host);
+	watch_deinit(&f->w);
+	counts_deinit(&f->r.counts);
 	assert_no_leak();
 }
 
@@ -50,7 +48,7 @@ static int say(struct fixture *f, uint64_t who, char first, const char *topic)
 	uint8_t data[LIMIT_KEY + 8] = {(uint8_t)first};
 	size_t size = strlen(topic) + (topic[0] == 'k' ? 2 : 1); /* a key's topic ends with its NUL */
 	memcpy(data + 1, topic, strlen(topic));
-	return host_receive_subscription(f->host, who, data, size);
+	return watch_receive(&f->w, &f->r, who, data, size);
 }
 
 static int watch_number(struct fixture *f, uint64_t who, int number)
@@ -62,16 +60,16 @@ static int watch_number(struct fixture *f, uint64_t who, int number)
 
 static void like(struct fixture *f, const char *key)
 {
-	cr_assert(counts_add(&f->host->replica.counts, key, strlen(key), 1) == 0);
-	f->host->replica.stats.events++;
+	cr_assert(counts_add(&f->r.counts, key, strlen(key), 1) == 0);
+	f->r.stats.events++;
 }
 
 /* Looks until there is nothing more to look at; how many looks that took. */
 static int look(struct fixture *f)
 {
 	int looks = 0;
-	while (host_watch_deadline(f->host) != NEVER && looks < 10000) {
-		host_watch(f->host, INT64_MAX / 2 + looks * SECOND);
+	while (watch_deadline(&f->w, &f->r) != NEVER && looks < 10000) {
+		watch_look(&f->w, INT64_MAX / 2 + looks * SECOND, &f->r, keep_published, f);
 		looks++;
 	}
 	return looks;
@@ -105,16 +103,16 @@ Test(watch, what_one_does_changes_nothing_for_another)
 	look(&f);
 	cr_assert(f.told == 1, "the first one still watches");
 	cr_assert(say(&f, 2, 1, "ka") == 0);
-	host_unwatch(f.host, 1);
+	watch_end(&f.w, 1);
 	like(&f, "a");
 	look(&f);
 	cr_assert(f.told == 2);
-	host_unwatch(f.host, 2);
-	host_unwatch(f.host, 2); /* gone already */
+	watch_end(&f.w, 2);
+	watch_end(&f.w, 2); /* gone already */
 	like(&f, "a");
 	look(&f);
 	cr_assert(f.told == 2);
-	cr_assert(f.host->watched_count == 0 && f.host->watching == 0 && f.host->watchers.count == 0);
+	cr_assert(f.w.count == 0 && f.w.subscriptions == 0 && f.w.subscribers.count == 0);
 	teardown(&f);
 }
 
@@ -128,16 +126,16 @@ Test(watch, has_limits)
 	cr_assert(watch_number(&f, 1, 5) == 0, "one that it has is none more");
 	cr_assert(say(&f, 1, 0, "kn5") == 0 && watch_number(&f, 1, LIMIT_WATCHES) == 0);
 	uint64_t who = 2;
-	for (int i = 0; f.host->watched_count < LIMIT_WATCHED; i++)
+	for (int i = 0; f.w.count < LIMIT_WATCHED; i++)
 		cr_assert(watch_number(&f, who += i % LIMIT_WATCHES == 0, i) == 0);
 	cr_assert(watch_number(&f, who + 1, LIMIT_WATCHED + 1) == KUDOS_BUSY);
 	cr_assert(watch_number(&f, who + 1, 1) == 0, "what is watched already may be watched by more");
-	for (uint64_t i = 1; f.host->watching < LIMIT_WATCHING; i++)
+	for (uint64_t i = 1; f.w.subscriptions < LIMIT_WATCHING; i++)
 		cr_assert(watch_number(&f, who + 1 + i / LIMIT_WATCHES, (int)(i % LIMIT_WATCHES)) == 0);
 	cr_assert(watch_number(&f, 1000000, 1) == KUDOS_BUSY);
-	cr_assert(f.host->watched_count == LIMIT_WATCHED);
-	host_unwatch_all(f.host);
-	cr_assert(f.host->watched_count == 0 && f.host->watching == 0 && f.host->watchers.count == 0);
+	cr_assert(f.w.count == LIMIT_WATCHED);
+	watch_end_all(&f.w);
+	cr_assert(f.w.count == 0 && f.w.subscriptions == 0 && f.w.subscribers.count == 0);
 	teardown(&f);
 }
 
@@ -150,13 +148,13 @@ Test(watch, knows_what_is_no_topic)
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		cr_assert(say(&f, 1, 1, bad[i]) == KUDOS_PROTOCOL, "%s", bad[i]);
 	cr_assert(say(&f, 1, 2, "r") == KUDOS_PROTOCOL);
-	cr_assert(host_receive_subscription(f.host, 1, NULL, 0) == KUDOS_PROTOCOL);
-	cr_assert(f.host->watched_count == 0 && f.host->watchers.count == 0);
-	cr_assert(!host_may_subscribe(ROLE_CLIENT, NULL, 0), "it may hide a subscription");
-	cr_assert(!host_may_subscribe(ROLE_CLIENT, (const uint8_t *)"xr", 2));
-	cr_assert(!host_may_subscribe(ROLE_CLIENT, (const uint8_t *)"\1r", 2));
-	cr_assert(host_may_subscribe(ROLE_CLIENT, (const uint8_t *)"\1ka", 4));
-	cr_assert(host_may_subscribe(ROLE_SERVER, (const uint8_t *)"\1r", 2));
+	cr_assert(watch_receive(&f.w, &f.r, 1, NULL, 0) == KUDOS_PROTOCOL);
+	cr_assert(f.w.count == 0 && f.w.subscribers.count == 0);
+	cr_assert(!watch_allowed(ROLE_CLIENT, NULL, 0), "it may hide a subscription");
+	cr_assert(!watch_allowed(ROLE_CLIENT, (const uint8_t *)"xr", 2));
+	cr_assert(!watch_allowed(ROLE_CLIENT, (const uint8_t *)"\1r", 2));
+	cr_assert(watch_allowed(ROLE_CLIENT, (const uint8_t *)"\1ka", 4));
+	cr_assert(watch_allowed(ROLE_SERVER, (const uint8_t *)"\1r", 2));
 	teardown(&f);
 }
 
@@ -173,15 +171,15 @@ Test(watch, looks_at_so_many_keys_at_a_time)
 		snprintf(key, sizeof key, "n%d", i);
 		like(&f, key);
 	}
-	host_watch(f.host, SECOND);
+	watch_look(&f.w, SECOND, &f.r, keep_published, &f);
 	const size_t slice = f.told;
 	cr_assert(slice > 0 && slice <= KEYS / 5);
-	cr_assert(host_watch_deadline(f.host) == 0, "it goes on at once");
+	cr_assert(watch_deadline(&f.w, &f.r) == 0, "it goes on at once");
 	/* Others leave meanwhile, and what takes their place in the list is not overlooked. */
-	host_unwatch(f.host, 1);
+	watch_end(&f.w, 1);
 	look(&f);
 	cr_assert(f.told >= KEYS - LIMIT_WATCHES && f.told <= KEYS, "%zu", f.told);
-	for (size_t i = 0; i < f.host->watched_count; i++)
-		cr_assert(f.host->watched[i]->told == 1);
+	for (size_t i = 0; i < f.w.count; i++)
+		cr_assert(f.w.keys[i]->told == 1);
 	teardown(&f);
 }
