@@ -164,9 +164,7 @@ void host_close(struct host **host)
 	}
 	replica_deinit(&h->replica);
 	port_deinit(&h->port);
-	for (size_t i = 0; i < h->read_count; i++)
-		bytes_deinit(&h->reads[i].request);
-	free(h->reads);
+	reads_deinit(&h->reads);
 	watch_deinit(&h->watching);
 	vector_deinit(&h->checkpoint.vector);
 	vector_deinit(&h->checkpoint.next);
@@ -463,7 +461,7 @@ static void tell_contradiction(struct host *h, int64_t now)
 /* Who watches keys, or waits to read what a peer acknowledged, waits for peers' records. */
 static int64_t flush_at(const struct host *h)
 {
-	return host_full(h) ? 0 : replica_flush_at(&h->replica, h->watching.count > 0 || h->read_count > 0);
+	return host_full(h) ? 0 : replica_flush_at(&h->replica, h->watching.count > 0 || h->reads.count > 0);
 }
 
 int host_flush(struct host *h, int64_t now)
@@ -474,7 +472,7 @@ int host_flush(struct host *h, int64_t now)
 	if (e == 0)
 		e = act_all(h, now);
 	if (e == 0)
-		e = host_answer_reads(h, now);
+		e = reads_look(&h->reads, now, &h->replica, &h->port);
 	if (e == 0)
 		watch_look(&h->watching, now, &h->replica, h->io.publish, h->io.arg);
 	if (h->replica.phase != h->told_phase) {

@@ -6,8 +6,8 @@
  * host_receive_* take one message each; host_flush() then commits what has gathered and carries out what is
  * to be done. The files: host.c (opening, actions), serve.c (the client port), peers.c (peers and leaders),
  * checkpoint.c (checkpoint, recovery), snapshot.c (others' checkpoints), shared.c (a journal that several
- * write to), metrics.c (what is counted). What has a state of its own has a header of its own: watch.h
- * (watched keys).
+ * write to), metrics.c (what is counted). What has a state of its own has a header of its own: reads.h
+ * (reads that wait), watch.h (watched keys).
  *
  * Functions returning int: 0, or a negative errno after which the host must be closed (the server stops,
  * I12). */
@@ -25,6 +25,7 @@
 #include "core/replica.h"
 #include "net/port.h"
 #include "server/metrics.h"
+#include "server/reads.h"
 #include "server/watch.h"
 #include "store/store.h"
 #include "wire/message.h"
@@ -68,12 +69,6 @@ struct leader_link {  /* what this server knows of a leader */
 	uint64_t incarnation;
 	int64_t since; /* when this incarnation was first heard */
 	bool agrees;   /* it knows the members that this server knows, and had time to hear of others */
-};
-
-struct read_waiting { /* a read that waits for a position */
-	uint64_t client;
-	int64_t until;
-	struct bytes request; /* the encoded count message */
 };
 
 /* A snapshot that this server gives: one reader's place in the newest checkpoint. */
@@ -142,11 +137,7 @@ struct host {
 	uint64_t sessions_given; /* to clients that were pointed straight here */
 	struct bytes out;	 /* the message being encoded */
 
-	struct read_waiting *reads; /* owned */
-	size_t read_count, read_capacity;
-	size_t read_bytes;
-	uint64_t reads_seen; /* records applied when they were last looked at */
-	int64_t next_reads;
+	struct reads reads;
 	struct watching watching;
 	int64_t next_heartbeat, next_expiry;
 
@@ -209,7 +200,6 @@ void host_pass_drains(struct host *h,
 void host_malformed(struct host *h, int64_t now, const char *from, int error);
 int host_meta(const struct host *h, struct bytes *out);
 int host_recover(struct host *h, int64_t now); /* counts, sessions, V from checkpoint and journal */
-int host_answer_reads(struct host *h, int64_t now);
 int host_checkpoint_step(struct host *h, int64_t now);
 /* Whether recovery would take the entry; *blocks is how many blocks came before it. */
 bool host_checkpoint_entry_ok(const struct blob *key, const struct blob *value, uint32_t *blocks);

@@ -81,7 +81,7 @@ static void tell_port(struct metric_table *t, const struct host *h, int64_t now)
 		       "Messages not of the protocol, and connections ended that did not read.",
 		       h->port.malformed);
 	metric_gauge(t, "waiting_reads", "Reads that wait for what this server has not received yet.",
-		     (int64_t)h->read_count);
+		     (int64_t)h->reads.count);
 	metric_gauge(t, "watched_keys", "Keys that are watched.", (int64_t)h->watching.count);
 }
 

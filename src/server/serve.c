@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/array.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "core/lifetime.h"
@@ -16,9 +15,7 @@
 #include "kudos.h"
 #include "server/shared.h"
 
-#define ACTIVE (10 * SECOND) /* clients heard within it are told as this server's load */
-#define READS_INTERVAL (50 * MS)
-#define READ_WAIT (2 * SECOND)		    /* how long a read waits for a position */
+#define ACTIVE (10 * SECOND)		    /* clients heard within it are told as this server's load */
 #define FETCH_BYTES (LIMIT_MESSAGE - 65536) /* of records in one answer */
 _Static_assert(LIMIT_RECORD_BYTES + 8 <= FETCH_BYTES, "one record at least");
 
@@ -128,17 +125,6 @@ static int on_ping(const struct request *rq)
 	return 0;
 }
 
-static void answer_count(struct host *h, uint64_t client, const struct message *m)
-{
-	int64_t counts[LIMIT_READ_KEYS];
-	for (size_t i = 0; i < m->count.key_count; i++)
-		counts[i] = counts_get(&h->replica.counts, m->count.keys[i].data, m->count.keys[i].size);
-	struct message answer = {
-	    .type = MESSAGE_COUNTS,
-	    .counts = {.id = m->count.id, .counts = counts, .count = m->count.key_count}};
-	port_tell(&h->port, client, &answer);
-}
-
 _Static_assert(LIMIT_TOP <= TOP_KEPT, "that many are kept");
 
 static int on_top(const struct request *rq)
@@ -163,75 +149,9 @@ static int on_top(const struct request *rq)
 	return 0;
 }
 
-static int keep_read(const struct request *rq)
-{
-	struct host *h = host_of(rq);
-	if (h->read_count >= LIMIT_READS_WAITING || h->read_bytes + rq->size > LIMIT_READS_BYTES) {
-		port_answer_error(rq, rq->m->count.id, KUDOS_BUSY, "too many reads wait here");
-		return 0;
-	}
-	struct read_waiting w = {.client = rq->from->handle, .until = rq->now + READ_WAIT};
-	bytes_append(&w.request, rq->data, rq->size);
-	if (bytes_failed(&w.request) ||
-	    array_reserve(&h->reads, h->read_count + 1, &h->read_capacity, sizeof w) < 0) {
-		bytes_deinit(&w.request);
-		return -ENOMEM;
-	}
-	h->reads[h->read_count++] = w;
-	h->read_bytes += rq->size;
-	return 0;
-}
-
 static int on_count(const struct request *rq)
 {
-	struct host *h = host_of(rq);
-	if (h->replica.phase == PHASE_CATCHING_UP) {
-		port_answer_error(rq, rq->m->count.id, KUDOS_NOT_SERVING, "server %s is catching up",
-				  h->config.self.name);
-		return 0;
-	}
-	if (!replica_reached(&h->replica, rq->m->count.positions, rq->m->count.position_count))
-		return keep_read(rq);
-	answer_count(h, rq->from->handle, rq->m);
-	return 0;
-}
-
-/* Answers the reads whose position was reached, and tells those that waited long enough. */
-int host_answer_reads(struct host *h, int64_t now)
-{
-	size_t kept = 0;
-	int e = 0;
-	/* Each look decodes them all: only when something was applied, or from time to time for those that
-	 * give up. */
-	if (h->read_count == 0 || (h->reads_seen == h->replica.stats.records && now < h->next_reads))
-		return 0;
-	h->reads_seen = h->replica.stats.records;
-	h->next_reads = now + READS_INTERVAL;
-	for (size_t i = 0; i < h->read_count; i++) {
-		struct read_waiting *w = &h->reads[i];
-		struct message m;
-		if (e == 0)
-			e = message_decode(w->request.data, w->request.size, &m);
-		bool reached =
-		    e == 0 && replica_reached(&h->replica, m.count.positions, m.count.position_count);
-		bool over = reached || now >= w->until || !connections_at(&h->port.connections, w->client);
-		if (e == 0 && reached)
-			answer_count(h, w->client, &m);
-		else if (e == 0 && over)
-			port_tell_error(&h->port, w->client, m.count.id, KUDOS_BEHIND,
-					"server %s has not yet received what you were acknowledged elsewhere",
-					h->config.self.name);
-		if (e == 0)
-			message_deinit(&m);
-		if (!over) {
-			h->reads[kept++] = *w;
-			continue;
-		}
-		h->read_bytes -= w->request.size;
-		bytes_deinit(&w->request);
-	}
-	h->read_count = kept;
-	return e; /* no error of the message: it was read when it came */
+	return reads_take(&host_of(rq)->reads, &host_of(rq)->replica, rq);
 }
 
 void host_load(const struct host *h, int64_t now, struct load *load)

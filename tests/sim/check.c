@@ -518,7 +518,7 @@ void check_quiet(struct sim *s)
 			sim_fail(s, "s%d still remembers %zu sessions", i + 1, open);
 		if (r->logs.count > r->peer_count + 1)
 			sim_fail(s, "s%d still has %zu logs", i + 1, r->logs.count);
-		if (r->waiter_count || r->pending_count || v->host->read_count)
+		if (r->waiter_count || r->pending_count || v->host->reads.count)
 			sim_fail(s, "s%d still has waiters", i + 1);
 		if (v->disk->count > 100)
 			sim_fail(s, "s%d still has %zu journal entries", i + 1, v->disk->count);

@@ -121,16 +121,16 @@ Test(client_port, reads_wait_to_the_last_byte_and_microsecond)
 	setup(&f);
 	hello(&f, 1, 0);
 	message_encode(&m, &b);
-	f.host->read_bytes = LIMIT_READS_BYTES - b.size + 1;
+	f.host->reads.bytes = LIMIT_READS_BYTES - b.size + 1;
 	say(&f, 1, &m);
 	cr_assert(told(&f, KUDOS_BUSY));
-	f.host->read_bytes--;
+	f.host->reads.bytes--;
 	say(&f, 1, &m);
-	cr_assert(f.sent == 0 && f.host->read_count == 1 && f.host->read_bytes == LIMIT_READS_BYTES);
+	cr_assert(f.sent == 0 && f.host->reads.count == 1 && f.host->reads.bytes == LIMIT_READS_BYTES);
 	f.now += 2 * SECOND;
-	f.host->next_reads = f.now;
+	f.host->reads.next = f.now;
 	flush(&f);
-	cr_assert(told(&f, KUDOS_BEHIND) && f.host->read_count == 0);
+	cr_assert(told(&f, KUDOS_BEHIND) && f.host->reads.count == 0);
 	bytes_deinit(&b);
 	teardown(&f);
 }

@@ -256,7 +256,7 @@ Test(host, reads_that_wait)
 	f.sent = 0;
 	cr_assert(host_flush(f.host, f.now) == 0);
 	cr_assert(f.sent == LIMIT_READS_WAITING && f.code == KUDOS_BEHIND);
-	cr_assert(f.host->read_count == 0 && f.host->read_bytes == 0);
+	cr_assert(f.host->reads.count == 0 && f.host->reads.bytes == 0);
 
 	/* Large ones are counted by their bytes. */
 	struct text keys[LIMIT_READ_KEYS];
@@ -268,8 +268,8 @@ Test(host, reads_that_wait)
 	m.count.key_count = LIMIT_READ_KEYS;
 	for (int i = 0; i < LIMIT_READS_WAITING && say(&f, 1, &m) == -1; i++)
 		;
-	cr_assert(f.code == KUDOS_BUSY && f.host->read_bytes <= LIMIT_READS_BYTES);
-	cr_assert(f.host->read_count < LIMIT_READS_WAITING);
+	cr_assert(f.code == KUDOS_BUSY && f.host->reads.bytes <= LIMIT_READS_BYTES);
+	cr_assert(f.host->reads.count < LIMIT_READS_WAITING);
 	teardown(&f);
 }
 
