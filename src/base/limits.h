@@ -12,7 +12,6 @@
 #define LIMIT_MANY 1024		     /* messages in one that is several */
 #define LIMIT_RECORD_BYTES 786432    /* encoded bytes of a record: leaves room for a header in a message */
 #define LIMIT_RECORD_BATCHES 4096    /* batches in a record */
-#define LIMIT_NESTING 8		     /* arrays within arrays in a message */
 #define LIMIT_IN_FLIGHT 64	     /* unacknowledged batches of one client */
 #define LIMIT_CLIENTS 10000	     /* client connections of a server */
 #define LIMIT_WATCHES 1000	     /* watched keys of one client */
@@ -42,6 +41,7 @@
 #define LIMIT_PENDING_BYTES (64 << 20) /* bytes of client batches waiting for the next commit */
 #define LIMIT_UNREAD_BYTES (128 << 20) /* bytes sent and not read, half of them at the notify port */
 #define LIMIT_REORDER_BYTES (64 << 20) /* bytes of peers' records waiting for a gap to close */
+#define LIMIT_LEADERS 8		       /* with which a server registers */
 #define LIMIT_SNAPSHOTS 4	       /* given at once, a server */
 #define LIMIT_CONNECTIONS 65536	       /* clients' connections a leader remembers; then the idlest goes */
 #define LIMIT_READERS 65536	       /* connections whose reading is followed; then the idlest goes */

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "kudos.h"
+#include "server/serve.h"
 #include "server/shared.h"
 #include "store/stream.h"
 
@@ -103,7 +104,7 @@ static void explain(char *error, size_t size, int e)
 static int send_to_client(void *host, const uint8_t *id, size_t id_size, const void *data, size_t size)
 {
 	const struct host *h = host;
-	h->io.send(h->io.arg, id, id_size, data, size);
+	h->out.io.send(h->out.io.arg, id, id_size, data, size);
 	return 0;
 }
 
@@ -123,13 +124,13 @@ int host_open(struct host **host, const struct host_config *config, struct store
 		return -ENOMEM;
 	}
 	h->config = *config;
-	h->io = *io;
+	h->out.io = *io;
+	h->leaders.majority.count = config->leaders;
 	h->store = store;
-	port_init(&h->port, &host_port_rules, h, h->config.self.name, config->seed, send_to_client, h);
-	passed_init(&h->drains, config->self.origin.id);
+	port_init(&h->port, &serve_rules, h, h->config.self.name, config->seed, send_to_client, h);
+	passed_init(&h->drains.passed, config->self.origin.id);
 	watch_init(&h->watching, config->seed);
-	h->rate_since = now;
-	metrics_init(&h->metrics);
+	metrics_init(&h->metrics, now);
 	int e = store->ops->journal_meta(store, &meta);
 	if (e >= 0)
 		e = open_replica(h, &meta, now);
@@ -169,44 +170,10 @@ void host_close(struct host **host)
 	vector_deinit(&h->checkpoint.vector);
 	vector_deinit(&h->checkpoint.next);
 	vector_deinit(&h->snapshot.vector);
-	bytes_deinit(&h->out);
+	bytes_deinit(&h->out.bytes);
 	h->store->ops->close(h->store);
 	free(h);
 	*host = NULL;
-}
-
-/* ---- sending ---- */
-
-static bool encode(struct host *h, const struct message *m)
-{
-	bytes_clear(&h->out);
-	message_encode(m, &h->out);
-	return !bytes_failed(&h->out); /* what cannot be sent now is asked for again */
-}
-
-void host_send_peer(struct host *h, struct node peer, const struct message *m)
-{
-	if (encode(h, m))
-		h->io.send_peer(h->io.arg, peer, h->out.data, h->out.size);
-}
-
-void host_send_leader(struct host *h, size_t leader, const struct message *m)
-{
-	if (encode(h, m))
-		h->io.send_leader(h->io.arg, leader, h->out.data, h->out.size);
-}
-
-void host_members_message(const struct host *h, struct message *m)
-{
-	const struct replica *r = &h->replica;
-	*m = (struct message){
-	    .type = MESSAGE_MEMBERS,
-	    .members = {.from = h->config.self.node, .rows = r->members.list, .row_count = r->members.count}};
-}
-
-void host_malformed(struct host *h, int64_t now, const char *from, int error)
-{
-	port_malformed(&h->port, now, from, kudos_error_text(error));
 }
 
 /* ---- actions ---- */
@@ -276,10 +243,10 @@ static int append(struct host *h, enum entry_kind kind, struct record *record)
 
 static int append_meta(struct host *h)
 {
-	int e = host_meta(h, &h->out);
+	int e = host_meta(h, &h->out.bytes);
 	return e < 0 ? e
-		     : h->store->ops->journal_append(h->store, ENTRY_META, (struct position){0}, h->out.data,
-						     h->out.size);
+		     : h->store->ops->journal_append(h->store, ENTRY_META, (struct position){0},
+						     h->out.bytes.data, h->out.bytes.size);
 }
 
 static void publish_vector(struct host *h)
@@ -294,15 +261,13 @@ static void publish_vector(struct host *h)
 				       .all = v.all,
 				       .positions = v.at,
 				       .position_count = v.count}};
-	if (encode(h, &m))
-		h->io.publish(h->io.arg, "v", 1, h->out.data, h->out.size);
+	out_publish(&h->out, "v", 1, &m);
 }
 
 static void tell_members(struct host *h, struct node node)
 {
-	struct message m;
-	host_members_message(h, &m);
-	host_send_peer(h, node, &m);
+	struct message m = out_members(h->config.self.node, &h->replica.members);
+	out_peer(&h->out, node, &m);
 }
 
 static void fetch(struct host *h, const struct action *a)
@@ -315,13 +280,13 @@ static void fetch(struct host *h, const struct action *a)
 	if (node_equal(a->node, h->config.self.node))
 		host_shared_fetch(h, a->origin, a->from, a->to);
 	else
-		host_send_peer(h, a->node, &m);
+		out_peer(&h->out, a->node, &m);
 }
 
 static void ask_reach(struct host *h, const struct action *a)
 {
 	struct message m = {.type = MESSAGE_REACH, .reach = {a->origin}};
-	host_send_peer(h, a->node, &m);
+	out_peer(&h->out, a->node, &m);
 }
 
 static int close_idle(struct host *h, int64_t now, struct session session)
@@ -359,7 +324,7 @@ static int act(struct host *h, int64_t now, const struct action *a, struct acks 
 		port_send_gathered(&h->port); /* what is decided does not wait for the disk */
 		return host_commit(h, now);
 	case ACTION_PUBLISH:
-		h->io.publish(h->io.arg, "r", 1, a->record->raw, a->record->raw_size);
+		h->out.io.publish(h->out.io.arg, "r", 1, a->record->raw, a->record->raw_size);
 		return 0;
 	case ACTION_PUBLISH_VECTOR:
 		publish_vector(h);
@@ -390,8 +355,8 @@ static int act(struct host *h, int64_t now, const struct action *a, struct acks 
 		tell_members(h, a->node);
 		return 0;
 	case ACTION_MEMBERS:
-		h->io.members(h->io.arg, &h->replica.members);
-		host_heartbeat(h, now);
+		h->out.io.members(h->out.io.arg, &h->replica.members);
+		leaders_beat(h, now);
 		return 0;
 	}
 	return 0;
@@ -421,7 +386,7 @@ void host_drain(struct host *h, int64_t now)
 			port_tell_error(&h->port, c->handle, 0, KUDOS_NOT_SERVING, "server %s is stopping",
 					h->config.self.name);
 	}
-	host_heartbeat(h, now);
+	leaders_beat(h, now);
 }
 
 bool host_drained(const struct host *h, int64_t now)
@@ -474,14 +439,14 @@ int host_flush(struct host *h, int64_t now)
 	if (e == 0)
 		e = reads_look(&h->reads, now, &h->replica, &h->port);
 	if (e == 0)
-		watch_look(&h->watching, now, &h->replica, h->io.publish, h->io.arg);
+		watch_look(&h->watching, now, &h->replica, &h->out);
 	if (h->replica.phase != h->told_phase) {
 		h->told_phase = h->replica.phase;
 		if (h->told_phase == PHASE_SERVING)
 			log_info("serving: %llu keys, %lld likes, %zu members",
 				 (unsigned long long)h->replica.counts.keys,
 				 (long long)h->replica.counts.total, h->replica.peer_count + 1);
-		h->next_heartbeat = 0; /* the leaders are to know at once */
+		h->leaders.next_beat = 0; /* the leaders are to know at once */
 	}
 	if (replica_is_forgotten(&h->replica))
 		h->forgotten = KUDOS_FORGOTTEN;
@@ -495,17 +460,6 @@ static void expire(struct host *h, int64_t now)
 {
 	port_expire(&h->port, now);
 	host_snapshot_drop(h, now);
-}
-
-static void measure_rate(struct host *h, int64_t now)
-{
-	int64_t elapsed = now - h->rate_since;
-	if (elapsed < SECOND)
-		return;
-	uint64_t events = h->replica.stats.events - h->rate_events;
-	h->events_per_s = events * (uint64_t)SECOND / (uint64_t)elapsed;
-	h->rate_events = h->replica.stats.events;
-	h->rate_since = now;
 }
 
 /* A server that does not get to serve says why, every five seconds when the reason is another one. */
@@ -530,22 +484,22 @@ int host_tick(struct host *h, int64_t now)
 	if (e == 0 && now >= h->next_expiry) {
 		h->next_expiry = now + EXPIRY_INTERVAL;
 		expire(h, now);
-		measure_rate(h, now);
+		metrics_measure(&h->metrics, now, &h->replica);
 		e = host_truncate(h);
 	}
-	if (e == 0 && now >= h->next_heartbeat)
-		host_heartbeat(h, now);
+	if (e == 0 && now >= h->leaders.next_beat)
+		leaders_beat(h, now);
 	top_walk(&h->replica.counts.top, &h->replica.counts.arena, TOP_BLOCKS);
 	tell_waiting(h, now);
-	host_pass_drains(h, now);
+	drains_tick(&h->drains, now, &h->replica, &h->port, &h->out);
 	return e;
 }
 
 int64_t host_deadline(const struct host *h)
 {
 	int64_t deadline = replica_deadline(&h->replica);
-	if (h->next_heartbeat < deadline)
-		deadline = h->next_heartbeat;
+	if (h->leaders.next_beat < deadline)
+		deadline = h->leaders.next_beat;
 	const int64_t snapshot = h->snapshot.asked + h->snapshot.patience;
 	if (h->snapshot.from.id != 0 && snapshot < deadline)
 		deadline = snapshot;

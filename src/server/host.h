@@ -3,11 +3,11 @@
  * and leaders. The daemon (server.c) feeds it from ZeroMQ, the simulator from its own network and disk: what
  * the simulator tests is this.
  *
- * host_receive_* take one message each; host_flush() then commits what has gathered and carries out what is
- * to be done. The files: host.c (opening, actions), serve.c (the client port), peers.c (peers and leaders),
- * checkpoint.c (checkpoint, recovery), snapshot.c (others' checkpoints), shared.c (a journal that several
- * write to), metrics.c (what is counted). What has a state of its own has a header of its own: reads.h
- * (reads that wait), watch.h (watched keys).
+ * host_receive_client(), peers.h and leaders.h take one message each; host_flush() then commits what has
+ * gathered and carries out what is to be done. host.c opens, carries out the actions and keeps the time; what
+ * it routes between has a header each: serve.h (the client port), peers.h, leaders.h, out.h (what is sent),
+ * drains.h, reads.h (that wait), watch.h (watched keys), shared.h (a journal that several write to),
+ * metrics.h. checkpoint.c (checkpoint, recovery) and snapshot.c (others' checkpoints) are of the host's own.
  *
  * Functions returning int: 0, or a negative errno after which the host must be closed (the server stops,
  * I12). */
@@ -18,31 +18,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/bytes.h"
 #include "base/ids.h"
 #include "base/limits.h"
-#include "core/passed.h"
 #include "core/replica.h"
 #include "net/port.h"
+#include "server/drains.h"
+#include "server/leaders.h"
 #include "server/metrics.h"
+#include "server/out.h"
 #include "server/reads.h"
 #include "server/watch.h"
 #include "store/store.h"
-#include "wire/message.h"
-
-#define HOST_LEADERS 8
-
-struct host_io {
-	void *arg;
-	/* To a connection of the client port; what cannot be sent at once is dropped: whoever asked asks
-	 * again. */
-	void (*send)(void *arg, const uint8_t *id, size_t id_size, const void *data, size_t size);
-	void (*send_peer)(void *arg, struct node peer, const void *data, size_t size);
-	void (*send_leader)(void *arg, size_t leader, const void *data, size_t size);
-	publish_fn publish;
-	/* Peers came, went or moved: connect to the notify and client ports of these, and of no others. */
-	void (*members)(void *arg, const struct members *members);
-};
 
 struct host_config {
 	struct member self; /* node: for a new data folder; an old one keeps its own. origin: fresh, random */
@@ -61,14 +47,6 @@ struct host_config {
 	unsigned checkpoint_slice;   /* blocks handed to the store between two commits; 0: 64 */
 	size_t told, gaps, runs;     /* as in replica_config */
 	int64_t (*clock)(void);	     /* in µs, for the time of commits; NULL: it is not measured */
-};
-
-struct leader_link {  /* what this server knows of a leader */
-	bool greeted; /* hello was sent and nothing has shown since that it was lost */
-	int64_t heard;
-	uint64_t incarnation;
-	int64_t since; /* when this incarnation was first heard */
-	bool agrees;   /* it knows the members that this server knows, and had time to hear of others */
 };
 
 /* A snapshot that this server gives: one reader's place in the newest checkpoint. */
@@ -129,17 +107,16 @@ struct host_shared { /* the journal, where several write to it */
 
 struct host {
 	struct host_config config;
-	struct host_io io;
+	struct out out;
 	struct store *store; /* owned */
 	struct replica replica;
 	struct port port; /* where clients come, and other servers to ask */
-	struct leader_link leaders[HOST_LEADERS];
+	struct leaders leaders;
 	uint64_t sessions_given; /* to clients that were pointed straight here */
-	struct bytes out;	 /* the message being encoded */
 
 	struct reads reads;
 	struct watching watching;
-	int64_t next_heartbeat, next_expiry;
+	int64_t next_expiry;
 
 	struct metrics metrics;
 	struct checkpointing checkpoint;
@@ -149,12 +126,8 @@ struct host {
 	bool snapshot_preferred; /* to records that could be had: once a run */
 
 	uint64_t appended; /* bytes of records, to the journal, and replayed from it above the checkpoint */
-	uint64_t rate_events;
-	int64_t rate_since;
-	uint64_t events_per_s;
-	struct passed drains; /* passed on to other servers */
-	bool drain_wanted;    /* by an operator: whoever runs the host drains it, as after SIGTERM */
-	int forgotten;	      /* KUDOS_FORGOTTEN once another says that this node was */
+	struct drains drains;
+	int forgotten; /* KUDOS_FORGOTTEN once another says that this node was */
 	enum phase told_phase;
 	uint64_t told_contradicted;
 	int64_t contradicted_after;
@@ -171,9 +144,6 @@ void host_close(struct host **host);
 /* role: what the sender may do (net/role.h). */
 int host_receive_client(struct host *h, int64_t now, enum role role, const uint8_t *id, size_t id_size,
 			const void *data, size_t size);
-int host_receive_peer(struct host *h, int64_t now, struct node peer, const void *data, size_t size);
-int host_receive_leader(struct host *h, int64_t now, size_t leader, const void *data, size_t size);
-int host_receive_published(struct host *h, int64_t now, const void *data, size_t size);
 /* Stops in order: no new clients or batches, those that are there are told to move, the leaders to send
  * nobody. */
 void host_drain(struct host *h, int64_t now);
@@ -189,15 +159,6 @@ int host_tick(struct host *h, int64_t now);
 int64_t host_deadline(const struct host *h);
 
 /* Within src/server only. */
-extern const struct port_rules host_port_rules; /* serve.c */
-void host_send_peer(struct host *h, struct node peer, const struct message *m);
-void host_send_leader(struct host *h, size_t leader, const struct message *m);
-void host_members_message(const struct host *h, struct message *m);
-void host_load(const struct host *h, int64_t now, struct load *load);
-bool host_told_to_drain(struct host *h, struct text target); /* false: it means another */
-void host_pass_drains(struct host *h,
-		      int64_t now); /* sends again, or tells who asked that it came to nothing */
-void host_malformed(struct host *h, int64_t now, const char *from, int error);
 int host_meta(const struct host *h, struct bytes *out);
 int host_recover(struct host *h, int64_t now); /* counts, sessions, V from checkpoint and journal */
 int host_checkpoint_step(struct host *h, int64_t now);
@@ -213,6 +174,5 @@ int host_snapshot_part(struct host *h, int64_t now, struct node from, const stru
 int host_snapshot_step(struct host *h, int64_t now);
 int host_snapshot_give(struct host *h, int64_t now, uint64_t client, const struct message *m);
 void host_snapshot_drop(struct host *h, int64_t now); /* readers that fell silent */
-void host_heartbeat(struct host *h, int64_t now);
 
 #endif

@@ -17,7 +17,7 @@ static void tell_status(struct notify *n, const struct host *h, int64_t now)
 		notify_status(n, "not serving yet, waiting for %s", what ? what : "its next commit");
 		break;
 	case PHASE_SERVING:
-		host_load(h, now, &load);
+		metrics_load(h, now, &load);
 		notify_status(n, "serving %llu clients; %zu members", (unsigned long long)load.clients,
 			      h->replica.peer_count + 1);
 		break;

@@ -22,8 +22,9 @@ static const struct histogram_bound sizes[] = {{1, "1"},     {2, "2"},	     {5, 
 
 _Static_assert(COUNT_OF(times) <= HISTOGRAM_BOUNDS && COUNT_OF(sizes) <= HISTOGRAM_BOUNDS, "they have room");
 
-void metrics_init(struct metrics *m)
+void metrics_init(struct metrics *m, int64_t now)
 {
+	*m = (struct metrics){.measured_at = now};
 	m->commit_time = (struct histogram){.bounds = times, .bound_count = COUNT_OF(times)};
 	m->commit_batches = (struct histogram){.bounds = sizes, .bound_count = COUNT_OF(sizes)};
 }
@@ -48,6 +49,31 @@ void metrics_committed(struct metrics *m, struct record *const *group, size_t co
 		histogram_add(&m->commit_time, took);
 }
 
+void metrics_measure(struct metrics *m, int64_t now, const struct replica *r)
+{
+	int64_t elapsed = now - m->measured_at;
+	if (elapsed < SECOND)
+		return;
+	uint64_t events = r->stats.events - m->measured_events;
+	m->events_per_s = events * (uint64_t)SECOND / (uint64_t)elapsed;
+	m->measured_events = r->stats.events;
+	m->measured_at = now;
+}
+
+void metrics_load(const struct host *h, int64_t now, struct load *load)
+{
+	*load = (struct load){
+	    .clients = connections_active(&h->port.connections, now - METRICS_ACTIVE),
+	    .keys = h->replica.counts.keys,
+	    .likes_total = h->replica.counts.total,
+	    .events_per_s = h->metrics.events_per_s,
+	    .lag_records = replica_lag(&h->replica),
+	    .journal_bytes = h->store->ops->journal_bytes(h->store),
+	    .malformed = h->port.malformed,
+	    .serving = h->replica.phase == PHASE_SERVING,
+	};
+}
+
 static void tell_counts(struct metric_table *t, const struct host *h)
 {
 	const struct replica *r = &h->replica;
@@ -70,7 +96,7 @@ static void tell_counts(struct metric_table *t, const struct host *h)
 static void tell_port(struct metric_table *t, const struct host *h, int64_t now)
 {
 	struct load load;
-	host_load(h, now, &load);
+	metrics_load(h, now, &load);
 	metric_gauge(t, "clients", "Clients, heard within ten seconds.", (int64_t)load.clients);
 	metric_by_type(t, "messages_total", "Messages from clients and from peers that ask.",
 		       h->port.messages);

@@ -58,8 +58,8 @@ static void split_leaders(struct argp_state *state, struct options *o)
 	const char *at = o->leaders;
 	for (;;) {
 		size_t size = strcspn(at, ",");
-		if (o->leader_count == HOST_LEADERS)
-			argp_error(state, "--leader: more than %d leaders", HOST_LEADERS);
+		if (o->leader_count == LIMIT_LEADERS)
+			argp_error(state, "--leader: more than %d leaders", LIMIT_LEADERS);
 		char *endpoint = o->leader[o->leader_count++];
 		if (size <= LIMIT_ENDPOINT)
 			memcpy(endpoint, at, size);

@@ -10,7 +10,7 @@
 
 struct options {
 	const char *leaders; /* as given; split below */
-	char leader[HOST_LEADERS][LIMIT_ENDPOINT + 1];
+	char leader[LIMIT_LEADERS][LIMIT_ENDPOINT + 1];
 	size_t leader_count;
 	const char *address;	  /* IPv4, to bind to */
 	const char *advertise;	  /* what others connect to; NULL: address */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The client port: clients' batches, reads and questions; other servers' fetches, snapshots and membership.
- * One handler a message type; who asks must have said hello. */
-#include "server/host.h"
+#include "server/serve.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,9 +11,9 @@
 #include "core/naming.h"
 #include "core/proof.h"
 #include "kudos.h"
+#include "server/host.h"
 #include "server/shared.h"
 
-#define ACTIVE (10 * SECOND)		    /* clients heard within it are told as this server's load */
 #define FETCH_BYTES (LIMIT_MESSAGE - 65536) /* of records in one answer */
 _Static_assert(LIMIT_RECORD_BYTES + 8 <= FETCH_BYTES, "one record at least");
 
@@ -71,7 +69,7 @@ static bool issued(const struct request *rq, struct session session, struct proo
 	if (e == 0)
 		return true;
 	if (e == KUDOS_NOT_ISSUED)
-		host_malformed(host_of(rq), rq->now, "a client", e);
+		port_malformed(&host_of(rq)->port, rq->now, "a client", kudos_error_text(e));
 	refuse(rq, session, seq, e);
 	return false;
 }
@@ -93,7 +91,7 @@ static int on_batch(const struct request *rq)
 	}
 	if (session.number == 0)
 		return port_refuse(rq, 0, e, "batch: %s", kudos_error_text(e));
-	host_malformed(host_of(rq), rq->now, "a client", e);
+	port_malformed(&host_of(rq)->port, rq->now, "a client", kudos_error_text(e));
 	refuse(rq, session, seq, e);
 	return 0;
 }
@@ -154,20 +152,6 @@ static int on_count(const struct request *rq)
 	return reads_take(&host_of(rq)->reads, &host_of(rq)->replica, rq);
 }
 
-void host_load(const struct host *h, int64_t now, struct load *load)
-{
-	*load = (struct load){
-	    .clients = connections_active(&h->port.connections, now - ACTIVE),
-	    .keys = h->replica.counts.keys,
-	    .likes_total = h->replica.counts.total,
-	    .events_per_s = h->events_per_s,
-	    .lag_records = replica_lag(&h->replica),
-	    .journal_bytes = h->store->ops->journal_bytes(h->store),
-	    .malformed = h->port.malformed,
-	    .serving = h->replica.phase == PHASE_SERVING,
-	};
-}
-
 /* What this server can say: all of itself; of the others, where they are and whether it hears them. */
 static int on_status(const struct request *rq)
 {
@@ -191,7 +175,7 @@ static int on_status(const struct request *rq)
 				     : p->serving		    ? SERVER_UP
 								    : SERVER_CATCHING_UP;
 		} else {
-			host_load(h, rq->now, &row->load);
+			metrics_load(h, rq->now, &row->load);
 			row->state = row->load.serving ? SERVER_UP : SERVER_CATCHING_UP;
 		}
 	}
@@ -242,17 +226,6 @@ static int on_forget(const struct request *rq)
 	return e;
 }
 
-bool host_told_to_drain(struct host *h, struct text target)
-{
-	const struct member *self = members_find(&h->replica.members, h->config.self.node);
-	if (!self || self->forgotten || !naming_means(self, target.data, target.size))
-		return false;
-	if (!h->drain_wanted)
-		log_info("draining, as told by an operator");
-	h->drain_wanted = true;
-	return true;
-}
-
 /* This server drains, or passes it on to the one that is to; not what another server passed on, so that it
  * goes round nowhere. */
 static int on_drain(const struct request *rq)
@@ -264,13 +237,14 @@ static int on_drain(const struct request *rq)
 		return 0;
 	const struct peer *peer = replica_peer(&h->replica, found->node);
 	if (!peer) {
-		host_told_to_drain(h, rq->m->drain.target);
+		drains_told(&h->drains, &h->replica, rq->m->drain.target);
 		port_answer(rq, &(struct message){.type = MESSAGE_DONE, .done = {id}});
 	} else if (rq->from->node.id == 0 && replica_reachable(peer, rq->now)) {
-		if (passed_add(&h->drains, rq->now, found->node, found->origin, rq->from->handle, id) != 0)
+		if (passed_add(&h->drains.passed, rq->now, found->node, found->origin, rq->from->handle,
+			       id) != 0)
 			port_answer_error(rq, id, KUDOS_BUSY,
 					  "too many drains wait here for their confirmation: try again");
-		host_pass_drains(h, rq->now);
+		drains_tick(&h->drains, rq->now, &h->replica, &h->port, &h->out);
 	} else {
 		port_answer_error(rq, id, KUDOS_NO_SERVER,
 				  "%s does not reach %s: there is nothing to drain, or ask elsewhere",
@@ -352,13 +326,13 @@ static int on_reach(const struct request *rq)
 	return 0;
 }
 
-const struct port_rules host_port_rules = {
+const struct port_rules serve_rules = {
     .title = "a server",
     .address = "server",
     .program = "kudos-server",
     .clients = LIMIT_CLIENTS,
     .servers = LIMIT_MEMBERS,
-    .silent = ACTIVE,
+    .silent = METRICS_ACTIVE,
     .takes_many = true,
     .admit = admit,
     .welcome = welcome,

@@ -20,6 +20,7 @@
 #include "server/folder.h"
 #include "server/links.h"
 #include "server/manager.h"
+#include "server/peers.h"
 #include "store/stream.h"
 
 #define FIRST_PORT 5100
@@ -47,7 +48,7 @@ struct server {
 	struct subscribers subscribers;
 	bool spoiled; /* somebody is subscribed who may not be: xpub is to be replaced */
 	struct links links;
-	struct leader_dealer leaders[HOST_LEADERS];
+	struct leader_dealer leaders[LIMIT_LEADERS];
 	size_t leader_count;
 	struct host *host;
 	char name[LIMIT_NAME + 1];
@@ -95,7 +96,7 @@ static bool drain(struct server *s, zsock_t *from, enum socket_kind kind,
 		if (r == 0)
 			return false;
 		if (r == -1)
-			host_malformed(s->host, now, "somebody", KUDOS_PROTOCOL);
+			port_malformed(&s->host->port, now, "somebody", kudos_error_text(KUDOS_PROTOCOL));
 		if (r < 0)
 			continue;
 		s->error = handle(s, arg, now, &p);
@@ -123,7 +124,7 @@ static bool on_router(void *arg)
 static int from_publisher(struct server *s, void *arg, int64_t now, struct packet *p)
 {
 	(void)arg;
-	return host_receive_published(s->host, now, p->body, p->body_size);
+	return peers_published(s->host, now, p->body, p->body_size);
 }
 
 static bool on_sub(void *arg)
@@ -151,7 +152,7 @@ static int from_subscriber(struct server *s, void *arg, int64_t now, struct pack
 		e = KUDOS_LIMIT;
 	if (e <= 0)
 		return e;
-	host_malformed(s->host, now, "a subscriber, and ended its connection", e);
+	port_malformed(&s->host->port, now, "a subscriber, and ended its connection", kudos_error_text(e));
 	watch_end(&s->host->watching, one->id);
 	subscriber_end(one, s->notify_port);
 	return 0;
@@ -200,7 +201,7 @@ static void end_slowest_subscribers(struct server *s, int64_t now)
 static int from_peer(struct server *s, void *arg, int64_t now, struct packet *p)
 {
 	const struct member_link *link = arg;
-	return host_receive_peer(s->host, now, link->node, p->body, p->body_size);
+	return peers_receive(s->host, now, link->node, p->body, p->body_size);
 }
 
 static bool on_link(void *arg)
@@ -212,7 +213,7 @@ static bool on_link(void *arg)
 static int from_leader(struct server *s, void *arg, int64_t now, struct packet *p)
 {
 	const struct leader_dealer *leader = arg;
-	return host_receive_leader(s->host, now, leader->index, p->body, p->body_size);
+	return leaders_receive(s->host, now, leader->index, p->body, p->body_size);
 }
 
 static bool on_leader(void *arg)
@@ -503,7 +504,7 @@ static int drain_out(struct server *s)
 int server_run(struct server *s)
 {
 	int e = step(s);
-	while (e == 0 && !s->stop.asked && !s->host->drain_wanted) {
+	while (e == 0 && !s->stop.asked && !s->host->drains.wanted) {
 		int pass = reactor_pass(s->reactor, deadline(s));
 		e = pass < 0 ? pass : step(s);
 	}

@@ -64,7 +64,7 @@ static int take_record(struct host *h, int64_t now, const struct told_entry *tol
 	struct record *record;
 	int e = message_decode_record(told->data, told->size, &record);
 	if (e != 0) {
-		host_malformed(h, now, "the shared journal", e);
+		port_malformed(&h->port, now, "the shared journal", kudos_error_text(e));
 		return e == -ENOMEM ? e : 0;
 	}
 	if (replica_has(&h->replica, record->at.origin, record->at.lsn))

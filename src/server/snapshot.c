@@ -134,7 +134,7 @@ int host_snapshot_give(struct host *h, int64_t now, uint64_t client, const struc
 				strerror(-e));
 		drop(h, s);
 	} else if (c) {
-		h->io.send(h->io.arg, c->id, c->id_size, s->part.data, s->part.size);
+		h->out.io.send(h->out.io.arg, c->id, c->id_size, s->part.data, s->part.size);
 	}
 	return 0;
 }
@@ -147,7 +147,7 @@ static void ask(struct host *h, int64_t now)
 	struct message m = {.type = MESSAGE_SNAPSHOT, .snapshot = {.id = s->id, .index = s->index}};
 	s->asked = now;
 	s->patience = SNAPSHOT_RETRY;
-	host_send_peer(h, s->from, &m);
+	out_peer(&h->out, s->from, &m);
 }
 
 /* Records are decoded, logged and counted one by one, however often they are of the same keys; a snapshot

@@ -11,7 +11,6 @@
 #include "base/time.h"
 #include "kudos.h"
 #include "wire/key.h"
-#include "wire/message.h"
 
 #define WATCH_INTERVAL (3 * MS) /* between the beginnings of two rounds over all watched keys */
 #define WATCH_SLICE 1024	/* keys in one look */
@@ -34,7 +33,6 @@ void watch_deinit(struct watching *w)
 	free(w->keys);
 	map_deinit(&w->by_key);
 	map_deinit(&w->subscribers);
-	bytes_deinit(&w->out);
 }
 
 /* ---- who watches what ---- */
@@ -209,20 +207,16 @@ int watch_receive(struct watching *w, const struct replica *r, uint64_t subscrib
 
 /* ---- looking ---- */
 
-static void tell(struct watching *w, struct watched *k, int64_t count, publish_fn publish, void *arg)
+static void tell(struct watched *k, int64_t count, struct out *out)
 {
 	struct message m = {.type = MESSAGE_CHANGED, .changed = {.key = {k->key, k->size}, .count = count}};
 	char topic[LIMIT_KEY + 2] = {'k'};
 	memcpy(topic + 1, k->key, k->size);
-	bytes_clear(&w->out);
-	message_encode(&m, &w->out);
-	if (bytes_failed(&w->out))
-		return; /* told in a later round */
-	k->told = count;
-	publish(arg, topic, k->size + 2, w->out.data, w->out.size);
+	if (out_publish(out, topic, k->size + 2, &m))
+		k->told = count; /* else in a later round */
 }
 
-void watch_look(struct watching *w, int64_t now, const struct replica *r, publish_fn publish, void *arg)
+void watch_look(struct watching *w, int64_t now, const struct replica *r, struct out *out)
 {
 	if (w->next == 0) {
 		if (w->count == 0 || now < w->next_round || w->seen == r->stats.events)
@@ -234,7 +228,7 @@ void watch_look(struct watching *w, int64_t now, const struct replica *r, publis
 		struct watched *k = w->keys[w->next++];
 		int64_t count = counts_get(&r->counts, k->key, k->size);
 		if (count != k->told)
-			tell(w, k, count, publish, arg);
+			tell(k, count, out);
 	}
 	if (w->next >= w->count) {
 		w->next = 0;

@@ -12,13 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/bytes.h"
 #include "base/limits.h"
 #include "base/map.h"
 #include "core/replica.h"
 #include "net/role.h"
-
-typedef void (*publish_fn)(void *arg, const void *topic, size_t topic_size, const void *data, size_t size);
+#include "server/out.h"
 
 struct watched {
 	char key[LIMIT_KEY + 1];
@@ -37,7 +35,6 @@ struct watching {
 	uint64_t began;		/* events applied when this round began */
 	uint64_t seen;		/* … and when the last whole one did */
 	int64_t next_round;
-	struct bytes out;
 };
 
 void watch_init(struct watching *w, uint64_t seed);
@@ -57,7 +54,7 @@ void watch_end_all(struct watching *w); /* the notify port starts afresh: nobody
 bool watch_allowed(enum role role, const uint8_t *data, size_t size);
 
 /* One look at what the replica counts: a round over all watched keys may take several. */
-void watch_look(struct watching *w, int64_t now, const struct replica *r, publish_fn publish, void *arg);
+void watch_look(struct watching *w, int64_t now, const struct replica *r, struct out *out);
 int64_t watch_deadline(const struct watching *w,
 		       const struct replica *r); /* when the next is due, or NEVER */
 

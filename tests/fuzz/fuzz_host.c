@@ -6,6 +6,7 @@
  * snapshot was adopted, which may say anything); acknowledged and published is only what is durable; nothing
  * is said after a failed commit; and all that is said can be decoded. */
 #include "fuzz/host_world.h"
+#include "server/peers.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -152,7 +153,7 @@ static void tell_client(struct world *w, struct input *in)
 static void from_leader(struct world *w, const void *data, size_t size)
 {
 	if (w->leaders > 0)
-		judge(w, host_receive_leader(w->h, w->now, 0, data, size));
+		judge(w, leaders_receive(w->h, w->now, 0, data, size));
 }
 
 static void tell_heard(struct world *w, uint8_t flags)
@@ -187,7 +188,7 @@ static void tell_members(struct world *w, struct input *in)
 		m.reached.positions = v.at;
 		size_t size;
 		const uint8_t *data = encoded(w, &m, &size);
-		judge(w, host_receive_peer(w->h, w->now, peer, data, size));
+		judge(w, peers_receive(w->h, w->now, peer, data, size));
 	} else {
 		size_t size;
 		const uint8_t *data = encoded(w, &m, &size);
@@ -212,7 +213,7 @@ static void tell_vector(struct world *w, struct input *in)
 	m.vector.positions = v.at;
 	size_t size;
 	const uint8_t *data = encoded(w, &m, &size);
-	judge(w, host_receive_published(w->h, w->now, data, size));
+	judge(w, peers_published(w->h, w->now, data, size));
 	vector_deinit(&v);
 }
 
@@ -228,9 +229,9 @@ static void tell_record(struct world *w, struct input *in)
 	size_t size;
 	const uint8_t *data = encoded(w, &m, &size);
 	if (at.lsn % 2) {
-		judge(w, host_receive_published(w->h, w->now, record->raw, record->raw_size));
+		judge(w, peers_published(w->h, w->now, record->raw, record->raw_size));
 	} else {
-		judge(w, host_receive_peer(w->h, w->now, peer, data, size));
+		judge(w, peers_receive(w->h, w->now, peer, data, size));
 	}
 	record_unref(record);
 }
@@ -258,7 +259,7 @@ static void tell_answer(struct world *w, struct input *in)
 			return; /* it would stop, as it should */
 	}
 	const uint8_t *data = encoded(w, &m, &size);
-	judge(w, host_receive_peer(w->h, w->now, peer, data, size));
+	judge(w, peers_receive(w->h, w->now, peer, data, size));
 }
 
 /* Any bytes, to any port. */
@@ -277,10 +278,10 @@ static void tell_anything(struct world *w, struct input *in)
 					     data, size));
 		break;
 	case 1:
-		judge(w, host_receive_published(w->h, w->now, data, size));
+		judge(w, peers_published(w->h, w->now, data, size));
 		break;
 	case 2:
-		judge(w, host_receive_peer(w->h, w->now, (struct node){PEER}, data, size));
+		judge(w, peers_receive(w->h, w->now, (struct node){PEER}, data, size));
 		break;
 	case 3:
 		from_leader(w, data, size);

@@ -9,6 +9,7 @@
 
 #include "fuzz/batches.h"
 #include "fuzz/host_help.h"
+#include "server/peers.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -97,7 +98,7 @@ static void send_part(struct host *h, uint64_t index, const struct blob *pairs, 
 		.id = h->snapshot.id, .index = index, .last = last, .pairs = pairs, .pair_count = count}};
 	message_encode(&m, &bytes);
 	must(!bytes_failed(&bytes));
-	must(host_receive_peer(h, 3 * SECOND, (struct node){PEER}, bytes.data, bytes.size) == 0);
+	must(peers_receive(h, 3 * SECOND, (struct node){PEER}, bytes.data, bytes.size) == 0);
 	bytes_deinit(&bytes);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "kudos.h"
+#include "server/peers.h"
 
 /* ---- clients ---- */
 
@@ -290,7 +291,7 @@ void sim_on_answer(struct sim *s, struct sim_event *e)
 	struct node peer;
 	memcpy(&peer.id, e->id.peer, sizeof peer.id);
 	if (v && sim_identity_run(&e->id) == v->run)
-		sim_server_gathered(s, e->to, host_receive_peer(v->host, s->now, peer, e->data, e->size));
+		sim_server_gathered(s, e->to, peers_receive(v->host, s->now, peer, e->data, e->size));
 }
 
 void sim_on_leaders_answer(struct sim *s, struct sim_event *e)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kudos.h"
+#include "server/peers.h"
 
 #define RESTART_MAX (4 * SECOND)
 
@@ -326,7 +327,7 @@ void sim_on_published(struct sim *s, struct sim_event *e)
 {
 	struct sim_server *v = sim_awake(s, e);
 	if (v && e->run == v->run)
-		sim_server_gathered(s, e->to, host_receive_published(v->host, s->now, e->data, e->size));
+		sim_server_gathered(s, e->to, peers_published(v->host, s->now, e->data, e->size));
 }
 
 void sim_on_server_tick(struct sim *s, struct sim_event *e)
@@ -452,5 +453,5 @@ void sim_on_from_leader(struct sim *s, struct sim_event *e)
 	struct sim_server *v = sim_awake(s, e);
 	if (v && sim_identity_run(&e->id) == v->run)
 		sim_server_gathered(s, e->to,
-				    host_receive_leader(v->host, s->now, (size_t)e->from, e->data, e->size));
+				    leaders_receive(v->host, s->now, (size_t)e->from, e->data, e->size));
 }

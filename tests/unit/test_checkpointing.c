@@ -203,7 +203,7 @@ Test(checkpointing, one_is_made_after_the_other)
 	c->appended_then = 0;
 	f.host->appended = 1000;
 	failing = WORKING;
-	f.host->next_heartbeat = f.now + 3600 * SECOND;
+	f.host->leaders.next_beat = f.now + 3600 * SECOND;
 	cr_assert(host_deadline(f.host) != 0);
 	c->phase = CHECKPOINT_CUTTING;
 	cr_assert(host_deadline(f.host) == 0, "there is more to cut");

@@ -100,7 +100,7 @@ Test(client_port, the_top_is_told_when_it_is_known)
 		cr_assert(counts_add(c, key, (size_t)snprintf(key, sizeof key, "k%zu", i), -3000) == 0);
 	say(&f, 1, &m);
 	cr_assert(told(&f, KUDOS_BUSY) && f.m.error.id == 5);
-	f.host->next_heartbeat = f.now + 3600 * SECOND;
+	f.host->leaders.next_beat = f.now + 3600 * SECOND;
 	cr_assert(host_deadline(f.host) == 0, "the walk goes on by itself");
 	for (int i = 0; i < 100; i++)
 		cr_assert(host_tick(f.host, f.now) == 0);
@@ -175,8 +175,10 @@ Test(client_port, a_node_is_named_by_sixteen_digits)
 	const struct text target = {"0000000000000001 and more", 16};
 	cr_assert(store_open_memory(&store) == 0);
 	cr_assert(host_open(&h, &config, store, &io, f.now, NULL, 0) == 0);
-	cr_assert(!host_told_to_drain(h, target), "who it is takes effect with its first commit");
-	cr_assert(host_flush(h, f.now) == 0 && host_told_to_drain(h, target) && h->drain_wanted);
+	cr_assert(!drains_told(&h->drains, &h->replica, target),
+		  "who it is takes effect with its first commit");
+	cr_assert(host_flush(h, f.now) == 0 && drains_told(&h->drains, &h->replica, target) &&
+		  h->drains.wanted);
 	host_close(&h);
 	assert_no_leak();
 }
@@ -232,15 +234,15 @@ Test(client_port, likes_are_measured_by_the_second)
 	struct fixture f;
 	setup(&f);
 	hello(&f, 1, 0);
-	f.host->rate_since = f.now;
-	f.host->rate_events = f.host->replica.stats.events;
+	f.host->metrics.measured_at = f.now;
+	f.host->metrics.measured_events = f.host->replica.stats.events;
 	for (uint64_t seq = 1; seq <= 10; seq++)
 		like(&f, 1, seq);
 	flush(&f);
 	f.host->next_expiry = f.now += SECOND - 1;
-	cr_assert(host_tick(f.host, f.now) == 0 && f.host->events_per_s == 0);
+	cr_assert(host_tick(f.host, f.now) == 0 && f.host->metrics.events_per_s == 0);
 	f.host->next_expiry = ++f.now;
-	cr_assert(host_tick(f.host, f.now) == 0 && f.host->events_per_s == 10);
+	cr_assert(host_tick(f.host, f.now) == 0 && f.host->metrics.events_per_s == 10);
 	teardown(&f);
 }
 
@@ -267,12 +269,12 @@ Test(client_port, its_heartbeat_comes_in_time)
 	struct fixture f;
 	setup(&f);
 	cr_assert(host_tick(f.host, f.now) == 0);
-	f.host->next_heartbeat = f.now + 1;
+	f.host->leaders.next_beat = f.now + 1;
 	cr_assert(host_deadline(f.host) == f.now + 1);
-	host_heartbeat(f.host, f.now);
+	leaders_beat(f.host, f.now);
 	for (int i = 0; i < MESSAGE_TYPE_COUNT; i++)
 		cr_assert(f.to_leader[i] == 0, "there is no leader");
-	f.host->next_heartbeat = f.now + 3600 * SECOND;
+	f.host->leaders.next_beat = f.now + 3600 * SECOND;
 	cr_assert(host_deadline(f.host) == replica_deadline(&f.host->replica));
 	teardown(&f);
 }

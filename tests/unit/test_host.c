@@ -11,6 +11,7 @@
 #include "kudos.h"
 #include "leak.h"
 #include "host_world.h"
+#include "server/peers.h"
 
 struct fixture {
 	struct host *host;
@@ -319,13 +320,14 @@ Test(host, records_wait_for_more_unless_somebody_looks)
 		struct record *record = record_new((struct position){{21}, lsn}, &box, 1);
 		cr_assert(record && message_encode_record(record) == 0);
 		if (lsn == 2)
-			cr_assert(host_receive_subscription(f.host, 1, (const uint8_t *)"\1kk", 4) == 0);
+			cr_assert(watch_receive(&f.host->watching, &f.host->replica, 1,
+						(const uint8_t *)"\1kk", 4) == 0);
 		if (lsn == 3) {
-			host_unwatch(f.host, 1);
+			watch_end(&f.host->watching, 1);
 			say(&f, 1,
 			    &(struct message){.type = MESSAGE_COUNT, .count = {1, &key, 1, &never, 1}});
 		}
-		cr_assert(f.host->watched_count == (lsn == 2) && f.host->read_count == (lsn == 3));
+		cr_assert(f.host->watching.count == (lsn == 2) && f.host->reads.count == (lsn == 3));
 		cr_assert(replica_record(r, f.now, record, false) == 0);
 		for (int i = 0; lsn == 1 && i < 2; i++) {
 			cr_assert(host_flush(f.host, f.now) == 0 && vector_get(&r->v, row.origin) == 0);
@@ -344,9 +346,9 @@ static void hear(struct fixture *f, bool leader, const struct message *m)
 	struct bytes b = {0};
 	message_encode(m, &b);
 	if (leader)
-		cr_assert(host_receive_leader(f->host, f->now, 0, b.data, b.size) == 0);
+		cr_assert(leaders_receive(f->host, f->now, 0, b.data, b.size) == 0);
 	else
-		cr_assert(host_receive_peer(f->host, f->now, (struct node){PEER}, b.data, b.size) == 0);
+		cr_assert(peers_receive(f->host, f->now, (struct node){PEER}, b.data, b.size) == 0);
 	bytes_deinit(&b);
 }
 
@@ -355,10 +357,10 @@ Test(host, confirms_to_a_leader_that_it_drains)
 	struct fixture f;
 	setup(&f);
 	hear(&f, true, &(struct message){.type = MESSAGE_DRAIN, .drain = {8, {"another", 7}}});
-	cr_assert(f.done == 0 && !f.host->drain_wanted);
+	cr_assert(f.done == 0 && !f.host->drains.wanted);
 	for (uint64_t id = 9; id < 11; id++) { /* again, when the answer was lost */
 		hear(&f, true, &(struct message){.type = MESSAGE_DRAIN, .drain = {id, {"s", 1}}});
-		cr_assert(f.done == id && f.host->drain_wanted);
+		cr_assert(f.done == id && f.host->drains.wanted);
 	}
 	teardown(&f);
 }

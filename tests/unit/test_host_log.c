@@ -91,13 +91,13 @@ Test(host_log, malformed_messages_are_told_of_once_a_minute)
 	struct fixture f;
 	setup(&f, 0, false, false);
 	for (int i = 0; i < 3; i++)
-		host_malformed(f.host, f.now, "somebody", KUDOS_PROTOCOL);
+		port_malformed(&f.host->port, f.now, "somebody", kudos_error_text(KUDOS_PROTOCOL));
 	cr_assert(told(&f, "ignored a message from somebody") == 1);
 	f.now += 60 * SECOND - 1;
-	host_malformed(f.host, f.now, "somebody", KUDOS_PROTOCOL);
+	port_malformed(&f.host->port, f.now, "somebody", kudos_error_text(KUDOS_PROTOCOL));
 	cr_assert(told(&f, "ignored") == 0);
 	f.now++;
-	host_malformed(f.host, f.now, "somebody", KUDOS_PROTOCOL);
+	port_malformed(&f.host->port, f.now, "somebody", kudos_error_text(KUDOS_PROTOCOL));
 	cr_assert(told(&f, "5 such messages so far") == 1);
 	teardown(&f);
 }
@@ -242,7 +242,7 @@ Test(host_log, an_operators_word_is_told_of_once)
 	setup(&f, 0, false, false);
 	serve(&f);
 	for (int i = 0; i < 3; i++)
-		cr_assert(host_told_to_drain(f.host, (struct text){"s", 1}));
+		cr_assert(drains_told(&f.host->drains, &f.host->replica, (struct text){"s", 1}));
 	cr_assert(told(&f, "draining, as told by an operator") == 1);
 	teardown(&f);
 }

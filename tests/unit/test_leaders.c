@@ -9,6 +9,7 @@
 #include "kudos.h"
 #include "leak.h"
 #include "host_world.h"
+#include "server/peers.h"
 
 #define LEADERS 3
 
@@ -58,7 +59,7 @@ static void hear(struct fixture *f, size_t leader, const struct message *m)
 	struct bytes b = {0};
 	memset(f->sent, 0, sizeof f->sent);
 	message_encode(m, &b);
-	cr_assert(host_receive_leader(f->host, f->now, leader, b.data, b.size) == 0);
+	cr_assert(leaders_receive(f->host, f->now, leader, b.data, b.size) == 0);
 	bytes_deinit(&b);
 }
 
@@ -99,7 +100,8 @@ Test(leaders, a_majority_that_had_time_is_believed)
 	heard(&f, 1, 8);
 	cr_assert(!r->met_leader, "others may be on their way to it");
 	f.now++;
-	f.host->leaders[LEADERS] = (struct leader_link){.heard = f.now, .agrees = true}; /* is none */
+	f.host->leaders.majority.list[LEADERS] =
+	    (struct leader_word){.heard = f.now, .agrees = true}; /* is none */
 	heard(&f, 0, 7);
 	cr_assert(!r->met_leader, "one of three");
 	heard(&f, 1, 8);
@@ -130,17 +132,17 @@ Test(leaders, a_majority_that_had_time_is_believed)
 static void beat(struct fixture *f)
 {
 	memset(f->sent, 0, sizeof f->sent);
-	host_heartbeat(f->host, f->now);
+	leaders_beat(f->host, f->now);
 }
 
 Test(leaders, hello_is_said_to_those_that_may_have_missed_it)
 {
 	struct fixture f;
 	setup(&f, LEADERS);
-	f.host->leaders[0].greeted = false;
-	f.host->leaders[0].heard = f.host->leaders[1].heard = f.now;
-	f.host->leaders[1].greeted = f.host->leaders[2].greeted = true;
-	f.host->leaders[2].heard = f.now - 2 * SECOND;
+	f.host->leaders.greeted[0] = false;
+	f.host->leaders.majority.list[0].heard = f.host->leaders.majority.list[1].heard = f.now;
+	f.host->leaders.greeted[1] = f.host->leaders.greeted[2] = true;
+	f.host->leaders.majority.list[2].heard = f.now - 2 * SECOND;
 	beat(&f);
 	cr_assert(f.sent[0][MESSAGE_HELLO] == 1 && f.sent[0][MESSAGE_MEMBERS] == 1 &&
 		  f.sent[0][MESSAGE_HEARTBEAT] == 0);
@@ -180,7 +182,7 @@ static void say(struct fixture *f, uint64_t node, const struct message *m)
 	struct bytes b = {0};
 	memset(f->to_peer, 0, sizeof f->to_peer);
 	message_encode(m, &b);
-	cr_assert(host_receive_peer(f->host, f->now, (struct node){node}, b.data, b.size) == 0);
+	cr_assert(peers_receive(f->host, f->now, (struct node){node}, b.data, b.size) == 0);
 	bytes_deinit(&b);
 }
 
@@ -223,32 +225,31 @@ Test(leaders, what_is_not_of_the_protocol_is_counted)
 	uint64_t n = 0;
 	hear(&f, 0, &(struct message){.type = MESSAGE_PING});
 	cr_assert(f.host->port.malformed == ++n);
-	cr_assert(host_receive_leader(f.host, f.now, 0, "\x01", 1) == 0 && f.host->port.malformed == ++n);
+	cr_assert(leaders_receive(f.host, f.now, 0, "\x01", 1) == 0 && f.host->port.malformed == ++n);
 	say(&f, PEER, &(struct message){.type = MESSAGE_PING});
 	cr_assert(f.host->port.malformed == ++n);
-	cr_assert(host_receive_peer(f.host, f.now, (struct node){PEER}, "\x01", 1) == 0 &&
+	cr_assert(peers_receive(f.host, f.now, (struct node){PEER}, "\x01", 1) == 0 &&
 		  f.host->port.malformed == ++n);
-	cr_assert(host_receive_published(f.host, f.now, "\x01", 1) == 0 && f.host->port.malformed == ++n);
-	cr_assert(host_receive_published(f.host, f.now, record, sizeof record - 1) == 0 &&
+	cr_assert(peers_published(f.host, f.now, "\x01", 1) == 0 && f.host->port.malformed == ++n);
+	cr_assert(peers_published(f.host, f.now, record, sizeof record - 1) == 0 &&
 		  f.host->port.malformed == ++n);
 	struct bytes b = {0};
 	message_encode(&(struct message){.type = MESSAGE_PING}, &b);
-	cr_assert(host_receive_published(f.host, f.now, b.data, b.size) == 0 &&
-		  f.host->port.malformed == ++n);
+	cr_assert(peers_published(f.host, f.now, b.data, b.size) == 0 && f.host->port.malformed == ++n);
 	bytes_clear(&b);
 	const struct message vector = {.type = MESSAGE_VECTOR,
 				       .vector = {.node = {PEER}, .origin = {21}, .serial = 1}};
 	message_encode(&vector, &b);
-	cr_assert(host_receive_published(f.host, f.now, b.data, b.size) == 0 && f.host->port.malformed == n);
+	cr_assert(peers_published(f.host, f.now, b.data, b.size) == 0 && f.host->port.malformed == n);
 	cr_assert(replica_peer(&f.host->replica, (struct node){PEER})->heard == f.now);
 	struct event event = {"~", 2, 1};
 	struct batch_box *box = message_make_batch((struct session){7, 1}, 1, &event, 1);
 	struct record *one = record_new((struct position){{21}, 1}, &box, 1);
 	cr_assert(message_encode_record(one) == 0);
-	cr_assert(host_receive_published(f.host, f.now, one->raw, one->raw_size) == 0);
+	cr_assert(peers_published(f.host, f.now, one->raw, one->raw_size) == 0);
 	cr_assert(f.host->replica.incoming_count == 1 && f.host->port.malformed == n);
 	*(uint8_t *)memchr(one->raw, '~', one->raw_size) = ' '; /* which is no key */
-	cr_assert(host_receive_published(f.host, f.now, one->raw, one->raw_size) == 0);
+	cr_assert(peers_published(f.host, f.now, one->raw, one->raw_size) == 0);
 	cr_assert(f.host->port.malformed == ++n);
 	record_unref(one);
 	batch_box_unref(box);

@@ -6,6 +6,7 @@
 #include "host_world.h"
 #include "kudos.h"
 #include "leak.h"
+#include "server/peers.h"
 
 #define RUN 21 /* the peer's */
 #define LEAST 20000
@@ -37,7 +38,7 @@ static void receive(struct fixture *f, const struct message *m)
 	struct bytes out = {0};
 	message_encode(m, &out);
 	cr_assert(!bytes_failed(&out));
-	cr_assert(host_receive_peer(f->host, f->now, (struct node){PEER}, out.data, out.size) == 0);
+	cr_assert(peers_receive(f->host, f->now, (struct node){PEER}, out.data, out.size) == 0);
 	cr_assert(host_flush(f->host, f->now) == 0);
 	bytes_deinit(&out);
 }

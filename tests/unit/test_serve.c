@@ -73,9 +73,9 @@ Test(serve, what_is_not_for_the_sender_is_refused)
 	cr_assert(told(&f, KUDOS_PROTOCOL) && f.host->port.malformed == 3);
 	struct message drain = {.type = MESSAGE_DRAIN, .drain = {9, {"s", 1}}};
 	say_as(&f, ROLE_CLIENT, 1, &drain);
-	cr_assert(told(&f, KUDOS_FORBIDDEN) && f.m.error.id == 9 && !f.host->drain_wanted);
+	cr_assert(told(&f, KUDOS_FORBIDDEN) && f.m.error.id == 9 && !f.host->drains.wanted);
 	say_as(&f, ROLE_OPERATOR, 1, &drain);
-	cr_assert(f.m.type == MESSAGE_DONE && f.host->drain_wanted);
+	cr_assert(f.m.type == MESSAGE_DONE && f.host->drains.wanted);
 	hello(&f, 2, PEER);
 	say(&f, 2, &reach);
 	cr_assert(f.m.type == MESSAGE_REACHED);
@@ -185,7 +185,7 @@ Test(serve, status_shows_whom_it_hears)
 
 static void drain(struct fixture *f, uint32_t who, const char *target, size_t size)
 {
-	f->host->drain_wanted = false;
+	f->host->drains.wanted = false;
 	say(f, who, &(struct message){.type = MESSAGE_DRAIN, .drain = {9, {target, size}}});
 }
 
@@ -196,11 +196,11 @@ Test(serve, a_member_is_named_by_name_or_node)
 	struct peer *p = add_peer(&f, "two", PEER);
 	hello(&f, 1, 0);
 	drain(&f, 1, "s", 1);
-	cr_assert(f.m.type == MESSAGE_DONE && f.m.done.id == 9 && f.host->drain_wanted);
+	cr_assert(f.m.type == MESSAGE_DONE && f.m.done.id == 9 && f.host->drains.wanted);
 	drain(&f, 1, "0000000000000001", 16);
-	cr_assert(f.m.type == MESSAGE_DONE && f.host->drain_wanted);
+	cr_assert(f.m.type == MESSAGE_DONE && f.host->drains.wanted);
 	drain(&f, 1, "0000000000000001x", 17);
-	cr_assert(told(&f, KUDOS_UNKNOWN_NODE) && !f.host->drain_wanted);
+	cr_assert(told(&f, KUDOS_UNKNOWN_NODE) && !f.host->drains.wanted);
 	drain(&f, 1, "000000000000000", 15);
 	cr_assert(told(&f, KUDOS_UNKNOWN_NODE));
 	drain(&f, 1, "000000000000000f", 16);
@@ -213,7 +213,7 @@ Test(serve, a_member_is_named_by_name_or_node)
 	cr_assert(told(&f, KUDOS_NO_SERVER), "it does not hear it");
 	p->heard = f.now;
 	drain(&f, 1, "two", 3);
-	cr_assert(f.sent == 0 && f.to_peer[MESSAGE_DRAIN] == 1 && !f.host->drain_wanted);
+	cr_assert(f.sent == 0 && f.to_peer[MESSAGE_DRAIN] == 1 && !f.host->drains.wanted);
 	hello(&f, 2, PEER);
 	drain(&f, 2, "two", 3);
 	cr_assert(told(&f, KUDOS_NO_SERVER) && f.to_peer[MESSAGE_DRAIN] == 0, "passed on once alone");

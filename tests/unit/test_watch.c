@@ -13,7 +13,8 @@
 struct fixture {
 	struct watching w;
 	struct replica r; /* of it only the counts and how many events there were */
-	size_t told;	  /* keys published so far */
+	struct out out;
+	size_t told; /* keys published so far */
 	char last[LIMIT_KEY + 2];
 };
 
@@ -31,6 +32,7 @@ static void keep_published(void *arg, const void *topic, size_t topic_size, cons
 static void setup(struct fixture *f)
 {
 	*f = (struct fixture){0};
+	f->out.io = (struct host_io){.arg = f, .publish = keep_published};
 	watch_init(&f->w, 3);
 	counts_init(&f->r.counts, 4, ARENA_BLOCK);
 }
@@ -38,6 +40,7 @@ static void setup(struct fixture *f)
 static void teardown(struct fixture *f)
 {
 	watch_deinit(&f->w);
+	bytes_deinit(&f->out.bytes);
 	counts_deinit(&f->r.counts);
 	assert_no_leak();
 }
@@ -69,7 +72,7 @@ static int look(struct fixture *f)
 {
 	int looks = 0;
 	while (watch_deadline(&f->w, &f->r) != NEVER && looks < 10000) {
-		watch_look(&f->w, INT64_MAX / 2 + looks * SECOND, &f->r, keep_published, f);
+		watch_look(&f->w, INT64_MAX / 2 + looks * SECOND, &f->r, &f->out);
 		looks++;
 	}
 	return looks;
@@ -171,7 +174,7 @@ Test(watch, looks_at_so_many_keys_at_a_time)
 		snprintf(key, sizeof key, "n%d", i);
 		like(&f, key);
 	}
-	watch_look(&f.w, SECOND, &f.r, keep_published, &f);
+	watch_look(&f.w, SECOND, &f.r, &f.out);
 	const size_t slice = f.told;
 	cr_assert(slice > 0 && slice <= KEYS / 5);
 	cr_assert(watch_deadline(&f.w, &f.r) == 0, "it goes on at once");

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#include "server/leaders.h"
+
+#include "base/log.h"
+#include "base/time.h"
+#include "kudos.h"
+#include "server/host.h"
+
+#define HEARTBEAT (500 * MS)
+
+static void register_with(struct host *h, size_t leader)
+{
+	struct message m = out_members(h->config.self.node, &h->replica.members);
+	out_leader(&h->out, leader, &m);
+}
+
+static void greet(struct host *h, size_t leader)
+{
+	struct message m = out_hello(h->config.self.node);
+	out_leader(&h->out, leader, &m);
+	register_with(h, leader);
+	h->leaders.greeted[leader] = true;
+}
+
+void leaders_beat(struct host *h, int64_t now)
+{
+	struct leaders *l = &h->leaders;
+	l->next_beat = now + HEARTBEAT;
+	if (!h->replica.meta_durable)
+		return; /* this run's origin is not announced before it is durable (I4) */
+	struct message m = {.type = MESSAGE_HEARTBEAT,
+			    .heartbeat = {.node = h->config.self.node,
+					  .origin = h->config.self.origin,
+					  .digest = h->replica.digest}};
+	metrics_load(h, now, &m.heartbeat.load);
+	for (size_t i = 0; i < l->majority.count; i++) {
+		if (!l->greeted[i] || majority_silent(&l->majority, now, i))
+			greet(h, i);
+		else
+			out_leader(&h->out, i, &m);
+	}
+}
+
+static void on_heard(struct host *h, int64_t now, size_t leader, const struct message *m)
+{
+	bool same = m->heard.known && m->heard.digest == h->replica.digest;
+	h->replica.heard_leader = h->replica.heard_leader || same;
+	if (!same)
+		register_with(h, leader);
+	h->replica.met_leader = majority_told(&h->leaders.majority, now, leader, m->heard.incarnation, same);
+}
+
+static void on_error(struct host *h, size_t leader, const struct message *m)
+{
+	if (m->error.code == KUDOS_NO_HELLO)
+		greet(h, leader);
+	else if (m->error.code == KUDOS_FORGOTTEN)
+		h->forgotten = KUDOS_FORGOTTEN;
+	else
+		log_warn("leader %zu says: %.*s", leader + 1, (int)m->error.text.size, m->error.text.data);
+}
+
+int leaders_receive(struct host *h, int64_t now, size_t leader, const void *data, size_t size)
+{
+	struct message m;
+	int e = message_decode(data, size, &m);
+	if (e != 0) {
+		if (e > 0)
+			port_malformed(&h->port, now, "a leader", kudos_error_text(e));
+		return e < 0 ? e : 0;
+	}
+	majority_heard(&h->leaders.majority, now, leader);
+	switch (m.type) {
+	case MESSAGE_MEMBERS:
+		e = replica_members(&h->replica, now, (struct node){0}, m.members.rows, m.members.row_count);
+		break;
+	case MESSAGE_DRAIN:
+		if (drains_told(&h->drains, &h->replica, m.drain.target))
+			out_leader(&h->out, leader,
+				   &(struct message){.type = MESSAGE_DONE, .done = {m.drain.id}});
+		break;
+	case MESSAGE_HEARD:
+		on_heard(h, now, leader, &m);
+		break;
+	case MESSAGE_ERROR:
+		on_error(h, leader, &m);
+		break;
+	case MESSAGE_WELCOME:
+		break;
+	default:
+		port_malformed(&h->port, now, "a leader", kudos_error_text(KUDOS_PROTOCOL));
+		break;
+	}
+	message_deinit(&m);
+	return e;
+}
