@@ -58,7 +58,7 @@ static int write_block(struct exporting *x, const uint8_t *block, size_t size)
 	return !entry_is_end(block, size, at);
 }
 
-/* The keys of src/server/checkpoint.c: 'a' and a number, then 'b' and a block number each. */
+/* The keys of src/server/tables.h: 'a' and a number, then 'b' and a block number each. */
 static int write_all(struct exporting *x, struct store_cursor *cursor, char *error, size_t error_size)
 {
 	const uint8_t *key, *value;

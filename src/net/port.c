@@ -93,6 +93,13 @@ void port_tell(struct port *p, uint64_t client, const struct message *m)
 		port_send_encoded(p, c);
 }
 
+void port_tell_bytes(struct port *p, uint64_t client, const void *data, size_t size)
+{
+	const struct connection *c = connections_at(&p->connections, client);
+	if (c)
+		p->send(p->arg, c->id, c->id_size, data, size);
+}
+
 __attribute__((format(printf, 4, 0))) static struct message error_of(char text[LIMIT_TEXT], uint64_t id,
 								     int code, const char *format,
 								     va_list args)

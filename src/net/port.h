@@ -95,6 +95,7 @@ void port_malformed(struct port *p, int64_t now, const char *from, const char *w
 
 /* To a connection by its handle; nothing when it is gone. */
 void port_tell(struct port *p, uint64_t client, const struct message *m);
+void port_tell_bytes(struct port *p, uint64_t client, const void *data, size_t size); /* encoded already */
 void port_tell_error(struct port *p, uint64_t client, uint64_t id, int code, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 

@@ -131,6 +131,17 @@ int host_open(struct host **host, const struct host_config *config, struct store
 	passed_init(&h->drains.passed, config->self.origin.id);
 	watch_init(&h->watching, config->seed);
 	metrics_init(&h->metrics, now);
+	h->checkpoint = (struct checkpointing){.store = store,
+					       .replica = &h->replica,
+					       .metrics = &h->metrics,
+					       .bytes = config->checkpoint_bytes,
+					       .interval = config->checkpoint_interval,
+					       .slice = config->checkpoint_slice};
+	h->snapshot = (struct taking){.store = store,
+				      .replica = &h->replica,
+				      .checkpoint = &h->checkpoint,
+				      .out = &h->out,
+				      .bytes = config->snapshot_bytes};
 	int e = store->ops->journal_meta(store, &meta);
 	if (e >= 0)
 		e = open_replica(h, &meta, now);
@@ -139,7 +150,7 @@ int host_open(struct host **host, const struct host_config *config, struct store
 		store->stream->origin = h->config.self.origin;
 	}
 	if (e == 0)
-		e = host_recover(h, now);
+		e = checkpointing_recover(&h->checkpoint, now);
 	if (e == 0 && h->checkpoint.exists && meta.size == 0)
 		e = -ENODATA; /* a run's first commit comes before its first checkpoint */
 	bytes_deinit(&meta);
@@ -158,18 +169,13 @@ void host_close(struct host **host)
 	struct host *h = *host;
 	if (!h)
 		return;
-	for (size_t i = 0; i < LIMIT_SNAPSHOTS; i++) {
-		if (h->snapshots[i].cursor)
-			h->store->ops->cursor_close(h->snapshots[i].cursor);
-		bytes_deinit(&h->snapshots[i].part);
-	}
+	giving_deinit(&h->giving, h->store);
 	replica_deinit(&h->replica);
 	port_deinit(&h->port);
 	reads_deinit(&h->reads);
 	watch_deinit(&h->watching);
-	vector_deinit(&h->checkpoint.vector);
-	vector_deinit(&h->checkpoint.next);
-	vector_deinit(&h->snapshot.vector);
+	checkpointing_deinit(&h->checkpoint);
+	taking_deinit(&h->snapshot);
 	bytes_deinit(&h->out.bytes);
 	h->store->ops->close(h->store);
 	free(h);
@@ -235,7 +241,7 @@ static void refuse(struct host *h, const struct action *a)
 static int append(struct host *h, enum entry_kind kind, struct record *record)
 {
 	int e = record->raw ? 0 : message_encode_record(record);
-	h->appended += record->raw_size;
+	h->checkpoint.appended += record->raw_size;
 	return e < 0
 		   ? e
 		   : h->store->ops->journal_append(h->store, kind, record->at, record->raw, record->raw_size);
@@ -272,7 +278,7 @@ static void tell_members(struct host *h, struct node node)
 
 static void fetch(struct host *h, const struct action *a)
 {
-	if (h->snapshot.from.id != 0 && h->snapshot_preferred)
+	if (taking_now(&h->snapshot) && h->snapshot.preferred)
 		return; /* they would come for nothing; what the snapshot lacks is asked for when it is here
 			 */
 	struct message m = {.type = MESSAGE_FETCH,
@@ -347,7 +353,7 @@ static int act(struct host *h, int64_t now, const struct action *a, struct acks 
 		fetch(h, a);
 		return 0;
 	case ACTION_SNAPSHOT:
-		return host_snapshot_start(h, now, a->node);
+		return taking_start(&h->snapshot, now, a->node);
 	case ACTION_REACH:
 		ask_reach(h, a);
 		return 0;
@@ -459,7 +465,7 @@ int host_flush(struct host *h, int64_t now)
 static void expire(struct host *h, int64_t now)
 {
 	port_expire(&h->port, now);
-	host_snapshot_drop(h, now);
+	giving_expire(&h->giving, h->store, now);
 }
 
 /* A server that does not get to serve says why, every five seconds when the reason is another one. */
@@ -478,14 +484,14 @@ int host_tick(struct host *h, int64_t now)
 {
 	int e = replica_tick(&h->replica, now);
 	if (e == 0)
-		e = host_checkpoint_step(h, now);
+		e = checkpointing_step(&h->checkpoint, now, taking_now(&h->snapshot));
 	if (e == 0)
-		e = host_snapshot_step(h, now);
+		e = taking_step(&h->snapshot, now);
 	if (e == 0 && now >= h->next_expiry) {
 		h->next_expiry = now + EXPIRY_INTERVAL;
 		expire(h, now);
 		metrics_measure(&h->metrics, now, &h->replica);
-		e = host_truncate(h);
+		e = checkpointing_truncate(&h->checkpoint, taking_now(&h->snapshot));
 	}
 	if (e == 0 && now >= h->leaders.next_beat)
 		leaders_beat(h, now);
@@ -500,8 +506,8 @@ int64_t host_deadline(const struct host *h)
 	int64_t deadline = replica_deadline(&h->replica);
 	if (h->leaders.next_beat < deadline)
 		deadline = h->leaders.next_beat;
-	const int64_t snapshot = h->snapshot.asked + h->snapshot.patience;
-	if (h->snapshot.from.id != 0 && snapshot < deadline)
+	const int64_t snapshot = taking_deadline(&h->snapshot);
+	if (snapshot < deadline)
 		deadline = snapshot;
 	if (h->checkpoint.phase == CHECKPOINT_CUTTING || h->replica.counts.top.walking)
 		deadline = 0;

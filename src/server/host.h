@@ -7,7 +7,7 @@
  * gathered and carries out what is to be done. host.c opens, carries out the actions and keeps the time; what
  * it routes between has a header each: serve.h (the client port), peers.h, leaders.h, out.h (what is sent),
  * drains.h, reads.h (that wait), watch.h (watched keys), shared.h (a journal that several write to),
- * metrics.h. checkpoint.c (checkpoint, recovery) and snapshot.c (others' checkpoints) are of the host's own.
+ * checkpointing.h (and recovery), giving.h and taking.h (snapshots), metrics.h.
  *
  * Functions returning int: 0, or a negative errno after which the host must be closed (the server stops,
  * I12). */
@@ -22,11 +22,14 @@
 #include "base/limits.h"
 #include "core/replica.h"
 #include "net/port.h"
+#include "server/checkpointing.h"
 #include "server/drains.h"
+#include "server/giving.h"
 #include "server/leaders.h"
 #include "server/metrics.h"
 #include "server/out.h"
 #include "server/reads.h"
+#include "server/taking.h"
 #include "server/watch.h"
 #include "store/store.h"
 
@@ -47,48 +50,6 @@ struct host_config {
 	unsigned checkpoint_slice;   /* blocks handed to the store between two commits; 0: 64 */
 	size_t told, gaps, runs;     /* as in replica_config */
 	int64_t (*clock)(void);	     /* in µs, for the time of commits; NULL: it is not measured */
-};
-
-/* A snapshot that this server gives: one reader's place in the newest checkpoint. */
-struct snapshot_out {
-	uint64_t client, id, index;
-	struct store_cursor *cursor;
-	struct bytes part; /* the last one sent, to be sent again when it was lost */
-	int64_t until;
-};
-
-/* A snapshot that this server takes in. */
-struct snapshot_in {
-	struct node from; /* 0: none */
-	uint64_t id, index;
-	int64_t asked; /* when index was last asked for */
-	unsigned tries;
-	int64_t patience; /* until it is asked for again */
-	unsigned waited;  /* times that the giver was making a checkpoint first */
-	bool begun, committing;
-	uint32_t blocks;      /* of counts that came so far */
-	struct vector vector; /* its own */
-};
-
-#define CHECKPOINT_TABLES 5
-
-enum checkpoint_phase { CHECKPOINT_NONE, CHECKPOINT_CUTTING, CHECKPOINT_WRITING };
-
-struct checkpointing {
-	enum checkpoint_phase phase;
-	struct vector vector; /* of the newest durable one */
-	struct vector next;   /* of the one being made */
-	bool wanted;	      /* by someone who waits for a snapshot */
-	bool exists;
-	bool base_known;	/* vector's base is what stands in its table 'r' */
-	bool failed;		/* the last one: it is to be tried again */
-	uint64_t appended_then; /* bytes appended to the journal when the last one began */
-	uint64_t records_then;	/* records applied by then */
-	uint64_t records;	/* … when the newest durable one began */
-	int64_t began;
-	int64_t made;			       /* when the newest durable one began */
-	size_t next_chunks[CHECKPOINT_TABLES]; /* of the one being made */
-	size_t chunks[CHECKPOINT_TABLES];      /* of each table in the newest one */
 };
 
 struct host_shared { /* the journal, where several write to it */
@@ -121,11 +82,9 @@ struct host {
 	struct metrics metrics;
 	struct checkpointing checkpoint;
 	struct host_shared shared;
-	struct snapshot_out snapshots[LIMIT_SNAPSHOTS];
-	struct snapshot_in snapshot;
-	bool snapshot_preferred; /* to records that could be had: once a run */
+	struct giving giving;
+	struct taking snapshot;
 
-	uint64_t appended; /* bytes of records, to the journal, and replayed from it above the checkpoint */
 	struct drains drains;
 	int forgotten; /* KUDOS_FORGOTTEN once another says that this node was */
 	enum phase told_phase;
@@ -160,19 +119,5 @@ int64_t host_deadline(const struct host *h);
 
 /* Within src/server only. */
 int host_meta(const struct host *h, struct bytes *out);
-int host_recover(struct host *h, int64_t now); /* counts, sessions, V from checkpoint and journal */
-int host_checkpoint_step(struct host *h, int64_t now);
-/* Whether recovery would take the entry; *blocks is how many blocks came before it. */
-bool host_checkpoint_entry_ok(const struct blob *key, const struct blob *value, uint32_t *blocks);
-bool host_checkpoint_fresh(const struct host *h, int64_t now);
-int host_truncate(struct host *h);
-/* Records came: whether a snapshot is less than those that are still missing. */
-void host_snapshot_weigh(struct host *h, const struct message *records);
-void host_snapshot_busy(struct host *h, struct node from, uint64_t id); /* the giver says so */
-int host_snapshot_start(struct host *h, int64_t now, struct node from);
-int host_snapshot_part(struct host *h, int64_t now, struct node from, const struct message *m);
-int host_snapshot_step(struct host *h, int64_t now);
-int host_snapshot_give(struct host *h, int64_t now, uint64_t client, const struct message *m);
-void host_snapshot_drop(struct host *h, int64_t now); /* readers that fell silent */
 
 #endif

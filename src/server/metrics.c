@@ -121,7 +121,7 @@ static void tell_disk(struct metric_table *t, const struct host *h)
 			 1, &m->commit_batches);
 	metric_gauge(t, "journal_bytes", "Journal on disk.", (int64_t)h->store->ops->journal_bytes(h->store));
 	metric_counter(t, "journal_written_bytes_total", "Records written to the journal.",
-		       h->appended - m->appended);
+		       h->checkpoint.appended - m->appended);
 	metric_begin(t, METRIC_COUNTER, "checkpoints_total", "result", "Checkpoints.");
 	metric_sample(t, "done", (int64_t)m->checkpoints);
 	metric_sample(t, "failed", (int64_t)m->checkpoints_failed);

@@ -63,7 +63,7 @@ static int on_records(struct host *h, int64_t now, const struct message *m)
 		if (e < 0)
 			return e;
 	}
-	host_snapshot_weigh(h, m);
+	taking_weigh(&h->snapshot, m);
 	return replica_fetched(&h->replica, now, (struct position){m->records.origin, m->records.from});
 }
 
@@ -76,7 +76,7 @@ static void on_peer_error(struct host *h, struct node peer, const struct message
 		out_peer(&h->out, peer, &hello);
 		break;
 	case KUDOS_BUSY:
-		host_snapshot_busy(h, peer, m->error.id);
+		taking_busy(&h->snapshot, peer, m->error.id);
 		break;
 	case KUDOS_FORGOTTEN:
 		h->forgotten = KUDOS_FORGOTTEN;
@@ -111,7 +111,7 @@ int peers_receive(struct host *h, int64_t now, struct node peer, const void *dat
 				       m.reached.positions, m.reached.position_count, m.reached.last);
 		break;
 	case MESSAGE_PART:
-		e = host_snapshot_part(h, now, peer, &m);
+		e = taking_part(&h->snapshot, now, peer, &m);
 		break;
 	case MESSAGE_ERROR:
 		on_peer_error(h, peer, &m);

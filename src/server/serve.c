@@ -301,7 +301,7 @@ static int on_snapshot(const struct request *rq)
 		port_answer_error(rq, rq->m->snapshot.id, KUDOS_NOT_SERVING, "still catching up itself");
 		return 0;
 	}
-	return host_snapshot_give(host_of(rq), rq->now, rq->from->handle, rq->m);
+	return giving_answer(&host_of(rq)->giving, &host_of(rq)->checkpoint, rq);
 }
 
 static int on_members(const struct request *rq)

@@ -54,7 +54,7 @@ bool host_shared_reads_again(struct host *h, struct origin origin, uint64_t from
 	return true;
 }
 
-struct taking {
+struct listener {
 	struct host *h;
 	int64_t now;
 };
@@ -106,7 +106,7 @@ static void tell_stranger(struct host *h, int64_t now)
 
 static int take(void *arg, const struct told_entry *told)
 {
-	const struct taking *t = arg;
+	const struct listener *t = arg;
 	struct replica *r = &t->h->replica;
 	switch (told->type) {
 	case TOLD_HELD:
@@ -147,11 +147,11 @@ static void tell_trouble(struct host *h, int64_t now)
 int host_shared_step(struct host *h, int64_t now)
 {
 	struct stream *stream = h->store->stream;
-	struct taking taking = {h, now};
+	struct listener listener = {h, now};
 	if (!stream)
 		return 0;
-	h->store->keep = h->snapshot.from.id != 0;
-	int e = stream->ops->take(stream, take, &taking);
+	h->store->keep = taking_now(&h->snapshot);
+	int e = stream->ops->take(stream, take, &listener);
 	if (e == 0 && h->replica.committing) {
 		e = h->store->ops->journal_poll(h->store);
 		e = e == 0 ? committed(h, now) : e;

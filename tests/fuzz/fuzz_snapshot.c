@@ -135,7 +135,7 @@ static void check_adopted(struct host *h)
 {
 	uint64_t adopted = state_digest(&h->replica);
 	replica_unload(&h->replica);
-	must(host_recover(h, 4 * SECOND) == 0);
+	must(checkpointing_recover(&h->checkpoint, 4 * SECOND) == 0);
 	must(state_digest(&h->replica) == adopted);
 }
 
@@ -154,7 +154,7 @@ static void adopt(struct input *in, bool one_by_one)
 	run(h, 2 * SECOND);
 	uint64_t before = state_digest(&h->replica);
 	h->replica.snapshot_from.id = PEER;
-	must(host_snapshot_start(h, 3 * SECOND, (struct node){PEER}) == 0);
+	must(taking_start(&h->snapshot, 3 * SECOND, (struct node){PEER}) == 0);
 	send_parts(h, in, one_by_one);
 	bool whole = h->snapshot.committing;
 	run(h, 3 * SECOND);

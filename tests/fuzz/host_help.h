@@ -171,11 +171,11 @@ static inline void check_reload(struct host *h, int64_t now)
 	h->checkpoint.exists = false;
 	h->checkpoint.wanted = true;
 	do
-		must(host_checkpoint_step(h, now) == 0);
+		must(checkpointing_step(&h->checkpoint, now, taking_now(&h->snapshot)) == 0);
 	while (h->checkpoint.phase != CHECKPOINT_NONE);
 	must(h->checkpoint.exists);
 	replica_unload(&h->replica);
-	must(host_recover(h, now) == 0);
+	must(checkpointing_recover(&h->checkpoint, now) == 0);
 	check_replica(&h->replica);
 	must(state_digest(&h->replica) == before);
 }

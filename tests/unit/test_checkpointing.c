@@ -124,10 +124,11 @@ static bool due(struct fixture *f, int64_t ago, uint64_t appended)
 	c->began = f->now - ago;
 	c->appended_then = 0;
 	c->records_then = f->host->replica.stats.records - 1;
-	f->host->appended = appended;
-	cr_assert(host_checkpoint_step(f->host, f->now) == 0);
+	f->host->checkpoint.appended = appended;
+	cr_assert(checkpointing_step(&f->host->checkpoint, f->now, taking_now(&f->host->snapshot)) == 0);
 	while (c->phase != CHECKPOINT_NONE)
-		cr_assert(host_checkpoint_step(f->host, f->now) == 0);
+		cr_assert(checkpointing_step(&f->host->checkpoint, f->now, taking_now(&f->host->snapshot)) ==
+			  0);
 	return f->host->metrics.checkpoints > made;
 }
 
@@ -139,7 +140,8 @@ Test(checkpointing, is_due_by_bytes_or_time)
 	cr_assert(!due(&f, 5 * SECOND - 1, 1000) && due(&f, 5 * SECOND, 1000), "not all the time");
 	f.host->checkpoint.began = f.now - 1000 * SECOND;
 	f.host->checkpoint.records_then = f.host->replica.stats.records;
-	cr_assert(host_checkpoint_step(f.host, f.now) == 0 && f.host->checkpoint.phase == CHECKPOINT_NONE,
+	cr_assert(checkpointing_step(&f.host->checkpoint, f.now, taking_now(&f.host->snapshot)) == 0 &&
+		      f.host->checkpoint.phase == CHECKPOINT_NONE,
 		  "nothing changed");
 	teardown(&f);
 }
@@ -178,18 +180,18 @@ Test(checkpointing, is_fresh_when_it_has_all_or_is_young)
 	struct fixture f;
 	setup(&f, 1000, 3600 * SECOND);
 	struct checkpointing *c = &f.host->checkpoint;
-	cr_assert(!host_checkpoint_fresh(f.host, f.now), "there is none");
+	cr_assert(!checkpointing_fresh(&f.host->checkpoint, f.now), "there is none");
 	cr_assert(due(&f, 0, 1000) == false && due(&f, 10 * SECOND, 1000));
 	c->made = f.now;
-	cr_assert(host_checkpoint_fresh(f.host, f.now + 3600 * SECOND), "it has all");
+	cr_assert(checkpointing_fresh(&f.host->checkpoint, f.now + 3600 * SECOND), "it has all");
 	like(&f);
-	cr_assert(host_checkpoint_fresh(f.host, f.now + 200 * MS - 1));
-	cr_assert(!host_checkpoint_fresh(f.host, f.now + 200 * MS));
+	cr_assert(checkpointing_fresh(&f.host->checkpoint, f.now + 200 * MS - 1));
+	cr_assert(!checkpointing_fresh(&f.host->checkpoint, f.now + 200 * MS));
 	f.host->metrics.checkpoint_time = 100 * MS; /* four times what it takes to make one */
-	cr_assert(host_checkpoint_fresh(f.host, f.now + 400 * MS - 1));
-	cr_assert(!host_checkpoint_fresh(f.host, f.now + 400 * MS));
+	cr_assert(checkpointing_fresh(&f.host->checkpoint, f.now + 400 * MS - 1));
+	cr_assert(!checkpointing_fresh(&f.host->checkpoint, f.now + 400 * MS));
 	c->exists = false;
-	cr_assert(!host_checkpoint_fresh(f.host, f.now));
+	cr_assert(!checkpointing_fresh(&f.host->checkpoint, f.now));
 	teardown(&f);
 }
 
@@ -201,24 +203,28 @@ Test(checkpointing, one_is_made_after_the_other)
 	like(&f);
 	c->began = f.now - 10 * SECOND;
 	c->appended_then = 0;
-	f.host->appended = 1000;
+	f.host->checkpoint.appended = 1000;
 	failing = WORKING;
 	f.host->leaders.next_beat = f.now + 3600 * SECOND;
 	cr_assert(host_deadline(f.host) != 0);
 	c->phase = CHECKPOINT_CUTTING;
 	cr_assert(host_deadline(f.host) == 0, "there is more to cut");
 	c->phase = CHECKPOINT_NONE;
-	cr_assert(host_checkpoint_step(f.host, f.now) == 0 && c->phase == CHECKPOINT_WRITING);
+	cr_assert(checkpointing_step(&f.host->checkpoint, f.now, taking_now(&f.host->snapshot)) == 0 &&
+		  c->phase == CHECKPOINT_WRITING);
 	int64_t began = c->began;
 	for (int i = 0; i < 3; i++) {
 		like(&f);
-		f.host->appended += 1000;
+		f.host->checkpoint.appended += 1000;
 		f.now += 10 * SECOND;
-		cr_assert(host_checkpoint_step(f.host, f.now) == 0 && c->phase == CHECKPOINT_WRITING);
+		cr_assert(checkpointing_step(&f.host->checkpoint, f.now, taking_now(&f.host->snapshot)) ==
+			      0 &&
+			  c->phase == CHECKPOINT_WRITING);
 		cr_assert(c->began == began && !c->exists && f.host->metrics.checkpoints_failed == 0);
 	}
 	failing = NOTHING;
-	cr_assert(host_checkpoint_step(f.host, f.now) == 0 && c->exists);
+	cr_assert(checkpointing_step(&f.host->checkpoint, f.now, taking_now(&f.host->snapshot)) == 0 &&
+		  c->exists);
 	teardown(&f);
 }
 
@@ -229,20 +235,23 @@ Test(checkpointing, what_fails_is_tried_again_and_no_success)
 		struct fixture f;
 		setup(&f, 1000, 3600 * SECOND);
 		struct checkpointing *c = &f.host->checkpoint;
-		size_t before[CHECKPOINT_TABLES];
+		size_t before[TABLES];
 		like(&f);
-		memcpy(before, c->chunks, sizeof before);
+		memcpy(before, c->tables.chunks, sizeof before);
 		failing = calls[i];
 		cr_assert(!due(&f, 10 * SECOND, 1000), "call %zu", i);
 		cr_assert(failing == NOTHING && c->failed && !c->exists && abandoned == 1);
 		cr_assert(f.host->metrics.checkpoints_failed == 1);
-		for (size_t j = 0; j < CHECKPOINT_TABLES; j++)
-			cr_assert(c->chunks[j] > before[j], "more is deleted than there may be");
+		for (size_t j = 0; j < TABLES; j++)
+			cr_assert(c->tables.chunks[j] > before[j], "more is deleted than there may be");
 		f.now = c->began + 5 * SECOND - 1;
-		cr_assert(host_checkpoint_step(f.host, f.now) == 0 && c->phase == CHECKPOINT_NONE);
+		cr_assert(checkpointing_step(&f.host->checkpoint, f.now, taking_now(&f.host->snapshot)) ==
+			      0 &&
+			  c->phase == CHECKPOINT_NONE);
 		f.now++;
 		for (int j = 0; j < 10; j++)
-			cr_assert(host_checkpoint_step(f.host, f.now) == 0);
+			cr_assert(checkpointing_step(&f.host->checkpoint, f.now,
+						     taking_now(&f.host->snapshot)) == 0);
 		cr_assert(c->exists && !c->failed && f.host->metrics.checkpoints == 1);
 		teardown(&f);
 	}
@@ -264,7 +273,7 @@ Test(checkpointing, a_journal_that_fails_ends_the_server)
 	setup(&f, 1000, 3600 * SECOND);
 	like(&f);
 	f.host->checkpoint.began = f.now - 10 * SECOND;
-	f.host->appended = f.host->checkpoint.appended_then + 1000;
+	f.host->checkpoint.appended = f.host->checkpoint.appended_then + 1000;
 	failing = TRUNCATE;
 	for (int i = 0; i < 10 && e == 0; i++) {
 		f.host->next_expiry = f.now;
@@ -286,7 +295,7 @@ Test(checkpointing, a_journal_that_fails_ends_the_server)
 static void load_again(struct fixture *f)
 {
 	replica_unload(&f->host->replica);
-	cr_assert(host_recover(f->host, f->now) == 0);
+	cr_assert(checkpointing_recover(&f->host->checkpoint, f->now) == 0);
 }
 
 Test(checkpointing, has_all_of_the_vector_whichever_layer_it_is_in)
@@ -303,8 +312,8 @@ Test(checkpointing, has_all_of_the_vector_whichever_layer_it_is_in)
 					     (uint64_t)round + 1) == 0);
 		cr_assert(due(&f, 10 * SECOND, 1000));
 		size_t chunks = 0;
-		for (size_t i = 0; i < CHECKPOINT_TABLES; i++)
-			chunks += f.host->checkpoint.chunks[i];
+		for (size_t i = 0; i < TABLES; i++)
+			chunks += f.host->checkpoint.tables.chunks[i];
 		size_t least = vector_size(v) * 16 / 65536;
 		cr_assert(chunks >= least && chunks <= 2 * least + 5, "chunks of 64 KiB: %zu", chunks);
 		cr_assert(vector_copy(&before, v) == 0);

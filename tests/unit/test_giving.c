@@ -24,7 +24,8 @@ static void start(struct fixture *f)
 		hello(f, who, 100 + who);
 	f->host->checkpoint.wanted = true;
 	for (int i = 0; i < 10; i++)
-		cr_assert(host_checkpoint_step(f->host, f->now) == 0);
+		cr_assert(checkpointing_step(&f->host->checkpoint, f->now, taking_now(&f->host->snapshot)) ==
+			  0);
 	cr_assert(f->host->checkpoint.exists);
 }
 
@@ -78,14 +79,14 @@ Test(giving, as_long_as_it_is_asked_for)
 	like(&f, 1, 1); /* the checkpoint is not the newest state any more … */
 	flush(&f);
 	f.now = until;
-	host_snapshot_drop(f.host, f.now);
+	giving_expire(&f.host->giving, f.host->store, f.now);
 	ask(&f, 1, 5, 1);
 	cr_assert(given(&f, 5, 1), "… and is read to its end");
 	until = f.now + 10 * SECOND;
-	host_snapshot_drop(f.host, until);
-	cr_assert(f.host->snapshots[0].cursor != NULL);
-	host_snapshot_drop(f.host, until + 1);
-	cr_assert(f.host->snapshots[0].cursor == NULL);
+	giving_expire(&f.host->giving, f.host->store, until);
+	cr_assert(f.host->giving.list[0].cursor != NULL);
+	giving_expire(&f.host->giving, f.host->store, until + 1);
+	cr_assert(f.host->giving.list[0].cursor == NULL);
 	f.now = until;
 	ask(&f, 1, 5, 2);
 	cr_assert(told(&f, KUDOS_BUSY));

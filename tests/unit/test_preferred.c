@@ -104,7 +104,7 @@ Test(preferred, when_more_is_missing_than_exists)
 		receive(&f, &(struct message){.type = MESSAGE_RECORDS, .records = {{RUN}, 2, NULL, 0}});
 		cr_assert(f.snapshots == 0, "an answer without any says nothing");
 		receive_record(&f, 2);
-		cr_assert(f.snapshots == (unsigned)more && f.host->snapshot_preferred == more);
+		cr_assert(f.snapshots == (unsigned)more && f.host->snapshot.preferred == more);
 		teardown(&f);
 	}
 }
@@ -118,17 +118,17 @@ Test(preferred, by_what_exists)
 	for (uint32_t i = 0; i < 2; i++) {
 		struct fixture f;
 		setup(&f);
-		f.host->config.snapshot_bytes = 0;
+		f.host->snapshot.bytes = 0;
 		struct arena *arena = &f.host->replica.counts.arena;
 		const uint32_t blocks = arena->block_count;
 		arena->block_count = i * 4000;
 		const uint64_t most = i ? 4000 * arena->block : 16 << 20;
 		miss(&f, most / 2000 * 2 + 1);
-		host_snapshot_weigh(f.host, &m);
-		cr_assert(!f.host->snapshot_preferred);
+		taking_weigh(&f.host->snapshot, &m);
+		cr_assert(!f.host->snapshot.preferred);
 		miss(&f, most / 2000 * 2 + 2);
-		host_snapshot_weigh(f.host, &m);
-		cr_assert(f.host->snapshot_preferred);
+		taking_weigh(&f.host->snapshot, &m);
+		cr_assert(f.host->snapshot.preferred);
 		arena->block_count = blocks;
 		teardown(&f);
 	}
@@ -187,16 +187,16 @@ Test(preferred, a_busy_giver_is_asked_sooner)
 	receive_record(&f, 1);
 	const struct message busy = {.type = MESSAGE_ERROR, .error = {.id = f.id, .code = KUDOS_BUSY}};
 	receive(&f, &(struct message){.type = MESSAGE_ERROR, .error = {.id = f.id + 1, .code = KUDOS_BUSY}});
-	host_snapshot_busy(f.host, (struct node){PEER + 1}, f.id);
+	taking_busy(&f.host->snapshot, (struct node){PEER + 1}, f.id);
 	cr_assert(f.host->snapshot.patience == 500 * MS, "that was of another");
 	for (unsigned i = 0; i < 7; i++) {
 		const int64_t wait = i < 5 ? (16 * MS) << i : 500 * MS;
 		receive(&f, &busy);
 		f.now += wait - 1;
-		cr_assert(host_snapshot_step(f.host, f.now) == 0 && f.snapshots == 1 + i);
+		cr_assert(taking_step(&f.host->snapshot, f.now) == 0 && f.snapshots == 1 + i);
 		cr_assert(host_deadline(f.host) <= f.now + 1);
 		f.now++;
-		cr_assert(host_snapshot_step(f.host, f.now) == 0 && f.snapshots == 2 + i, "%u", i);
+		cr_assert(taking_step(&f.host->snapshot, f.now) == 0 && f.snapshots == 2 + i, "%u", i);
 	}
 	cr_assert(f.host->snapshot.tries == 3, "the first five do not count");
 	teardown(&f);
@@ -209,7 +209,7 @@ Test(preferred, no_records_are_asked_for_while_it_comes)
 		struct fixture f;
 		setup(&f);
 		f.host->snapshot.from = (struct node){i & 1 ? PEER : 0};
-		f.host->snapshot_preferred = i & 2;
+		f.host->snapshot.preferred = i & 2;
 		cr_assert(replica_push(&f.host->replica, (struct action){.type = ACTION_FETCH,
 									 .node = {PEER},
 									 .origin = {RUN},

@@ -146,9 +146,8 @@ static bool row_ok(char letter, const uint64_t *numbers, size_t count)
 	uint32_t blocks = 0;
 	for (size_t i = 0; i < count; i++)
 		little[i] = htole64(numbers[i]);
-	return host_checkpoint_entry_ok(&(struct blob){key, sizeof key},
-					&(struct blob){(const uint8_t *)little, count * sizeof little[0]},
-					&blocks);
+	return tables_entry_ok(&(struct blob){key, sizeof key},
+			       &(struct blob){(const uint8_t *)little, count * sizeof little[0]}, &blocks);
 }
 
 #define ROW_OK(letter, ...)                             \
@@ -174,25 +173,23 @@ Test(snapshot, rows_that_could_not_be_loaded_are_refused)
 	static const uint8_t table[5] = {'v'}, block[6] = {'b'}, more[17] = {1, [8] = 1};
 	static const uint8_t one[10] = {7, [8] = 1, [9] = 'k'};
 	uint32_t none = 0;
-	cr_assert(!host_checkpoint_entry_ok(&(struct blob){table, 5}, &(struct blob){more, 17}, &none),
-		  "and a byte");
-	cr_assert(!host_checkpoint_entry_ok(&(struct blob){block, 6}, &(struct blob){one, 10}, &none) &&
-		  !host_checkpoint_entry_ok(&(struct blob){block, 4}, &(struct blob){one, 10}, &none));
+	cr_assert(!tables_entry_ok(&(struct blob){table, 5}, &(struct blob){more, 17}, &none), "and a byte");
+	cr_assert(!tables_entry_ok(&(struct blob){block, 6}, &(struct blob){one, 10}, &none) &&
+		  !tables_entry_ok(&(struct blob){block, 4}, &(struct blob){one, 10}, &none));
 	uint32_t blocks = 0;
 	const uint8_t keys[] = "ab", eight[9] = {1};
 	const struct blob a = {keys, 1}, b = {keys + 1, 1}, ab = {keys, 2};
-	cr_assert(host_checkpoint_entry_ok(&a, &(struct blob){eight, 8}, &blocks));
-	cr_assert(!host_checkpoint_entry_ok(&a, &(struct blob){eight, 9}, &blocks) &&
-		  !host_checkpoint_entry_ok(&b, &(struct blob){eight, 8}, &blocks) &&
-		  !host_checkpoint_entry_ok(&ab, &(struct blob){eight, 8}, &blocks));
+	cr_assert(tables_entry_ok(&a, &(struct blob){eight, 8}, &blocks));
+	cr_assert(!tables_entry_ok(&a, &(struct blob){eight, 9}, &blocks) &&
+		  !tables_entry_ok(&b, &(struct blob){eight, 8}, &blocks) &&
+		  !tables_entry_ok(&ab, &(struct blob){eight, 8}, &blocks));
 }
 
 static bool block_ok(uint32_t number, uint32_t before, const void *bytes, size_t size)
 {
 	uint8_t key[5] = {'b', (uint8_t)(number >> 24), (uint8_t)(number >> 16), (uint8_t)(number >> 8),
 			  (uint8_t)number};
-	return host_checkpoint_entry_ok(&(struct blob){key, sizeof key}, &(struct blob){bytes, size},
-					&before);
+	return tables_entry_ok(&(struct blob){key, sizeof key}, &(struct blob){bytes, size}, &before);
 }
 
 Test(snapshot, blocks_that_could_not_be_loaded_are_refused)

@@ -65,7 +65,7 @@ static void setup(struct fixture *f)
 	}
 	f->host->replica.phase = PHASE_CATCHING_UP;
 	f->host->replica.snapshot_from.id = PEER;
-	cr_assert(host_snapshot_start(f->host, f->now, (struct node){PEER}) == 0);
+	cr_assert(taking_start(&f->host->snapshot, f->now, (struct node){PEER}) == 0);
 	cr_assert(f->asked == 1 && f->index == 0);
 	f->asked = 0;
 }
@@ -81,7 +81,7 @@ static void take(struct fixture *f, uint64_t node, uint64_t id, uint64_t index, 
 {
 	struct message m = {.type = MESSAGE_PART, .part = {id, index, last, pairs, count}};
 	f->asked = 0;
-	cr_assert(host_snapshot_part(f->host, f->now, (struct node){node}, &m) == 0);
+	cr_assert(taking_part(&f->host->snapshot, f->now, (struct node){node}, &m) == 0);
 }
 
 /* One row of origin:lsn in table 'v' or 'r'. */
@@ -144,21 +144,21 @@ Test(taking, what_does_not_come_is_asked_for_again_and_given_up)
 	f.now += 500 * MS - 1;
 	int64_t asked = f.host->snapshot.asked;
 	f.now = asked + 500 * MS - 1;
-	cr_assert(host_snapshot_step(f.host, f.now) == 0 && f.asked == 0);
+	cr_assert(taking_step(&f.host->snapshot, f.now) == 0 && f.asked == 0);
 	f.now++;
-	cr_assert(host_snapshot_step(f.host, f.now) == 0 && f.asked == 1 && f.index == 0);
+	cr_assert(taking_step(&f.host->snapshot, f.now) == 0 && f.asked == 1 && f.index == 0);
 	f.now += 500 * MS;
-	cr_assert(host_snapshot_step(f.host, f.now) == 0 && f.asked == 2);
+	cr_assert(taking_step(&f.host->snapshot, f.now) == 0 && f.asked == 2);
 	take_counts(&f);
 	for (unsigned i = 1; i <= 8; i++) {
 		f.now += 500 * MS;
-		cr_assert(host_snapshot_step(f.host, f.now) == 0 && f.asked == 1 + i && f.index == 1);
+		cr_assert(taking_step(&f.host->snapshot, f.now) == 0 && f.asked == 1 + i && f.index == 1);
 	}
 	f.now += 500 * MS;
-	cr_assert(host_snapshot_step(f.host, f.now) == 0 && f.asked == 9 && !taking(&f), "eight times");
+	cr_assert(taking_step(&f.host->snapshot, f.now) == 0 && f.asked == 9 && !taking(&f), "eight times");
 	cr_assert(f.host->replica.snapshot_from.id == 0 && count(&f, "likes") == 3);
 	f.now += 500 * MS;
-	cr_assert(host_snapshot_step(f.host, f.now) == 0 && f.asked == 9);
+	cr_assert(taking_step(&f.host->snapshot, f.now) == 0 && f.asked == 9);
 	teardown(&f);
 }
 
@@ -243,12 +243,12 @@ Test(taking, one_bad_entry_of_many_ends_it)
 	take(&f, PEER, f.id, 0, false, pairs, 2);
 	cr_assert(!taking(&f) && f.asked == 0 && abandoned == 1);
 	f.host->replica.snapshot_from.id = PEER;
-	cr_assert(host_snapshot_start(f.host, f.now, (struct node){PEER}) == 0);
+	cr_assert(taking_start(&f.host->snapshot, f.now, (struct node){PEER}) == 0);
 	take(&f, PEER, f.id - 1, 0, true, pairs, 2);
 	cr_assert(taking(&f) && !f.host->snapshot.begun, "that was of the one before");
 	for (unsigned i = 0; i <= 8; i++) {
 		f.now += 500 * MS;
-		cr_assert(host_snapshot_step(f.host, f.now) == 0);
+		cr_assert(taking_step(&f.host->snapshot, f.now) == 0);
 	}
 	cr_assert(!taking(&f) && abandoned == 1, "nothing had come of it");
 	teardown(&f);
@@ -300,11 +300,11 @@ Test(taking, what_is_on_its_way_to_disk_comes_first)
 	setup(&f);
 	take_vector(&f, 'v', 50, 3, true);
 	f.host->replica.committing = true;
-	cr_assert(host_snapshot_step(f.host, f.now) == 0 && host_snapshot_step(f.host, f.now) == 0);
+	cr_assert(taking_step(&f.host->snapshot, f.now) == 0 && taking_step(&f.host->snapshot, f.now) == 0);
 	cr_assert(taking(&f));
 	f.host->replica.committing = false;
 	f.host->replica.pending_count = 1;
-	cr_assert(host_snapshot_step(f.host, f.now) == 0 && host_snapshot_step(f.host, f.now) == 0);
+	cr_assert(taking_step(&f.host->snapshot, f.now) == 0 && taking_step(&f.host->snapshot, f.now) == 0);
 	cr_assert(taking(&f));
 	f.host->replica.pending_count = 0;
 	pass(&f, SECOND);
@@ -323,7 +323,8 @@ Test(taking, its_own_half_made_checkpoint_makes_room)
 	f.host->checkpoint.phase = CHECKPOINT_CUTTING;
 	take_counts(&f);
 	cr_assert(f.host->snapshot.index == 1 && f.host->checkpoint.phase == CHECKPOINT_NONE);
-	cr_assert(host_truncate(f.host) == 0, "not while it takes");
+	cr_assert(checkpointing_truncate(&f.host->checkpoint, taking_now(&f.host->snapshot)) == 0,
+		  "not while it takes");
 	teardown(&f);
 }
 
