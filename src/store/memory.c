@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The store of --memory-only. The journal is a chain of slabs that are dropped whole, oldest first; the
- * checkpoint is one run of bytes in key order, made anew by a merge at each commit:
+ * checkpoint is a list of items in key order, the next one a copy of the list in which some are others:
  *
- *   slab ──> slab ──> slab (newest)        snapshot: [key size, value size, key, value]…
- *   [meta][record][record]…                   refcounted: one reference is the store's, one each cursor's */
+ *   slab ──> slab ──> slab (newest)        snapshot: item, item, item, …      items are shared among
+ * snapshots, [meta][record][record]…                next one: item, other, item, …     snapshots with cursors
+ */
 #include "store/store.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/random.h"
 #include "store/index.h"
 #include "store/puts.h"
@@ -33,26 +35,29 @@ struct slab {
 	alignas(struct kept) uint8_t bytes[];
 };
 
-struct snapshot {
+struct item {
 	unsigned refs;
-	struct bytes items;
+	uint32_t key_size, value_size;
+	uint8_t bytes[]; /* key, then value */
 };
 
-struct item {
-	uint32_t key_size, value_size; /* key and value follow */
+struct snapshot {
+	unsigned refs;
+	struct item **items;
+	size_t count, capacity;
 };
 
 struct memory_store {
 	struct store store;
 	struct slab *oldest, *newest;
-	struct slab *open;    /* the oldest slab with something uncommitted; NULL: none */
-	struct slab *meta;    /* the slab with the newest meta; NULL: none */
-	size_t meta_at;	      /* where in it */
-	struct index index;   /* places are addresses of struct kept */
-	struct snapshot *now; /* the newest checkpoint; NULL: empty */
-	struct puts puts;
-	bool begun, wipe;
-	int result; /* of the last checkpoint */
+	struct slab *open;     /* the oldest slab with something uncommitted; NULL: none */
+	struct slab *meta;     /* the slab with the newest meta; NULL: none */
+	size_t meta_at;	       /* where in it */
+	struct index index;    /* places are addresses of struct kept */
+	struct snapshot *now;  /* the newest checkpoint; NULL: empty */
+	struct snapshot *next; /* the one being made; NULL: none is */
+	int put_failed;	       /* the first error of its puts: it must not become the newest without them */
+	int result;	       /* of the last checkpoint */
 	int failed;
 };
 
@@ -83,12 +88,20 @@ static void slab_free(struct slab *slab)
 	free(slab);
 }
 
+static void item_unref(struct item *item)
+{
+	if (--item->refs == 0)
+		free(item);
+}
+
 static void snapshot_unref(struct snapshot *snapshot)
 {
-	if (snapshot && --snapshot->refs == 0) {
-		bytes_deinit(&snapshot->items);
-		free(snapshot);
-	}
+	if (!snapshot || --snapshot->refs > 0)
+		return;
+	for (size_t i = 0; i < snapshot->count; i++)
+		item_unref(snapshot->items[i]);
+	free(snapshot->items);
+	free(snapshot);
 }
 
 static void memory_close(struct store *s)
@@ -100,8 +113,8 @@ static void memory_close(struct store *s)
 		m->oldest = newer;
 	}
 	index_deinit(&m->index);
-	puts_deinit(&m->puts);
 	snapshot_unref(m->now);
+	snapshot_unref(m->next);
 	free(m);
 }
 
@@ -275,116 +288,118 @@ static uint64_t memory_bytes(const struct store *s)
 	return total;
 }
 
+static void memory_abandon(struct store *s)
+{
+	struct memory_store *m = of(s);
+	snapshot_unref(m->next);
+	m->next = NULL;
+}
+
 static int memory_begin(struct store *s, bool wipe)
 {
 	struct memory_store *m = of(s);
-	if (m->begun)
+	const struct snapshot *from = wipe ? NULL : m->now;
+	if (m->next)
 		return -EBUSY;
-	m->begun = true;
-	m->wipe = wipe;
+	m->put_failed = 0;
+	m->next = calloc(1, sizeof *m->next);
+	if (!m->next)
+		return -ENOMEM;
+	m->next->refs = 1;
+	if (!from || from->count == 0)
+		return 0;
+	if (array_reserve(&m->next->items, from->count, &m->next->capacity, sizeof(void *)) < 0) {
+		memory_abandon(s);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < from->count; i++) {
+		m->next->items[i] = from->items[i];
+		m->next->items[i]->refs++;
+	}
+	m->next->count = from->count;
+	return 0;
+}
+
+/* The first item that is not below key; *found: it is key's. */
+static size_t place_of(const struct snapshot *s, const void *key, size_t size, bool *found)
+{
+	size_t lo = 0, hi = s->count;
+	*found = false;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		int order = puts_compare_keys(s->items[mid]->bytes, s->items[mid]->key_size, key, size);
+		*found = *found || order == 0;
+		if (order < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static int put_item(struct snapshot *s, size_t at, struct item *item)
+{
+	if (array_reserve(&s->items, s->count + 1, &s->capacity, sizeof(void *)) < 0) {
+		free(item);
+		return -ENOMEM;
+	}
+	memmove(&s->items[at + 1], &s->items[at], (s->count++ - at) * sizeof(void *));
+	s->items[at] = item;
+	return 0;
+}
+
+static void remove_item(struct snapshot *s, size_t at)
+{
+	item_unref(s->items[at]);
+	memmove(&s->items[at], &s->items[at + 1], (--s->count - at) * sizeof(void *));
+}
+
+static int change(struct snapshot *s, const void *key, size_t key_size, const void *value, size_t value_size)
+{
+	bool found;
+	size_t at = place_of(s, key, key_size, &found);
+	if (value_size == 0) {
+		if (found)
+			remove_item(s, at);
+		return 0;
+	}
+	if (key_size > UINT32_MAX / 4 || value_size > UINT32_MAX / 4)
+		return -E2BIG;
+	struct item *item = malloc(sizeof *item + key_size + value_size);
+	if (!item)
+		return -ENOMEM;
+	*item = (struct item){.refs = 1, .key_size = (uint32_t)key_size, .value_size = (uint32_t)value_size};
+	memcpy(item->bytes, key, key_size);
+	memcpy(item->bytes + key_size, value, value_size);
+	if (!found)
+		return put_item(s, at, item);
+	item_unref(s->items[at]);
+	s->items[at] = item;
 	return 0;
 }
 
 static int memory_put(struct store *s, const void *key, size_t key_size, const void *value, size_t value_size)
 {
 	struct memory_store *m = of(s);
-	if (!m->begun || key_size == 0)
+	if (!m->next || key_size == 0)
 		return -EINVAL;
-	return puts_add(&m->puts, key, key_size, value, value_size);
-}
-
-static void memory_abandon(struct store *s)
-{
-	struct memory_store *m = of(s);
-	puts_deinit(&m->puts);
-	m->begun = false;
-}
-
-static void add_item(struct bytes *items, const void *key, uint32_t key_size, const void *value,
-		     uint32_t value_size)
-{
-	struct item item = {key_size, value_size};
-	bytes_append(items, &item, sizeof item);
-	bytes_append(items, key, key_size);
-	bytes_append(items, value, value_size);
-}
-
-/* The item at `at`, which may lie unaligned. */
-static struct item read_item(const struct bytes *items, size_t at, const uint8_t **key)
-{
-	struct item item;
-	memcpy(&item, items->data + at, sizeof item);
-	*key = items->data + at + sizeof item;
-	return item;
-}
-
-/* Writes old (may be NULL) as changed by the puts to items. */
-static void merge(struct bytes *items, const struct bytes *old, const struct put *const *puts, size_t count)
-{
-	size_t i = 0, at = 0, old_size = old ? old->size : 0, most = old_size;
-	for (size_t k = 0; k < count; k++)
-		most += sizeof(struct item) + puts[k]->key_size + puts[k]->value_size;
-	if (most > 0)
-		bytes_extend(items, most); /* one allocation, no more than is needed */
-	items->size = 0;
-	while (i < count || at < old_size) {
-		const uint8_t *key = NULL;
-		struct item item = {0};
-		int order = 1; /* of the old item against the put */
-		if (at < old_size) {
-			item = read_item(old, at, &key);
-			order = i == count ? -1
-					   : puts_compare_keys(key, item.key_size, puts[i]->bytes,
-							       puts[i]->key_size);
-		}
-		if (order <= 0)
-			at += sizeof item + item.key_size + item.value_size;
-		if (order < 0) {
-			add_item(items, key, item.key_size, key + item.key_size, item.value_size);
-			continue;
-		}
-		const struct put *put = puts[i++];
-		if (put->value_size)
-			add_item(items, put->bytes, put->key_size, put->bytes + put->key_size,
-				 put->value_size);
-	}
-}
-
-/* The newest checkpoint as changed by the puts. */
-static int make_snapshot(const struct memory_store *m, struct snapshot **made)
-{
-	const struct put **list;
-	size_t count;
-	int r = puts_sorted(&m->puts, &list, &count);
-	if (r < 0)
-		return r;
-	struct snapshot *next = calloc(1, sizeof *next);
-	if (next) {
-		next->refs = 1;
-		merge(&next->items, m->now && !m->wipe ? &m->now->items : NULL, list, count);
-	}
-	free(list);
-	if (!next || bytes_failed(&next->items)) {
-		snapshot_unref(next);
-		return -ENOMEM;
-	}
-	*made = next;
-	return 0;
+	if (m->put_failed == 0)
+		m->put_failed = change(m->next, key, key_size, value, value_size);
+	return m->put_failed;
 }
 
 static int memory_checkpoint_commit(struct store *s)
 {
 	struct memory_store *m = of(s);
-	if (!m->begun)
+	if (!m->next)
 		return -EINVAL;
-	struct snapshot *next = NULL;
-	int r = make_snapshot(m, &next);
-	memory_abandon(s);
-	m->result = r;
-	if (r == 0) {
-		snapshot_unref(m->now);
-		m->now = next;
+	m->result = m->put_failed;
+	if (m->result == 0) {
+		struct snapshot *before = m->now;
+		m->now = m->next;
+		m->next = before;
 	}
+	memory_abandon(s);
 	return 0;
 }
 
@@ -408,13 +423,13 @@ static int memory_cursor_open(struct store *s, struct store_cursor **cursor)
 static int memory_cursor_next(struct store_cursor *c, const uint8_t **key, size_t *key_size,
 			      const uint8_t **value, size_t *value_size)
 {
-	if (!c->snapshot || c->at == c->snapshot->items.size)
+	if (!c->snapshot || c->at == c->snapshot->count)
 		return 0;
-	struct item item = read_item(&c->snapshot->items, c->at, key);
-	*key_size = item.key_size;
-	*value = *key + item.key_size;
-	*value_size = item.value_size;
-	c->at += sizeof item + item.key_size + item.value_size;
+	const struct item *item = c->snapshot->items[c->at++];
+	*key = item->bytes;
+	*key_size = item->key_size;
+	*value = item->bytes + item->key_size;
+	*value_size = item->value_size;
 	return 1;
 }
 
