@@ -5,8 +5,11 @@
 #include <inttypes.h>
 #include <nats/nats.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/map.h"
+#include "base/random.h"
 #include "export/records.h"
 #include "store/nats_connect.h"
 #include "wire/message.h"
@@ -22,6 +25,8 @@ struct exporting {
 	jsCtx *js;
 	natsSubscription *subscription;
 	uint64_t first, last; /* sequences there are */
+	struct map runs;      /* (origin, 0) → any: of which a record was read */
+	size_t purged;	      /* runs of which records before the first that was read are gone */
 };
 
 static int fail(struct exporting *x, int e, const char *what, natsStatus s)
@@ -76,6 +81,34 @@ static int subscribe(struct exporting *x)
 	return s == NATS_OK ? 0 : fail(x, -EIO, "it cannot be read", s);
 }
 
+/* Whether some of the run's records before this one, its first that was read, may have been let go of: but
+ * not when the one from which on the run is there was read before. */
+static bool lacks(struct exporting *x, const char *subject, uint64_t lsn)
+{
+	jsDirectGetMsgOptions o;
+	natsMsg *first = NULL;
+	const char *sequence = NULL;
+	if (lsn == 1)
+		return false;
+	jsDirectGetMsgOptions_Init(&o);
+	o.Sequence = 1;
+	o.NextBySubject = subject;
+	natsStatus s = js_DirectGetMsg(&first, x->js, x->options->stream.stream, NULL, &o);
+	if (s == NATS_OK)
+		s = natsMsgHeader_Get(first, "Nats-Sequence", &sequence);
+	bool whole = s == NATS_OK && strtoull(sequence, NULL, 10) <= x->options->after_sequence;
+	natsMsg_Destroy(first);
+	return !whole;
+}
+
+static int note_run(struct exporting *x, const char *subject, struct position at)
+{
+	if (map_get(&x->runs, at.origin.id, 0))
+		return 0;
+	x->purged += lacks(x, subject, at.lsn);
+	return map_put(&x->runs, at.origin.id, 0, x);
+}
+
 /* A record must be whole, and of the run whose subject it is on. */
 static int write_record(struct exporting *x, natsMsg *message, const jsMsgMetaData *meta)
 {
@@ -95,6 +128,8 @@ static int write_record(struct exporting *x, natsMsg *message, const jsMsgMetaDa
 	} else {
 		const struct place place = {meta->Sequence.Stream, meta->Timestamp};
 		r = export_record(x->out, record, &place);
+		if (r == 0)
+			r = note_run(x, natsMsg_GetSubject(message), record->at);
 	}
 	record_unref(record);
 	return r;
@@ -121,6 +156,7 @@ int export_stream(const struct options *options, struct output *out, char *error
 	x.error = error;
 	x.error_size = error_size;
 	uint64_t sequence = options->after_sequence;
+	map_init(&x.runs, random_id());
 	int r = reach(&x);
 	if (r == 0)
 		r = look(&x);
@@ -130,6 +166,15 @@ int export_stream(const struct options *options, struct output *out, char *error
 		r = write_next(&x, &sequence);
 	if (r == 0)
 		r = output_flush(out);
+	if (r == 0 && x.purged > 0) {
+		snprintf(
+		    error, error_size,
+		    "%s: of %zu runs of servers the stream has let go of older records: what was written is "
+		    "not all",
+		    options->journal, x.purged);
+		r = -ENODATA;
+	}
+	map_deinit(&x.runs);
 	natsSubscription_Destroy(x.subscription);
 	jsCtx_Destroy(x.js);
 	natsConnection_Destroy(x.connection);
