@@ -90,7 +90,7 @@ int replica_membership_committed(struct replica *r, int64_t now)
 		/* What a node sent before it was forgotten and nobody has applied must not get in any more.
 		 * Nor what this server has of it, as long as it is nobody: others have agreed without it. */
 		replica_drop_shared(r);
-		r->anew = !r->established && (vector_size(&r->v) > 0 || r->incoming_count > 0);
+		r->anew = !r->established && (r->anew || vector_size(&r->v) > 0 || r->incoming_count > 0);
 		if (replica_drop_all_waiting(r, now) < 0)
 			return -ENOMEM;
 	}
@@ -234,11 +234,13 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 		return "an end of restarts: so many runs of servers have taken likes that no new one is let "
 		       "in";
 	if (!repaired(r))
-		return r->config.shared ? "records that the shared journal held when it started"
-					: "records that were damaged in its own journal: no member in reach "
-					  "has them. Start the "
-					  "others, or wipe "
-					  "the data folder to join as a new node without them";
+		return r->config.shared
+			   ? "records that the shared journal held when it started. If it has let "
+			     "go of some (--purge-history), start a member that has them"
+			   : "records that were damaged in its own journal: no member in reach "
+			     "has them. Start the "
+			     "others, or wipe "
+			     "the data folder to join as a new node without them";
 	return NULL;
 }
 
@@ -347,6 +349,7 @@ int replica_agree(struct replica *r, int64_t now)
 		return -ENOMEM;
 	if (advance_samples(r) < 0)
 		return -ENOMEM;
+	replica_follow_look(r);
 	if (r->phase == PHASE_CATCHING_UP || !r->meta_durable || !all_covered(r))
 		return 0;
 	return forget_sessions(r) < 0 ? -ENOMEM : settle_lapses(r);

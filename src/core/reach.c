@@ -44,6 +44,7 @@ struct vector_message replica_vector_message(struct replica *r)
 	    .digest = r->digest,
 	    .all = r->established ? r->v.digest : 0,
 	    .serving = r->phase != PHASE_CATCHING_UP,
+	    .covered = r->config.purges ? r->history.covered : 0,
 	    .at = at,
 	    .count = count,
 	};
@@ -236,6 +237,7 @@ int replica_vector(struct replica *r, int64_t now, const struct vector_message *
 	p->digest = m->digest;
 	p->all = m->all;
 	p->serving = m->serving;
+	p->checkpointed = m->covered;
 	struct log *log = replica_log(r, m->origin);
 	if (log)
 		log->owner = m->node;

@@ -15,6 +15,7 @@
 
 #define GAP_GRACE (20 * MS)	 /* a record may still be on its way when a vector already shows it */
 #define FETCH_TIMEOUT (500 * MS) /* then another peer is asked, and given twice as long, … */
+#define GONE_MOST 50		 /* times GAP_GRACE: the shared journal is asked again */
 #define FETCH_DOUBLINGS 2	 /* … so many times: a long answer may take its time over a long way */
 #define SNAPSHOT_PAUSE SECOND	 /* after one: the next is no newer at once */
 #define REACHABLE (1500 * MS)	 /* heard within */
@@ -171,6 +172,8 @@ int replica_gone(struct replica *r, int64_t now, struct node who, struct positio
 	log->asked_until = 0;
 	log->gone++;
 	log->tries++;
+	if (node_equal(who, r->config.self.node)) /* the shared journal: others may come that have it */
+		log->gap_since = now + GAP_GRACE * (log->gone < GONE_MOST ? log->gone : GONE_MOST);
 	return replica_repair(r, now);
 }
 

@@ -33,6 +33,7 @@ int replica_init(struct replica *r, const struct replica_config *config, int64_t
 	    .started = now,
 	    .established = established,
 	    .doubtful = config->doubtful,
+	    .anew = config->purges && !established,
 	    .serial = 1,
 	    .meta_dirty = true, /* the fresh origin, before anything else (I4) */
 	};
@@ -328,6 +329,7 @@ void replica_unload(struct replica *r)
 	r->closing_count = 0;
 	logs_clear(r);
 	r->looked = r->look_cut = false;
+	r->history = (struct history){0};
 	records_clear(r->incoming, &r->incoming_count);
 	r->incoming_bytes = 0;
 }

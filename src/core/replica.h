@@ -25,6 +25,7 @@
 #include "base/map.h"
 #include "core/counts.h"
 #include "core/gather.h"
+#include "core/history.h"
 #include "core/members.h"
 #include "core/recent.h"
 #include "core/record.h"
@@ -103,9 +104,10 @@ struct peer {
 	struct origin after; /* inexact: it is asked for its positions above this … */
 	int64_t ask_at;	     /* … not before then */
 	bool serving;
-	bool confirmed;	      /* it has sent a vector under our membership: target */
-	bool vouched;	      /* … and served when it sent that */
-	struct vector target; /* to be reached here before this server serves, while the peer is in reach */
+	uint64_t checkpointed; /* up to here it has all of the shared journal in a checkpoint */
+	bool confirmed;	       /* it has sent a vector under our membership: target */
+	bool vouched;	       /* … and served when it sent that */
+	struct vector target;  /* to be reached here before this server serves, while the peer is in reach */
 	struct vector vector;
 	struct vector sample;  /* one of its exact vectors under our membership, to be reached here … */
 	struct vector covered; /* … and the newest of those that were reached here */
@@ -149,7 +151,8 @@ struct replica_config {
 	int64_t lazy;	      /* how long peers' records may wait for more while nobody asks for them */
 	bool alone;	      /* there is no leader to wait for before a first start */
 	bool doubtful;	      /* what it holds may be older than what it has acknowledged: a copy */
-	bool shared;	      /* the journal is one that several servers write to, each its own records */
+	bool shared; /* the journal is one that several servers write to, each its own records, … */
+	bool purges; /* … and may let go of what every member has in a checkpoint */
 };
 
 /* A node that others say is forgotten, and this server has not: what it left in the shared journal is read
@@ -166,7 +169,8 @@ struct replica {
 	enum phase phase;
 	bool established;  /* was serving once, durably: what it holds counts as a member's state */
 	bool establishing; /* … will have been, with the next commit */
-	bool anew; /* not established, and a member was forgotten: it takes a snapshot of one that serves */
+	bool anew; /* not established, and a member was forgotten, or the shared journal does not begin at the
+		      beginning perhaps: it takes a snapshot of one that serves */
 	bool met_leader;   /* a leader that others had time to register with knows of nobody else; the driver
 			      sets it */
 	bool heard_leader; /* one has told it the membership since the start */
@@ -184,6 +188,7 @@ struct replica {
 	bool look_cut;		 /* this look told of more origins than are read at a time */
 	struct leaving *leaving; /* owned */
 	size_t leaving_count, leaving_capacity;
+	struct history history;
 	bool stalled; /* nothing gets durable for a while: new batches are refused; the driver sets it */
 
 	struct members members; /* as durable and announced */
@@ -285,6 +290,7 @@ struct vector_message {
 	uint64_t serial, digest;
 	uint64_t all; /* digest of the sender's whole V, … */
 	bool serving;
+	uint64_t covered;	   /* of the shared journal; 0: it is to be kept whole */
 	const struct position *at; /* … of which these changed lately */
 	size_t count;
 };

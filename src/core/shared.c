@@ -69,6 +69,13 @@ static bool may_take(struct replica *r, struct node node)
 	return strangers == TAKEN;
 }
 
+/* Of who is no member and has left none; what it wrote may be needed by others. */
+static void note_passed_over(struct replica *r, struct node node, struct position at)
+{
+	if (!members_find(&r->staged, node) && !replica_left(r, node) && !replica_has(r, at.origin, at.lsn))
+		r->history.strange = true;
+}
+
 bool replica_is_shared(const struct replica *r, struct origin origin)
 {
 	const struct log *log = r->config.shared ? map_get(&r->logs, origin.id, 0) : NULL;
@@ -78,8 +85,14 @@ bool replica_is_shared(const struct replica *r, struct origin origin)
 
 int replica_held(struct replica *r, int64_t now, struct node node, struct position at)
 {
-	if (origin_equal(at.origin, r->config.self.origin) || !may_take(r, node))
+	if (origin_equal(at.origin, r->config.self.origin)) {
+		r->history.own = at.lsn;
 		return 0;
+	}
+	if (!may_take(r, node)) {
+		note_passed_over(r, node, at);
+		return 0;
+	}
 	struct log *log = map_get(&r->logs, at.origin.id, 0);
 	if (!log && replica_has(r, at.origin, at.lsn))
 		return 0;
@@ -137,9 +150,10 @@ static void settle_leaving(struct replica *r)
 	}
 }
 
-int replica_looked(struct replica *r, int64_t now)
+int replica_looked(struct replica *r, int64_t now, uint64_t number)
 {
 	bool whole = !r->look_cut;
+	history_looked(&r->history, number, whole);
 	r->look_cut = false;
 	r->looks += whole;
 	r->looked = r->looked || whole;
@@ -147,10 +161,38 @@ int replica_looked(struct replica *r, int64_t now)
 	return replica_repair(r, now);
 }
 
+/* Its own run's too: one that was stored and not acknowledged yet is not applied. */
+void replica_follow_look(struct replica *r)
+{
+	struct map_slot *slot;
+	bool applied = !r->lacks_many && replica_has(r, r->config.self.origin, r->history.own);
+	for (size_t at = 0; applied && (slot = map_next(&r->logs, &at));) {
+		const struct log *log = slot->value;
+		applied = replica_has(r, log->origin, log->held);
+	}
+	if (applied)
+		history_applied(&r->history, r->stats.records);
+}
+
+uint64_t replica_purgeable(const struct replica *r)
+{
+	uint64_t least = r->history.covered;
+	if (!r->config.purges || r->phase != PHASE_SERVING || !r->meta_durable || r->leaving_count > 0)
+		return 0;
+	for (size_t i = 0; i < r->peer_count; i++) {
+		const struct peer *p = &r->peers[i];
+		if (!p->serving || p->digest != r->digest)
+			return 0;
+		least = p->checkpointed < least ? p->checkpointed : least;
+	}
+	return least;
+}
+
 void replica_checkpointed(struct replica *r, uint64_t records)
 {
 	size_t kept = 0;
 	settle_leaving(r);
+	history_checkpointed(&r->history, records);
 	for (size_t i = 0; i < r->leaving_count; i++) {
 		struct leaving l = r->leaving[i];
 		if (l.records == 0 || records + 1 < l.records) {

@@ -7,7 +7,10 @@
  * the shared journal takes in that a node is forgotten only when it has applied all that the node left there,
  * and has a checkpoint that covers it. Meanwhile it announces the membership as it was, and nobody can agree
  * without it (I14). From then on nothing that the node may still write is taken: others may have agreed
- * without it. */
+ * without it.
+ *
+ * The shared journal may let go of what nobody reads in it again: what every member has in its checkpoint,
+ * for that a record is applied is not enough here (I6): it is durable in the journal alone. */
 #ifndef CORE_SHARED_H
 #define CORE_SHARED_H
 
@@ -15,12 +18,17 @@
 
 /* The shared journal: node wrote its records there up to `at`. */
 int replica_held(struct replica *r, int64_t now, struct node node, struct position at);
-/* It was looked through: all that it held a while ago was told by replica_held(). */
-int replica_looked(struct replica *r, int64_t now);
+/* It was looked through: all that it held a while ago, when the newest number that it had given a record was
+ * this one, was told by replica_held(). */
+int replica_looked(struct replica *r, int64_t now, uint64_t number);
 /* The newest durable checkpoint began when so many records (stats.records) had been applied. */
 void replica_checkpointed(struct replica *r, uint64_t records);
+/* Up to which number every member has all records in its checkpoint, and says so under the membership that is
+ * held here; 0: not known, or one wants them kept. */
+uint64_t replica_purgeable(const struct replica *r);
 
 /* Within the core only. */
+void replica_follow_look(struct replica *r); /* whether all that was told is applied by now */
 /* Whether the node's being forgotten must wait, which is kept in mind; the row is for it or none. -ENOMEM. */
 int replica_leaves(struct replica *r, struct node node);
 bool replica_left(const struct replica *r, struct node node); /* nothing more of it is taken */

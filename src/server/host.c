@@ -65,6 +65,7 @@ static int open_replica(struct host *h, const struct bytes *meta, int64_t now)
 	    .lazy = h->config.lazy,
 	    .alone = h->config.leaders == 0,
 	    .shared = h->store->stream != NULL,
+	    .purges = h->store->stream && h->config.purges,
 	};
 	struct message m = {.type = MESSAGE_MEMBERS};
 	bool known = meta->size > 1;
@@ -265,6 +266,7 @@ static void publish_vector(struct host *h)
 				       .digest = v.digest,
 				       .established = v.serving,
 				       .all = v.all,
+				       .covered = v.covered,
 				       .positions = v.at,
 				       .position_count = v.count}};
 	out_publish(&h->out, "v", 1, &m);

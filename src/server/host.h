@@ -37,8 +37,9 @@ struct host_config {
 	struct member self; /* node: for a new data folder; an old one keeps its own. origin: fresh, random */
 	uint64_t seed;
 	unsigned ack_peers;
-	bool accept_stale;	     /* an operator's word: a copy of a data folder may serve as it is */
-	size_t leaders;		     /* how many there are to register with */
+	bool accept_stale; /* an operator's word: a copy of a data folder may serve as it is */
+	bool purges;	   /* the shared journal may let go of what every member has in its checkpoint */
+	size_t leaders;	   /* how many there are to register with */
 	int64_t session_idle, grace; /* 0: the defaults */
 	int64_t lazy;		     /* how long peers' records may wait for more; 0: not at all */
 	size_t session_limit;	     /* likewise */

@@ -31,6 +31,14 @@ static const struct flag flags[] = {
     {"nats-creds", 0, "FILE", "Credentials for NATS (KUDOS_NATS_CREDS)", "KUDOS_NATS_CREDS", AT(nats_creds)},
     {"nats-ca", 0, "FILE", "Use TLS to NATS, whose certificates are signed by one of FILE (KUDOS_NATS_CA)",
      "KUDOS_NATS_CA", AT(nats_ca)},
+    {"purge-history", 0, NULL,
+     "Let the stream drop what every member has in a checkpoint, once every member was started with this: "
+     "the "
+     "stream alone cannot bring counts back then (KUDOS_PURGE_HISTORY)",
+     "KUDOS_PURGE_HISTORY", NULL, FLAG_YES, AT(purge_history)},
+    {"keep-history", 0, NULL,
+     "Drop nothing from the stream, which is so without --purge-history, too (KUDOS_KEEP_HISTORY)",
+     "KUDOS_KEEP_HISTORY", NULL, FLAG_YES, AT(keep_history)},
     {"name", 0, "NAME", "Name in status and logs (KUDOS_NAME; server-PORT)", "KUDOS_NAME", AT(name)},
     {"ack-peers", 0, "K", "Acknowledge a like when K other servers have it on disk, too (KUDOS_ACK_PEERS; 0)",
      "KUDOS_ACK_PEERS", NULL, FLAG_NUMBER, AT(ack_peers), .most = LIMIT_MEMBERS - 1},
@@ -100,6 +108,9 @@ static void check(struct argp_state *state, void *options)
 		argp_error(state, "--journal: \"%s\" is no stream: %s", o->journal, why);
 	if (!o->journal && (o->nats_creds || o->nats_ca))
 		argp_error(state, "--nats-creds and --nats-ca go with --journal");
+	if (o->purge_history && (!o->journal || o->memory_only))
+		argp_error(state, "--purge-history goes with --journal, and not with --memory-only: what the "
+				  "stream drops is in the members' data folders alone");
 	if (o->client_port && o->client_port == o->notify_port)
 		argp_error(state, "--client-port and --notify-port must differ");
 	split_leaders(state, o);

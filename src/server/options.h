@@ -22,6 +22,7 @@ struct options {
 	int client_port, notify_port; /* 0: the first free one */
 	const char *key, *trust;      /* CURVE: files; both NULL: without */
 	int ack_peers;
+	bool purge_history, keep_history; /* the second wins */
 	bool memory_only, accept_stale, debug, insecure;
 };
 

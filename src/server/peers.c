@@ -14,6 +14,7 @@ static int on_vector(struct host *h, int64_t now, const struct message *m)
 				   .digest = m->vector.digest,
 				   .all = m->vector.all,
 				   .serving = m->vector.established,
+				   .covered = m->vector.covered,
 				   .at = m->vector.positions,
 				   .count = m->vector.position_count};
 	return replica_vector(&h->replica, now, &v);

@@ -274,6 +274,7 @@ static int open_host(struct server *s, const struct options *o, int client_port,
 				     .seed = random_id(),
 				     .clock = clock_now};
 	config.accept_stale = o->accept_stale;
+	config.purges = o->purge_history && !o->keep_history;
 	config.lazy = LAZY;
 	struct member *self = &config.self;
 	self->node.id = random_id();

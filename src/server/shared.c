@@ -115,7 +115,7 @@ static int take(void *arg, const struct told_entry *told)
 	case TOLD_LOOKED:
 		tell_stranger(t->h, t->now);
 		replica_checkpointed(r, t->h->checkpoint.records);
-		return replica_looked(r, t->now);
+		return replica_looked(r, t->now, told->at.lsn);
 	case TOLD_RECORD:
 		return take_record(t->h, t->now, told);
 	case TOLD_FETCHED:
@@ -165,6 +165,9 @@ int host_shared_step(struct host *h, int64_t now)
 	if (now >= h->shared.next_look) {
 		h->shared.next_look = now + LOOK_INTERVAL;
 		stream->ops->look(stream);
+		uint64_t purgeable = replica_purgeable(&h->replica);
+		if (purgeable > 0)
+			stream->ops->purge(stream, purgeable);
 	}
 	return 0;
 }

@@ -126,6 +126,12 @@ static bool loses_nothing(const struct taking *t)
 	return true;
 }
 
+/* What a checkpoint here had others count on, where the shared journal may not have it any more. */
+static bool falls_behind(const struct taking *t)
+{
+	return t->replica->config.purges && !vector_covers(&t->vector, &t->checkpoint->vector);
+}
+
 int taking_part(struct taking *t, int64_t now, struct node from, const struct message *m)
 {
 	if (!node_equal(t->from, from) || t->committing || m->part.id != t->id || m->part.index != t->index)
@@ -157,6 +163,8 @@ int taking_part(struct taking *t, int64_t now, struct node from, const struct me
 		return give_up(t, now, "it is of a node that was forgotten");
 	if (t->replica->established && !loses_nothing(t))
 		return give_up(t, now, "it lacks what is applied here and no longer in the journal");
+	if (t->replica->established && falls_behind(t))
+		return give_up(t, now, "it lacks what is in the checkpoint here");
 	e = t->store->ops->checkpoint_commit(t->store);
 	if (e < 0)
 		return give_up(t, now, strerror(-e));

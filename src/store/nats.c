@@ -15,10 +15,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "base/map.h"
-#include "base/random.h"
 #include "store/nats_items.h"
 #include "store/nats_message.h"
+#include "store/nats_subjects.h"
 #include "store/nats_writer.h"
 
 #define FETCHES 64
@@ -46,13 +45,14 @@ struct nats_stream {
 	pthread_cond_t wake;
 	int failed; /* for good */
 	bool look;
+	uint64_t purge; /* up to here; 0: nothing is to be deleted */
 	struct wanted fetches[FETCHES];
 	size_t fetch_count;
 	struct items told;
 
 	/* The reader's: */
 	struct nats_link link;
-	struct map known;     /* (origin, 0) → struct known, owned */
+	struct nats_subjects subjects;
 	struct position next; /* where the last fetch ended, … */
 	uint64_t next_seq;    /* … and where to read on */
 };
@@ -75,68 +75,16 @@ static void tell(struct nats_stream *n, const struct told_entry *told)
 
 /* ---- reading ---- */
 
-/* A subject whose last message has been read: it is another one when there are more messages. */
-struct known {
-	struct told_entry held;
-	int64_t messages;
-};
-
-static int read_last(struct nats_stream *n, const char *subject, struct origin origin,
-		     struct told_entry *held)
-{
-	natsMsg *m = NULL;
-	natsStatus s = js_GetLastMsg(&m, n->link.js, n->names.stream, subject, NULL, NULL);
-	nats_link_answered(&n->link, s);
-	if (s != NATS_OK)
-		return -EAGAIN;
-	bool ours = nats_message_read(m, held);
-	natsMsg_Destroy(m);
-	held->type = TOLD_HELD;
-	held->at.origin = origin;
-	held->data = NULL;
-	held->size = 0;
-	return ours ? 0 : -EBADMSG;
-}
-
-static int look_at(struct nats_stream *n, const jsStreamStateSubject *subject)
-{
-	struct origin origin;
-	if (!nats_subject_origin(&n->names, subject->Subject, &origin))
-		return 0;
-	struct known *known = map_get(&n->known, origin.id, 0);
-	if (!known) {
-		known = calloc(1, sizeof *known);
-		if (!known || map_put(&n->known, origin.id, 0, known) < 0) {
-			free(known);
-			return -ENOMEM;
-		}
-	}
-	if (known->messages != (int64_t)subject->Msgs) {
-		int e = read_last(n, subject->Subject, origin, &known->held);
-		if (e < 0)
-			return e == -EBADMSG ? 0 : e;
-		known->messages = (int64_t)subject->Msgs;
-	}
-	tell(n, &known->held);
-	return 0;
-}
-
 static void look(struct nats_stream *n)
 {
-	jsOptions o;
-	jsStreamInfo *info = NULL;
-	jsOptions_Init(&o);
-	o.Stream.Info.SubjectsFilter = n->names.subjects;
-	natsStatus s = js_GetStreamInfo(&info, n->link.js, n->names.stream, &o, NULL);
-	nats_link_answered(&n->link, s);
-	int e = s == NATS_OK ? 0 : -EAGAIN;
-	if (e == 0)
-		n->bytes = info->State.Bytes;
-	for (int i = 0; e == 0 && info->State.Subjects && i < info->State.Subjects->Count && !n->quit; i++)
-		e = look_at(n, &info->State.Subjects->List[i]);
-	jsStreamInfo_Destroy(info);
+	struct items found = {0};
+	int e = nats_subjects_look(&n->subjects, &n->link, &n->quit, &found);
+	n->bytes = n->subjects.bytes;
+	pthread_mutex_lock(&n->mutex);
 	if (e == 0) /* else the next look tells it whole */
-		tell(n, &(struct told_entry){.type = TOLD_LOOKED});
+		items_join(&n->told, &found);
+	pthread_mutex_unlock(&n->mutex);
+	items_clear(&found);
 }
 
 /* The first message of the subject from seq on. */
@@ -238,7 +186,9 @@ static void *read_all(void *arg)
 		struct wanted w = n->fetches[0];
 		if (fetches)
 			memmove(&n->fetches[0], &n->fetches[1], --n->fetch_count * sizeof w);
-		if (!looks && !fetches) {
+		uint64_t purges = n->purge;
+		n->purge = 0;
+		if (!looks && !fetches && !purges) {
 			pthread_cond_wait(&n->wake, &n->mutex);
 			continue;
 		}
@@ -247,6 +197,8 @@ static void *read_all(void *arg)
 			look(n);
 		if (fetches)
 			fetch(n, &w);
+		if (purges)
+			nats_subjects_purge(&n->subjects, &n->link, &n->quit, purges);
 		event_ring(n->event);
 		pthread_mutex_lock(&n->mutex);
 		n->look = n->look && !looks;
@@ -284,6 +236,15 @@ static void nats_look(struct stream *s)
 	struct nats_stream *n = of(s);
 	pthread_mutex_lock(&n->mutex);
 	n->look = true;
+	pthread_cond_broadcast(&n->wake);
+	pthread_mutex_unlock(&n->mutex);
+}
+
+static void nats_purge(struct stream *s, uint64_t number)
+{
+	struct nats_stream *n = of(s);
+	pthread_mutex_lock(&n->mutex);
+	n->purge = number;
 	pthread_cond_broadcast(&n->wake);
 	pthread_mutex_unlock(&n->mutex);
 }
@@ -351,10 +312,7 @@ static void nats_close(struct stream *s)
 	nats_writer_close(n->writer);
 	nats_link_close(&n->link);
 	items_clear(&n->told);
-	struct map_slot *slot;
-	for (size_t at = 0; (slot = map_next(&n->known, &at));)
-		free(slot->value);
-	map_deinit(&n->known);
+	nats_subjects_deinit(&n->subjects);
 	if (n->epoll_fd >= 0)
 		close(n->epoll_fd);
 	if (n->event >= 0)
@@ -388,6 +346,7 @@ int nats_start(struct stream **stream, const struct nats_link *link)
 	    .poll = nats_poll,
 	    .trouble = nats_trouble,
 	    .look = nats_look,
+	    .purge = nats_purge,
 	    .fetch = nats_fetch,
 	    .take = nats_take,
 	    .bytes = nats_bytes,
@@ -400,7 +359,7 @@ int nats_start(struct stream **stream, const struct nats_link *link)
 	n->names = *link->access.names;
 	n->link = *link;
 	n->link.access.names = &n->names;
-	map_init(&n->known, random_id());
+	nats_subjects_init(&n->subjects, &n->names);
 	pthread_mutex_init(&n->mutex, NULL);
 	pthread_cond_init(&n->wake, NULL);
 	int e = start(n);

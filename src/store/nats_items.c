@@ -27,6 +27,18 @@ void items_add(struct items *items, struct item *item)
 	items->last = item;
 }
 
+void items_join(struct items *items, struct items *more)
+{
+	if (!more->first)
+		return;
+	if (items->last)
+		items->last->next = more->first;
+	else
+		items->first = more->first;
+	items->last = more->last;
+	*more = (struct items){0};
+}
+
 void items_drop_first(struct items *items)
 {
 	struct item *first = items->first;

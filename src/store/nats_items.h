@@ -17,6 +17,7 @@ struct items {
 
 struct item *item_new(const struct told_entry *told); /* copies; NULL: no memory */
 void items_add(struct items *items, struct item *item);
+void items_join(struct items *items, struct items *more); /* more is empty afterwards */
 void items_drop_first(struct items *items);
 void items_clear(struct items *items);
 

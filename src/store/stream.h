@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A log that several servers write to, each the records of its own run, and all may read: NATS JetStream
  * (store/nats.c), or the simulator's (tests/sim/stream.c). Nothing here waits for it: what was asked for
- * comes by take(). store/shared.c makes a store of it. One thread.
+ * comes by take(). It numbers what it stores, of whatever run, as it comes. store/shared.c makes a store of
+ * it. One thread.
  *
  * Functions returning int: 0 or a negative errno unless said otherwise, after which it is not used further.
  */
@@ -14,9 +15,9 @@
 #include "base/ids.h"
 
 enum told_type {
-	TOLD_HELD,    /* node wrote records up to at */
-	TOLD_LOOKED,  /* that was all, when the look was asked for */
-	TOLD_RECORD,  /* at, data: one that was asked for */
+	TOLD_HELD,   /* node wrote records up to at */
+	TOLD_LOOKED, /* that was all, when the look was asked for and at.lsn the newest number it had given */
+	TOLD_RECORD, /* at, data: one that was asked for */
 	TOLD_FETCHED, /* that was all there is of what was asked for from `at` on, or all that is sent at a
 			 time */
 	TOLD_GONE,    /* what was asked for from `at` on is not there any more */
@@ -42,7 +43,10 @@ struct stream_ops {
 	int (*poll)(struct stream *s);
 	/* Why nothing gets durable at the moment, for people; NULL: nothing is wrong. */
 	const char *(*trouble)(struct stream *s);
-	void (*look)(struct stream *s); /* unless one is on its way: HELD for each origin, then LOOKED */
+	/* Unless one is on its way: HELD for each origin, then LOOKED, all in one take(). */
+	void (*look)(struct stream *s);
+	/* Lets go of the records up to this number, but each origin's last: some time, or not at all. */
+	void (*purge)(struct stream *s, uint64_t number);
 	void (*fetch)(struct stream *s, struct origin origin, uint64_t from, uint64_t to);
 	/* Calls fn for what has come. A non-zero answer ends it, and is returned. */
 	int (*take)(struct stream *s, told_fn fn, void *arg);

@@ -275,6 +275,7 @@ struct message {
 			uint64_t digest;		  /* of the membership it holds */
 			bool established;		  /* holds every count there is */
 			uint64_t all;			  /* digest of its whole vector */
+			uint64_t covered;		  /* of a shared journal, by its checkpoint */
 			const struct position *positions; /* what changed lately in it, sorted by origin id */
 			size_t position_count;
 		} vector;

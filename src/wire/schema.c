@@ -250,6 +250,7 @@ const struct schema schemas[MESSAGE_TYPE_COUNT] = {
 		{"digest", KIND_UINT, AT(vector.digest)},
 		{"established", KIND_BOOL, AT(vector.established)},
 		{"all", KIND_UINT, AT(vector.all)},
+		{"covered", KIND_UINT, AT(vector.covered)},
 		{LIST(struct message, vector.positions, vector.position_count, rising_positions)},
 	}},
 	[MESSAGE_REACH] = {"reach", .fields = {{"after", KIND_UINT, AT(reach.after)}}},

@@ -191,6 +191,39 @@ class Rules(StreamTest):
         c.await_count("after", 5)
         self.assertIn(c.nats.counts()["k"], (acknowledged, acknowledged + 1))
 
+    def test_the_past_is_let_go_of(self):
+        """Once a node is forgotten every member has a checkpoint: what is in those leaves the stream, which nobody may serve from alone."""
+        def records():
+            return c.nats.ask("STREAM.INFO.KUDOS")["state"]["messages"] - 1  # STREAM.id
+
+        c = self.streamed(RULES_PORT, nats_count=1, access=["--purge-history"])
+        for name in 2 * ("s1", "s2", "s3"):
+            for _ in range(3):
+                c.ok("like", "a", KUDOS_SERVER=c.endpoint(name))
+        before = records()
+        c.kill("s3")
+        c.ok("forget", "s3")
+        wait_until(lambda: records() == 3, "each run's last record is left")
+        self.assertGreaterEqual(before, 18)
+        code, out, err = run("kudos-export", "--journal", c.nats.url())
+        self.assertEqual((code, len(out.splitlines())), (1, 3))
+        self.assertIn("of 3 runs of servers the stream has let go of older records", err)
+        last = c.nats.ask("STREAM.INFO.KUDOS")["state"]["last_seq"]
+        for name in "s1", "s2":  # they write on
+            c.ok("like", "a", KUDOS_SERVER=c.endpoint(name))
+        code, _, err = run("kudos-export", "--journal", c.nats.url(), "--after", str(last))
+        self.assertEqual(code, 0, err)  # who had all before lacks nothing
+        shutil.rmtree(c.data("s3"))
+        c.spawn("s3")
+        c.await_count("a", 20)
+        self.assertIn("snapshot adopted", c.log("s3"))
+        c.kill(*c.servers, *c.leaders)
+        for name in c.servers:
+            shutil.rmtree(c.data(name))
+        c.spawn(*c.leaders, "s1")
+        wait_until(lambda: "start a member that has them" in c.log("s1"), "it does not serve the rest")
+        self.assertNotEqual(c.kudos("--timeout", "1", "count", "a", KUDOS_SERVER=c.endpoint("s1"))[0], 0)
+
     def test_no_rights(self):
         users = ('authorization { users: [ {user: all, password: p}, {user: reader, password: p, '
                  'permissions: {publish: {deny: ["KUDOS.r.>"]}}} ] }')
@@ -226,7 +259,8 @@ class Rules(StreamTest):
         self.assertIn("set discard to new", err)
 
     def test_wrong_usage(self):
-        for flags, why in ((["--journal", "nats://a"], "it must end with the stream's name"), (["--nats-ca", "x"], "go with --journal")):
+        for flags, why in ((["--journal", "nats://a"], "it must end with the stream's name"), (["--nats-ca", "x"], "go with --journal"), (["--purge-history"], "goes with --journal"),
+                           (["--purge-history", "--journal", "nats://a/S", "--memory-only"], "not with --memory-only")):
             code, _, err = run("kudos-server", *flags)
             self.assertEqual(code, 2)
             self.assertIn(why, err)

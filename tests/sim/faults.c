@@ -59,6 +59,7 @@ void faults_draw(struct sim *s)
 	f->drain = p > 0 && s->seed % 6 == 2 && !f->memory_only;
 	f->crash = f->crash || f->drain;
 	f->stream = s->seed % 6 == 3;
+	f->purge = s->seed % 12 == 3 && !f->memory_only;
 }
 
 static void disturb(struct sim *s, int64_t until)

@@ -38,6 +38,39 @@ void check_checkpoint(struct sim *s, int i)
 	vector_deinit(&v);
 }
 
+/* Of what the stream may let go of: the writer is a member still, or has left it to those who are. */
+static bool may_be_needed(const struct sim *s, int i, const struct flying *record)
+{
+	const struct member *m = members_find(&s->servers[i].host->replica.staged, record->node);
+	return m && !m->forgotten;
+}
+
+/* I6 for the stream: what leaves it is in the durable checkpoint of every member that was whole once. */
+void check_purge(struct sim *s, int i, uint64_t number)
+{
+	for (int k = 0; k < s->server_count; k++) {
+		const struct sim_server *v = &s->servers[k];
+		const struct member *m = members_find(&s->servers[i].host->replica.staged, v->node);
+		struct vector has = {0};
+		if (v->forgotten || !m || m->forgotten || v->may_regress || !v->established)
+			continue;
+		read_positions(&has, &v->disk->checkpoint, 'r');
+		read_positions(&has, &v->disk->checkpoint, 'v');
+		for (size_t r = 0; r < s->stream.count; r++) {
+			const struct flying *f = &s->stream.stored[r];
+			if (f->number <= number && vector_get(&has, f->at.origin) < f->at.lsn &&
+			    may_be_needed(s, i, f))
+				sim_fail(s,
+					 "s%d lets go of lsn %llu of %016llx, which s%d has in no checkpoint",
+					 i + 1, (unsigned long long)f->at.lsn,
+					 (unsigned long long)f->at.origin.id, k + 1);
+		}
+		if (!v->purges)
+			sim_fail(s, "s%d lets go of what s%d wants to be kept", i + 1, k + 1);
+		vector_deinit(&has);
+	}
+}
+
 /* Promise 3: K others have what is acknowledged, unless their disks were destroyed since. One that is down
  * may. */
 void check_acked(struct sim *s, size_t owner, size_t like, int by)

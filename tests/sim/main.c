@@ -40,9 +40,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 struct totals {
-	uint64_t splits, stopped, stored, fetched, overflowed, flaps, drains, destroyed, at_risk, moves, runs,
-	    events, likes, crashes, pauses, cuts, lost, duplicated, leader_crashes, wipes, forgets,
-	    old_copies, damages, io_errors, clients_died, reads, in_doubt, truncated, snapshots, checkpoints;
+	uint64_t splits, stopped, stored, fetched, purged, overflowed, flaps, drains, destroyed, at_risk,
+	    moves, runs, events, likes, crashes, pauses, cuts, lost, duplicated, leader_crashes, wipes,
+	    forgets, old_copies, damages, io_errors, clients_died, reads, in_doubt, truncated, snapshots,
+	    checkpoints;
 	double hours;
 };
 
@@ -53,7 +54,8 @@ static void add(struct totals *t, const struct sim *s)
 	t->hours += (double)s->now / (3600.0 * (double)SECOND);
 	t->splits += s->stats.splits;
 	t->stopped += s->stats.stopped;
-	t->stored += s->stream.count;
+	t->stored += s->stream.numbered;
+	t->purged += s->stats.purged;
 	t->fetched += s->stats.fetched;
 	t->overflowed += s->stats.overflowed;
 	t->flaps += s->stats.flaps;
@@ -104,8 +106,8 @@ static void print(const struct totals *t, unsigned long seeds)
 	       "%llu, likes in doubt %llu\n",
 	       N(splits), N(moves), N(destroyed), N(at_risk), N(wipes), N(old_copies), N(damages),
 	       N(io_errors), N(forgets), N(truncated), N(in_doubt));
-	printf("the stream: %llu records, %llu fetched from it, out of reach %llu times\n", N(stored),
-	       N(fetched), N(stopped));
+	printf("the stream: %llu records, %llu fetched from it, %llu let go of, out of reach %llu times\n",
+	       N(stored), N(fetched), N(purged), N(stopped));
 #undef N
 }
 

@@ -171,6 +171,7 @@ static void fill_config(struct sim *s, struct sim_server *v, struct host_config 
 	    .session_limit = s->faults.hostile ? 60 : 0,
 	    .checkpoint_slice = 1 + (unsigned)sim_below(s, 4),
 	    .checkpoint_block = 256,
+	    .purges = v->purges,
 	    .grace = v->patient	       ? 3600 * SECOND
 		     : s->faults.storm ? 20 * MS
 				       : 0,

@@ -200,7 +200,9 @@ static void start(struct sim *s)
 	for (int i = 0; i < s->server_count; i++) {
 		s->servers[i] =
 		    (struct sim_server){.sim = s, .index = i, .address = i, .disk = disk_new(s, i)};
-		s->servers[i].streams = s->faults.stream && sim_chance(s, 700);
+		s->servers[i].streams =
+		    s->faults.stream && (sim_chance(s, 700) || (s->faults.purge && s->seed % 7 > 0));
+		s->servers[i].purges = s->faults.purge && s->servers[i].streams && (i > 0 || s->seed % 5 > 0);
 		/* Some join late. */
 		int64_t at = i > 0 && sim_chance(s, 300) ? (int64_t)sim_below(s, ACTIVE)
 							 : (int64_t)sim_below(s, 200 * MS);

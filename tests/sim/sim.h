@@ -91,13 +91,23 @@ struct flying {		       /* a record on its way to the stream, or stored there */
 	int64_t arrives;
 	struct node node;
 	struct position at;
-	uint8_t *data; /* owned */
+	uint64_t number; /* of those stored, as they came */
+	uint8_t *data;	 /* owned */
 	size_t size;
+};
+
+struct purging { /* a run's records up to the number are let go of then */
+	struct origin origin;
+	uint64_t number;
+	int64_t at;
 };
 
 struct sim_stream { /* zeroed: empty, and nobody writes to it */
 	struct flying *stored, *flying;
 	size_t count, capacity, flying_count, flying_capacity;
+	struct purging *purges;
+	size_t purge_count, purge_capacity;
+	uint64_t numbered;
 	int64_t down_until;
 };
 
@@ -157,7 +167,8 @@ struct sim_server {
 	int index;
 	int address; /* where it listens: servers may change places */
 	struct disk *disk;
-	bool streams;	   /* its records go to the stream */
+	bool streams;	   /* its records go to the stream, … */
+	bool purges;	   /* … which may let go of some */
 	uint32_t disks;	   /* that were destroyed before this one */
 	struct host *host; /* NULL: down */
 	uint32_t run;
@@ -235,7 +246,7 @@ struct faults {
 	bool calm; /* nothing ever goes wrong */
 	bool crash, fuse, pause, partition, lossy, leaders, wipe, forget, old_copy, damage, io_error,
 	    clients_die, slow, memory_only, watch, clock, late, rests, move, destroy, flap, split, hostile,
-	    storm, drain, stream;
+	    storm, drain, stream, purge;
 	unsigned loss, duplicate; /* in 1000 */
 	unsigned queue;		  /* messages for one who reads nothing, of each sender */
 	int64_t pace;		  /* between two likes of a client at most, µs */
@@ -310,9 +321,10 @@ struct sim {
 	} hostile;
 
 	struct { /* what was injected */
-		uint64_t splits, stopped, fetched, overflowed, flaps, drains, destroyed, at_risk, moves, runs,
-		    crashes, pauses, cuts, lost, duplicated, leader_crashes, wipes, forgets, old_copies,
-		    damages, io_errors, clients_died, reads, in_doubt, truncated, snapshots, checkpoints;
+		uint64_t splits, stopped, fetched, purged, overflowed, flaps, drains, destroyed, at_risk,
+		    moves, runs, crashes, pauses, cuts, lost, duplicated, leader_crashes, wipes, forgets,
+		    old_copies, damages, io_errors, clients_died, reads, in_doubt, truncated, snapshots,
+		    checkpoints;
 	} stats;
 	char failure[512]; /* "": none so far */
 };
@@ -391,7 +403,8 @@ bool faults_may_join(struct sim *s, int i); /* whether an operator may start thi
 
 /* ---- kept.c ---- */
 
-void check_checkpoint(struct sim *s, int i); /* after each call into it, now and then */
+void check_checkpoint(struct sim *s, int i);		 /* after each call into it, now and then */
+void check_purge(struct sim *s, int i, uint64_t number); /* it says that the stream may let go of so much */
 void check_acked(struct sim *s, size_t owner, size_t like, int by);
 void check_sessions(struct sim *s); /* in the end */
 

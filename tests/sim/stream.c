@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A stream that servers write their records to, as NATS JetStream is one: what is written is stored a while
  * later, in order, and acknowledged later still; a server that dies leaves some of it on its way, and nobody
- * knows which. It can be out of reach for a while. Records come back in another order, or twice. */
+ * knows which. It can be out of reach for a while. Records come back in another order, or twice. What is to
+ * be let go of is so some time later, of each run for itself, or never. */
 #include "base/array.h"
 #include "store/stream.h"
 
@@ -14,6 +15,7 @@
 #define AT_HAND 2000 /* bytes: a few records, so that others must be fetched */
 #define FETCHES 8
 #define FETCHED 3 /* records at a time */
+#define PURGE_LATE (10 * SECOND)
 
 struct fetching {
 	struct origin origin;
@@ -47,6 +49,38 @@ static uint64_t last_lsn(const struct sim_stream *t, struct origin o)
 	return last;
 }
 
+/* Of one run, but its last record. */
+static void purge_run(struct sim *s, const struct purging *p)
+{
+	struct sim_stream *t = &s->stream;
+	uint64_t last = last_lsn(t, p->origin);
+	size_t kept = 0;
+	for (size_t i = 0; i < t->count; i++) {
+		struct flying f = t->stored[i];
+		if (origin_equal(f.at.origin, p->origin) && f.number <= p->number && f.at.lsn != last) {
+			s->stats.purged++;
+			free(f.data);
+			continue;
+		}
+		t->stored[kept++] = f;
+	}
+	t->count = kept;
+}
+
+static void purge_due(struct sim *s)
+{
+	struct sim_stream *t = &s->stream;
+	size_t kept = 0;
+	for (size_t i = 0; i < t->purge_count; i++) {
+		const struct purging p = t->purges[i];
+		if (p.at > s->now)
+			t->purges[kept++] = p;
+		else
+			purge_run(s, &p);
+	}
+	t->purge_count = kept;
+}
+
 /* Stores what has arrived by now. */
 static void advance(struct sim *s)
 {
@@ -64,9 +98,11 @@ static void advance(struct sim *s)
 				 (unsigned long long)last_lsn(t, f.at.origin));
 		if (array_reserve(&t->stored, t->count + 1, &t->capacity, sizeof f) < 0)
 			abort();
+		f.number = ++t->numbered;
 		t->stored[t->count++] = f;
 	}
 	t->flying_count = kept;
+	purge_due(s);
 }
 
 static int64_t later(struct sim *s, int64_t after)
@@ -164,6 +200,23 @@ static void stream_look(struct stream *base)
 	stream_wake(v->sim, v->server, v->looked_at);
 }
 
+static void stream_purge(struct stream *base, uint64_t number)
+{
+	struct sim *s = of(base)->sim;
+	struct sim_stream *t = &s->stream;
+	check_purge(s, of(base)->server, number);
+	for (size_t i = 0; i < t->count; i++) {
+		const struct flying *r = &t->stored[i];
+		if (last_lsn(t, r->at.origin) != r->at.lsn || sim_chance(s, 200))
+			continue;
+		if (array_reserve(&t->purges, t->purge_count + 1, &t->purge_capacity, sizeof *t->purges) < 0)
+			abort();
+		t->purges[t->purge_count++] = (struct purging){
+		    r->at.origin, number,
+		    s->now + (int64_t)sim_below(s, sim_chance(s, 100) ? PURGE_LATE : 5 * MS)};
+	}
+}
+
 static void stream_fetch(struct stream *base, struct origin origin, uint64_t from, uint64_t to)
 {
 	struct sim_view *v = of(base);
@@ -191,7 +244,7 @@ static int answer_look(struct sim_view *v, told_fn fn, void *arg)
 		if (last_lsn(t, t->stored[i].at.origin) == t->stored[i].at.lsn)
 			e = tell(fn, arg, TOLD_HELD, &t->stored[i]);
 	}
-	return e ? e : tell(fn, arg, TOLD_LOOKED, &(struct flying){0});
+	return e ? e : tell(fn, arg, TOLD_LOOKED, &(struct flying){.at.lsn = t->numbered});
 }
 
 static int answer_fetch(struct sim_view *v, struct fetching *f, told_fn fn, void *arg)
@@ -259,6 +312,7 @@ struct store *stream_over(struct sim *s, int server, struct store *disk)
 	    .poll = stream_poll,
 	    .trouble = stream_trouble,
 	    .look = stream_look,
+	    .purge = stream_purge,
 	    .fetch = stream_fetch,
 	    .take = stream_take,
 	    .bytes = stream_bytes,
@@ -284,6 +338,7 @@ void stream_free(struct sim_stream *t)
 		free(t->flying[i].data);
 	free(t->stored);
 	free(t->flying);
+	free(t->purges);
 }
 
 bool stream_holds(struct sim *s, struct position at)

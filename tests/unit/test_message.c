@@ -97,8 +97,8 @@ Test(message, of_servers)
 	CHECK("[\"gone\", 1, 2]", .type = MESSAGE_GONE, .gone = {{1}, 2});
 	CHECK("[\"snapshot\", 1, 2]", .type = MESSAGE_SNAPSHOT, .snapshot = {1, 2});
 	CHECK("[\"part\", 1, 2, true, [h'0102', h'']]", .type = MESSAGE_PART, .part = {1, 2, true, blobs, 1});
-	CHECK("[\"vector\", 1, 2, 3, 4, true, 5, [9, 12, 10, 1]]", .type = MESSAGE_VECTOR,
-	      .vector = {{1}, {2}, 3, 4, true, 5, at, 2});
+	CHECK("[\"vector\", 1, 2, 3, 4, true, 5, 6, [9, 12, 10, 1]]", .type = MESSAGE_VECTOR,
+	      .vector = {{1}, {2}, 3, 4, true, 5, 6, at, 2});
 	CHECK("[\"reach\", 8]", .type = MESSAGE_REACH, .reach = {{8}});
 	CHECK("[\"reached\", 2, 8, true, [9, 12, 10, 1]]", .type = MESSAGE_REACHED,
 	      .reached = {{2}, {8}, true, at, 2});

@@ -21,6 +21,7 @@ struct stub {
 	int failure;	 /* what take() says */
 	bool unreadable; /* what it gives is no record */
 	unsigned polls;
+	uint64_t purged;
 	unsigned troubles;	       /* how often it was asked what is wrong */
 	struct node writer;	       /* who has written to it, if anybody … */
 	struct position written_up_to; /* … and what */
@@ -68,6 +69,11 @@ static void stub_look(struct stream *s)
 	of(s)->look = true;
 }
 
+static void stub_purge(struct stream *s, uint64_t number)
+{
+	of(s)->purged = number;
+}
+
 static void stub_fetch(struct stream *s, struct origin origin, uint64_t from, uint64_t to)
 {
 	(void)origin;
@@ -105,9 +111,9 @@ static int stub_descriptor(const struct stream *s)
 
 static struct stub *open_over(struct store **store)
 {
-	static const struct stream_ops ops = {stub_close,   stub_write,	    stub_commit, stub_poll,
-					      stub_trouble, stub_look,	    stub_fetch,	 stub_take,
-					      stub_bytes,   stub_descriptor};
+	static const struct stream_ops ops = {stub_close,   stub_write, stub_commit,	stub_poll,
+					      stub_trouble, stub_look,	stub_purge,	stub_fetch,
+					      stub_take,    stub_bytes, stub_descriptor};
 	struct stub *stub = calloc(1, sizeof *stub);
 	struct store *inner;
 	cr_assert(stub && store_open_memory(&inner) == 0);

@@ -193,6 +193,20 @@ Test(taking, what_the_journal_has_need_not_be_in_it)
 	}
 }
 
+/* Others have told the stream by it what it may let go of: then what the journal has is not enough. */
+Test(taking, where_the_stream_lets_go_what_the_checkpoint_has_must_be_in_it)
+{
+	for (uint64_t there = 1; there <= 4; there++) {
+		struct fixture f;
+		setup(&f);
+		f.host->replica.config.purges = there < 4;
+		cr_assert(vector_set(&f.host->checkpoint.vector, (struct origin){2}, 2) == 0);
+		take_vector(&f, 'v', 2, there < 4 ? there : 1, true);
+		cr_assert(taking(&f) == (there >= 2), "%d", (int)there);
+		teardown(&f);
+	}
+}
+
 static uint64_t lowest;
 static unsigned abandoned;
 static struct store_ops real, ops;
