@@ -275,7 +275,7 @@ static int on_fetch(const struct request *rq)
 			break;
 		ends[++count] = records.size;
 	}
-	if (e == -ENOMEM || bytes_failed(&records)) {
+	if (e == -ENOMEM) {
 		bytes_deinit(&records);
 		return -ENOMEM;
 	}

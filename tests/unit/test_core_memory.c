@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 
 #include "core/replica.h"
+#include "core/window.h"
 #include "unit/failing_memory.h"
 #include "unit/leak.h"
 #include "wire/message.h"
@@ -101,6 +102,44 @@ static int use_sessions(void *arg)
 	return e;
 }
 
+/* A new row and one that is there already, with room for just what is there. */
+static int fill_members(struct members *m, struct member rows[2])
+{
+	int e = 0;
+	rows[0] = (struct member){.node = {1000}, .since = 1};
+	rows[1] = (struct member){.node = {1}, .since = 1};
+	for (uint64_t i = 1; e >= 0 && (i == 1 || m->count < m->capacity); i++)
+		e = members_add(m, &(struct member){.node = {i}, .since = 1});
+	return e < 0 ? e : 0;
+}
+
+static int merge_members(void *arg)
+{
+	struct members m = {0};
+	struct member rows[2];
+	(void)arg;
+	int e = fill_members(&m, rows);
+	if (e == 0)
+		e = members_merge(&m, rows, 2);
+	cr_assert(e < 0 || members_find(&m, rows[0].node));
+	members_deinit(&m);
+	return e < 0 ? e : 0;
+}
+
+static int add_to_window(void *arg)
+{
+	struct window w;
+	int e = 0;
+	(void)arg;
+	window_init(&w);
+	for (uint64_t i = 1; i <= 40 && e == 0; i++) {
+		e = window_add(&w, 0, "an event of some bytes", 22);
+		cr_assert(w.taken == i - (e < 0) && (!w.open || w.open != w.spare));
+	}
+	window_deinit(&w);
+	return e;
+}
+
 Test(core_memory, tables_fail_whole)
 {
 	cr_assert(fail_each(add_to_map, NULL, 0) >= 3);
@@ -108,6 +147,8 @@ Test(core_memory, tables_fail_whole)
 	cr_assert(fail_each(add_to_vector, NULL, 0) >= 5);
 	cr_assert(fail_each(add_counts, NULL, 0) >= 5);
 	cr_assert(fail_each(use_sessions, NULL, 0) == 5);
+	cr_assert(fail_each(merge_members, NULL, 0) >= 2);
+	cr_assert(fail_each(add_to_window, NULL, 0) >= 3);
 	assert_no_leak();
 }
 
@@ -195,5 +236,51 @@ Test(core_memory, a_replica_stops_and_leaks_nothing)
 		batch_box_unref(life.boxes[i]);
 	for (size_t i = 0; i < 2; i++)
 		record_unref(life.records[i]);
+	assert_no_leak();
+}
+
+/* A replica that serves, and what it is told next: by other members, and by a client once more. */
+struct telling {
+	struct replica r;
+	struct member rows[2];
+	struct batch_box *box;
+	uint64_t client;
+};
+
+static int tell_members(void *arg)
+{
+	struct telling *t = arg;
+	return replica_members(&t->r, 0, (struct node){0}, t->rows, 2);
+}
+
+static int send_again(void *arg)
+{
+	struct telling *t = arg;
+	return replica_batch(&t->r, 0, t->client, t->box);
+}
+
+Test(core_memory, what_follows_hides_no_failure)
+{
+	struct event event = {"likes", 1, 5};
+	struct telling t = {.box = message_make_batch((struct session){7, 1}, 1, &event, 1)};
+	struct replica *r = &t.r;
+	const struct replica_config config = {
+	    .self = {.node = {10}, .origin = {1}}, .seed = 1, .alone = true, .ack_peers = 1};
+	cr_assert(replica_init(r, &config, 0, false, NULL, 0) == 0 && replica_loaded(r) == 0);
+	for (int i = 0; i < 2; i++)
+		cr_assert(carry_out(r) == 0);
+	cr_assert(send_again(&t) == 0 && carry_out(r) == 0 && r->waiter_count == 1);
+	while (r->waiter_count < r->waiter_capacity) {
+		t.client++;
+		cr_assert(send_again(&t) == 0);
+	}
+	t.client++;
+	const size_t waiters = r->waiter_count;
+	cr_assert(fail_each(send_again, &t, 0) >= 2 && r->waiter_count == waiters + 1);
+
+	cr_assert(fill_members(&r->staged, t.rows) == 0);
+	cr_assert(fail_each(tell_members, &t, 0) >= 1 && members_find(&r->staged, t.rows[0].node));
+	replica_deinit(r);
+	batch_box_unref(t.box);
 	assert_no_leak();
 }

@@ -169,6 +169,9 @@ Test(shared, what_it_holds_is_read_also_when_another_is_forgotten_meanwhile)
 	forget_trace(&f);
 	log = map_get(&f.r.logs, 2, 0);
 	cr_assert(log && log->held == 3 && log->known == 3);
+	cr_assert(replica_is_shared(&f.r, (struct origin){2}));
+	members_find(&f.r.staged, OTHER)->forgotten = true;
+	cr_assert(!replica_is_shared(&f.r, (struct origin){2}), "nobody reads what it left any more");
 	stop(&f);
 }
 
@@ -253,6 +256,8 @@ Test(shared, strangers_are_heard_only_by_who_knows_nobody)
 	struct fixture f;
 	start_shared(&f);
 	cr_assert(takes_strangers(&f), "all folders may be lost");
+	replica_drop_shared(&f.r);
+	cr_assert(((struct log *)map_get(&f.r.logs, 7, 0))->held == 1, "they are not forgotten");
 	stop(&f);
 	serve_beside_peer(&f);
 	cr_assert(!takes_strangers(&f), "it may be the stream of another cluster");
@@ -273,12 +278,17 @@ Test(shared, strangers_wait_until_it_is_known_whether_anybody_serves)
 	cr_assert(!takes_strangers(&f), "a member has not been heard");
 	look(&f);
 	cr_assert(!f.r.looked);
-	f.r.peers[0].serving = true;
+	f.r.peers[0].serving = f.r.look_cut = true;
+	cr_assert(!takes_strangers(&f) && f.r.look_cut, "there was no room for another");
+	f.r.look_cut = false;
 	cr_assert(!takes_strangers(&f), "a member serves");
 	look(&f);
 	cr_assert(f.r.looked);
 	f.r.peers[0].serving = false;
 	f.r.peers[0].confirmed = true;
+	f.r.met_leader = false;
+	cr_assert(!takes_strangers(&f), "members alone may not know of all");
+	f.r.met_leader = true;
 	cr_assert(takes_strangers(&f), "nobody does");
 	stop(&f);
 }
