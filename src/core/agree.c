@@ -182,10 +182,16 @@ static bool repaired(const struct replica *r)
 	return true;
 }
 
+/* Whether it has served, as far as can be told: who tells of records has. */
+static bool has_served(const struct peer *p)
+{
+	return p->serving || p->all != 0;
+}
+
 const char *replica_waits_for(const struct replica *r, int64_t now)
 {
-	bool someone = false, serving = false, missing = false, behind = false;
-	size_t confirmed = 0;
+	bool someone = false, serving = false, behind = false;
+	size_t missing = 0, members = 0;
 	if (!r->meta_durable || r->committing)
 		return "its first commit";
 	if (r->snapshot_from.id != 0 || r->lacks_many)
@@ -193,7 +199,7 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 	for (size_t i = 0; i < r->peer_count; i++) {
 		const struct peer *p = &r->peers[i];
 		if (!replica_reachable(p, now)) {
-			missing = true;
+			missing++;
 			continue;
 		}
 		if (!p->confirmed)
@@ -201,7 +207,7 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 		someone = someone || p->vouched;
 		serving = serving || p->serving;
 		behind = behind || !replica_covers(r, &p->target);
-		confirmed++;
+		members += has_served(p);
 	}
 	if (r->anew && serving)
 		return "a snapshot";
@@ -222,8 +228,9 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 	/* A new node must not begin with nothing beside members that may hold something. */
 	if (!r->established && missing && !someone)
 		return "a member that serves: start the others, or forget those that are lost";
-	/* Else those that do not know of it could agree among themselves on what it never had a say in. */
-	if (!r->established && confirmed * 2 <= r->peer_count && r->peer_count > 0)
+	/* Else those that do not know of it could agree among themselves on what it never had a say in.
+	 * Others that join have none either. */
+	if (!r->established && missing > 0 && members <= missing)
 		return "a majority of the members to know it: start those that are down, or forget those "
 		       "that are lost";
 	if (r->config.shared && !r->looked)

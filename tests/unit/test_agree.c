@@ -288,6 +288,29 @@ Test(agree, a_new_node_needs_one_that_serves_and_a_majority)
 	stop(&w);
 }
 
+/* Seed 40519957: two that joined at the same time let each other serve. Of those before them one knew of them
+ * and was lost, the other did not, and was then alone. */
+Test(agree, those_that_join_as_well_are_no_majority)
+{
+	struct world w;
+	start(&w, 3, false);
+	lose(&w, 1);
+	w.r.peers[2].vouched = w.r.peers[2].serving = false;
+	w.r.peers[2].all = 0;
+	expect(&w, "a majority of the members");
+	w.r.peers[2].all = 1;
+	expect(&w, NULL);
+	w.r.peers[2].all = 0;
+	w.r.peers[2].serving = true;
+	expect(&w, NULL);
+	stop(&w);
+	start(&w, 2, false); /* the first ones of a cluster */
+	for (size_t i = 0; i < 2; i++)
+		w.r.peers[i].vouched = w.r.peers[i].serving = false;
+	expect(&w, NULL);
+	stop(&w);
+}
+
 Test(agree, a_copy_needs_one_that_serves)
 {
 	struct world w;
