@@ -448,6 +448,10 @@ bool check_converged(struct sim *s, const char **why)
 			return false;
 		}
 	}
+	if (outbox_waits(s)) {
+		*why = "an outbox waits for an answer";
+		return false;
+	}
 	for (int i = 0; i < s->server_count; i++) {
 		if (s->servers[i].forgotten)
 			continue;

@@ -70,11 +70,11 @@ static void client_use_server(void *arg, const char *endpoint)
 		c->address = atoi(endpoint + 10) - 1000;
 }
 
-static enum like_state acknowledged(struct sim_client *c, uint64_t like)
+enum like_state sim_acknowledged(struct sim_client *c, size_t owner, uint64_t like)
 {
-	bool alone = check_alone(c->sim, c->owner, like, c->answering);
+	bool alone = check_alone(c->sim, owner, like, c->answering);
 	c->acked = c->acked || alone;
-	check_acked(c->sim, c->owner, like, c->answering);
+	check_acked(c->sim, owner, like, c->answering);
 	return alone && c->answered_by_gone && c->sim->ack_peers == 0 ? LIKE_AT_RISK : LIKE_ACKED;
 }
 
@@ -93,7 +93,7 @@ static void client_result(void *arg, const struct kudos_result *result)
 			sim_fail(s, "client %d was told twice of ticket %llu", c->index,
 				 (unsigned long long)t);
 		else if (t % 2 == 1)
-			o->likes[like] = result->error == KUDOS_OK	   ? acknowledged(c, like)
+			o->likes[like] = result->error == KUDOS_OK ? sim_acknowledged(c, c->owner, like)
 					 : result->error == KUDOS_IN_DOUBT ? LIKE_IN_DOUBT
 									   : LIKE_REFUSED;
 		if (result->error == KUDOS_IN_DOUBT)
@@ -132,7 +132,9 @@ void sim_start_client(struct sim *s, int i)
 			      .send_server = client_to_server,
 			      .use_server = client_use_server,
 			      .result = client_result,
-			      .counts = client_counts};
+			      .counts = client_counts,
+			      .session = outbox_session,
+			      .put = outbox_put};
 	if (s->leader_count == 0 || sim_chance(s, 100)) {
 		snprintf(c->server_endpoint, sizeof c->server_endpoint, "tcp://sim:%d",
 			 1000 + (int)sim_below(s, (uint64_t)s->server_count));
@@ -214,6 +216,7 @@ void sim_client_dies(struct sim *s, struct sim_client *c)
 	}
 	agent_free(c->agent);
 	c->agent = NULL;
+	outbox_client_died(c);
 	s->stats.clients_died++;
 }
 
@@ -225,7 +228,7 @@ void sim_on_client_act(struct sim *s, struct sim_event *e)
 	if (!c->agent)
 		sim_start_client(s, e->to);
 	else if (s->healing)
-		return;
+		outbox_act(s, c);
 	else if (c->closing || (s->faults.clients_die && sim_chance(s, 15))) {
 		if (!c->closing && sim_chance(s, 500)) {
 			c->closing = true;
@@ -237,6 +240,7 @@ void sim_on_client_act(struct sim *s, struct sim_event *e)
 		client_like(s, c);
 		if (sim_chance(s, 150))
 			client_read(s, c);
+		outbox_act(s, c);
 	}
 	if (c->agent)
 		schedule_client(s, e->to);

@@ -172,9 +172,9 @@ static void fill_config(struct sim *s, struct sim_server *v, struct host_config 
 	    .checkpoint_slice = 1 + (unsigned)sim_below(s, 4),
 	    .checkpoint_block = 256,
 	    .purges = v->purges,
-	    .grace = v->patient	       ? 3600 * SECOND
-		     : s->faults.storm ? 20 * MS
-				       : 0,
+	    .grace = v->patient			      ? 3600 * SECOND
+		     : s->faults.storm && !s->healing ? 20 * MS
+						      : 0,
 	    .checkpoint_bytes = 500 + sim_below(s, 4000),
 	    .snapshot_bytes = s->seed % 4 == 1 ? 1 + s->seed % 200 : 0,
 	    .checkpoint_interval = (int64_t)(1 + sim_below(s, 10)) * SECOND,

@@ -193,6 +193,7 @@ static void start(struct sim *s)
 {
 	faults_draw(s);
 	network_draw(s);
+	outbox_draw(s);
 	for (int i = 0; i < s->leader_count; i++) {
 		s->leaders[i] = (struct sim_leader){.sim = s, .index = i};
 		sim_start_leader(s, i);

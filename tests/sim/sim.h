@@ -5,8 +5,8 @@
  *
  * sim.c: time and events. network.c: what is lost on the way. servers.c, clients.c: who takes part. disk.c: a
  * disk that loses unsynced writes, fails, fills up, is damaged, comes back as an old copy. stream.c: a stream
- * that servers write their records to. faults.c: what goes wrong when. check.c: what must hold. main.c: seeds
- * and jobs. */
+ * that servers write their records to. outbox.c: callers that keep their sessions. faults.c: what goes wrong
+ * when. check.c: what must hold. main.c: seeds and jobs. */
 #ifndef SIM_H
 #define SIM_H
 
@@ -26,6 +26,8 @@
 #define SIM_LEADERS 2
 #define SIM_CLIENTS 6
 #define SIM_HOSTILE (SIM_CLIENTS - 1) /* in the last client's place, which no history fills */
+#define SIM_OUTBOXES 3
+#define SIM_PUTS 8
 #define SIM_PAST 8
 #define SIM_PEERS 64 /* nodes that a server may know of */
 
@@ -205,6 +207,17 @@ struct sim_leader {
 	uint32_t run;
 };
 
+struct sim_put {	    /* of an outbox, by a client */
+	uint64_t id;	    /* 0: none */
+	size_t owner, like; /* or, while there is no session yet: the outbox that one is asked for */
+	bool asks, closes;  /* whether it was counted; the session's end */
+};
+
+struct outbox {
+	char session[KUDOS_SESSION_SIZE]; /* "": not yet */
+	size_t owner;			  /* like i is its batch i + 1 */
+};
+
 struct sim_client {
 	struct sim *sim;
 	int index;
@@ -224,6 +237,7 @@ struct sim_client {
 	bool answered_by_gone; /* by a server whose disk has been destroyed since */
 	struct sim_event late; /* an answer it was given, kept to come once more; data is owned */
 	char server_endpoint[128];
+	struct sim_put puts[SIM_PUTS]; /* on their way */
 };
 
 enum like_state {
@@ -308,6 +322,8 @@ struct sim {
 	struct owner *owners;
 	size_t owner_count, owner_capacity;
 	size_t like_count, like_limit;
+	struct outbox outboxes[SIM_OUTBOXES];
+	size_t outbox_count;
 	struct map payloads; /* (origin, lsn) → hash of the record's bytes (I5) */
 	struct map digests;  /* hash of a vector → digest of the counts at it */
 	struct map batches;  /* (session, seq) → hash of the batch's bytes (I5) */
@@ -379,6 +395,18 @@ void sim_on_client_act(struct sim *s, struct sim_event *e);
 void sim_on_client_tick(struct sim *s, struct sim_event *e);
 void sim_client_disconnected(struct sim *s, int i, int server);
 void sim_on_answer(struct sim *s, struct sim_event *e);
+
+enum like_state sim_acknowledged(struct sim_client *c, size_t owner, uint64_t like);
+
+/* ---- outbox.c ---- */
+
+void outbox_draw(struct sim *s);
+void outbox_act(struct sim *s, struct sim_client *c);
+void outbox_client_died(struct sim_client *c);
+bool outbox_waits(const struct sim *s); /* for what became of a batch */
+/* What its client is told: see struct agent_io. */
+void outbox_session(void *arg, uint64_t id, int error, const char *name);
+void outbox_put(void *arg, uint64_t id, int error, const struct position *at, size_t count);
 
 /* ---- hostile.c ---- */
 
