@@ -14,8 +14,6 @@
 #include "wire/batch_builder.h"
 #include "wire/key.h"
 
-#define WATCH_AGAIN (2 * SECOND) /* a change message can be lost: read what is watched now and then */
-#define WATCH_SETTLED (250 * MS) /* and soon after a move: the subscription takes its time */
 #define SCRATCH_KEPT 65536
 
 _Static_assert(BATCH_HEADER_MAX <= PARCEL_HEADROOM, "a header fits before the events");
@@ -59,16 +57,6 @@ void agent_name_server(struct agent *a, const char *name, size_t size)
 		snprintf(a->server_text, sizeof a->server_text, "%s", endpoint);
 }
 
-void agent_use_notify(struct agent *a, const char *endpoint)
-{
-	if (a->watches.count == 0)
-		return;
-	a->notify_known = *endpoint != '\0';
-	a->io.use_notify(a->io.arg, endpoint);
-	for (size_t i = 0; a->notify_known && i < a->watches.count; i++)
-		a->io.watch(a->io.arg, a->watches.list[i].key);
-}
-
 /* What the courier wants. */
 
 static void on_use_server(void *arg, const struct courier_server *server)
@@ -76,12 +64,9 @@ static void on_use_server(void *arg, const struct courier_server *server)
 	struct agent *a = arg;
 	a->server_node = (struct node){0};
 	agent_name_server(a, server ? server->name : "", server ? strlen(server->name) : 0);
-	a->notify_known = false;
-	a->watch_round = 0;
-	a->watch_at = 0;
 	kept_use_server(a);
 	a->io.use_server(a->io.arg, server ? server->client_endpoint : "");
-	agent_use_notify(a, server ? server->notify_endpoint : "");
+	watches_use_server(a, server ? server->notify_endpoint : "");
 }
 
 static void on_send_hello(void *arg, bool wants_session)
@@ -364,76 +349,12 @@ void agent_cancel(struct agent *a, uint64_t id)
 		free(relay_take_id(&a->courier.relay, id)); /* it is the beginning of what was allocated */
 }
 
-/* Watches. */
-
-int agent_watch(struct agent *a, int64_t now, const char *key)
-{
-	size_t size = strlen(key);
-	int r = key_check(key, size);
-	if (r)
-		return r;
-	size_t before = a->watches.count;
-	r = watches_add(&a->watches, key, size);
-	if (r || a->watches.count == before)
-		return r;
-	const struct courier_server *server = route_server(&a->courier);
-	if (a->notify_known)
-		a->io.watch(a->io.arg, key);
-	else if (server && *server->notify_endpoint)
-		agent_use_notify(a, server->notify_endpoint);
-	a->watch_round = 0;
-	a->watch_at = now;
-	return 0;
-}
-
-void agent_unwatch(struct agent *a, const char *key)
-{
-	if (watches_remove(&a->watches, key, strlen(key)) && a->notify_known)
-		a->io.unwatch(a->io.arg, key);
-}
-
-/* A server that was not named by a leader tells its notify endpoint only in its status. */
-static void ask_notify_endpoint(struct agent *a, int64_t now)
-{
-	struct question *r;
-	if (a->notify_known || a->notify_ask || !a->courier.direct)
-		return;
-	if (question_ask(a, now, MESSAGE_STATUS, (struct subject){0}, &r) == 0) {
-		r->internal = true;
-		a->notify_ask = r->base.id;
-	}
-}
-
-static void read_watched(struct agent *a, int64_t now)
-{
-	struct text texts[LIMIT_WATCHES];
-	const size_t count = a->watches.count;
-	for (size_t i = 0; i < count; i++)
-		texts[i] = (struct text){a->watches.list[i].key, strlen(a->watches.list[i].key)};
-	/* Keys added since the last question was asked are not in it. */
-	if (a->watch_read)
-		agent_cancel(a, a->watch_read);
-	struct question *r;
-	if (question_ask(a, now, MESSAGE_COUNT, (struct subject){.texts = texts, .count = count}, &r) == 0) {
-		r->internal = true;
-		a->watch_read = r->base.id;
-	}
-	a->watch_at = now + (a->watch_round++ == 0 ? WATCH_SETTLED : WATCH_AGAIN);
-	ask_notify_endpoint(a, now);
-}
-
-static bool watching(const struct agent *a)
-{
-	return a->watches.count && !a->courier.closing;
-}
-
 /* Time. */
 
 void agent_tick(struct agent *a, int64_t now)
 {
 	a->now = now;
-	if (watching(a) && a->watch_at <= now)
-		read_watched(a, now);
+	watches_tick(a, now);
 	courier_tick(&a->courier, now);
 	kept_send_gathered(a);
 	if (a->scratch.capacity > SCRATCH_KEPT)
@@ -442,8 +363,8 @@ void agent_tick(struct agent *a, int64_t now)
 
 int64_t agent_deadline(const struct agent *a)
 {
-	int64_t at = courier_deadline(&a->courier);
-	return watching(a) && a->watch_at < at ? a->watch_at : at;
+	int64_t at = courier_deadline(&a->courier), watches = watches_deadline(a);
+	return watches < at ? watches : at;
 }
 
 /* What there is to know. */

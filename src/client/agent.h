@@ -96,12 +96,6 @@ int agent_forget(struct agent *a, int64_t now, const char *target, uint64_t *id)
 int agent_drain(struct agent *a, int64_t now, const char *target, uint64_t *id);
 /* Gives up waiting for an answer; unknown ids are ignored. */
 void agent_cancel(struct agent *a, uint64_t id);
-/* io.changed is told the key's count from now on. Watching a key twice is once. KUDOS_BAD_KEY, KUDOS_LIMIT,
- * -ENOMEM. */
-int agent_watch(struct agent *a, int64_t now, const char *key);
-/* From now on it is not told any more. Keys that are not watched are ignored. */
-void agent_unwatch(struct agent *a, const char *key);
-
 /* Closes the session at the server, if there is one that was used and a server to tell. agent_closed() is
  * true once that is done; the driver decides how long it waits for that. Send nothing after it. */
 void agent_close(struct agent *a);
@@ -119,6 +113,8 @@ const char *agent_told(const struct agent *a);
 /* The server in use: its client endpoint, and "s2 (tcp://…)"; "" when none. Valid until the next call. */
 const char *agent_server_endpoint(const struct agent *a);
 const char *agent_server_text(const struct agent *a);
+/* For agent_receive.c: the server in use says its name. */
+void agent_name_server(struct agent *a, const char *name, size_t size);
 /* How many messages were ignored because they were malformed or made no sense. */
 uint64_t agent_ignored(const struct agent *a);
 

@@ -37,7 +37,7 @@ static void hex_id(char out[20], uint64_t id)
 static void fail(struct agent *a, struct question *r, int error)
 {
 	if (r->internal)
-		;
+		watches_refused(a, r->base.id);
 	else if (r->type == MESSAGE_COUNT)
 		a->io.counts(a->io.arg, r->base.id, error, NULL, 0);
 	else if (r->type == MESSAGE_ASSIGN)
@@ -63,25 +63,6 @@ static bool expects(const struct agent *a, uint64_t id, enum message_type type)
 	return false;
 }
 
-static void tell_watched(struct agent *a, struct watch *w, int64_t count)
-{
-	if (w->told && w->count == count)
-		return;
-	w->told = true;
-	w->count = count;
-	a->io.changed(a->io.arg, w->key, count);
-}
-
-/* A change that was published after the question was asked is newer than its answer. */
-static void tell_all_watched(struct agent *a, const struct question *r, const int64_t *counts)
-{
-	for (size_t i = 0; i < r->text_count; i++) {
-		struct watch *w = watches_find(&a->watches, r->texts[i].data, r->texts[i].size);
-		if (w && w->heard_at < r->asked_at)
-			tell_watched(a, w, counts[i]);
-	}
-}
-
 static bool on_counts(struct agent *a, const struct message *m)
 {
 	if (!expects(a, m->counts.id, MESSAGE_COUNT))
@@ -91,7 +72,7 @@ static bool on_counts(struct agent *a, const struct message *m)
 		fail(a, r, KUDOS_PROTOCOL);
 	else {
 		if (r->internal)
-			tell_all_watched(a, r, m->counts.counts);
+			watches_counted(a, r, m->counts.counts);
 		else
 			a->io.counts(a->io.arg, r->base.id, 0, m->counts.counts, m->counts.count);
 		free(r);
@@ -162,28 +143,13 @@ static void tell_state(struct agent *a, uint64_t id, const struct message *m, co
 	free(s);
 }
 
-static void find_notify_endpoint(struct agent *a, const struct message *m)
-{
-	for (size_t i = 0; i < m->state.row_count && !a->notify_known; i++) {
-		const struct server_row *row = &m->state.rows[i].server;
-		if (!node_equal(row->node, a->server_node) || row->notify_endpoint.size == 0)
-			continue;
-		char endpoint[LIMIT_ENDPOINT + 1];
-		copy_text(endpoint, sizeof endpoint, row->notify_endpoint);
-		agent_use_notify(a, endpoint);
-		/* What changed before the subscription has to be read. */
-		a->watch_round = 0;
-		a->watch_at = 0;
-	}
-}
-
 static bool on_state(struct agent *a, const struct message *m, const char *leader)
 {
 	if (!expects(a, m->state.id, MESSAGE_STATUS))
 		return true;
 	struct question *r = question_take(a, m->state.id, true);
 	if (r->internal)
-		find_notify_endpoint(a, m);
+		watches_state(a, m);
 	else
 		tell_state(a, r->base.id, m, leader);
 	free(r);
@@ -452,15 +418,10 @@ void agent_receive_notify(struct agent *a, int64_t now, const void *data, size_t
 		a->ignored++;
 		return;
 	}
-	if (m.type == MESSAGE_CHANGED) {
-		struct watch *w = watches_find(&a->watches, m.changed.key.data, m.changed.key.size);
-		if (w) {
-			w->heard_at = now;
-			tell_watched(a, w, m.changed.count);
-		}
-	} else {
+	if (m.type == MESSAGE_CHANGED)
+		watches_changed(a, now, &m);
+	else
 		a->ignored++;
-	}
 	message_deinit(&m);
 }
 

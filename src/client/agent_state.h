@@ -33,15 +33,6 @@ struct agent {
 	size_t acked_count;
 
 	struct watches watches;
-	uint64_t watch_read;  /* id of the reading under way; 0: none */
-	uint64_t notify_ask;  /* id of the status asked for the notify endpoint; 0: none */
-	bool notify_known;    /* io.use_notify was told the endpoint of the server in use */
-	unsigned watch_round; /* readings since the server in use was taken */
-	int64_t watch_at;     /* the next one */
 };
 
-/* Writes server_text. */
-void agent_name_server(struct agent *a, const char *name, size_t size);
-/* Tells the driver the notify endpoint and all watched keys, when there are any. */
-void agent_use_notify(struct agent *a, const char *endpoint);
 #endif

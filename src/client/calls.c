@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "client/handle.h"
 #include "client/kept.h"
+#include "client/watches.h"
 #include "kudos.h"
 
 /* "tcp://…, tcp://…" */
@@ -308,12 +309,12 @@ void kudos_token(const kudos *k, char *token, size_t room)
 
 void kudos_unwatch(kudos *k, const char *key)
 {
-	agent_unwatch(k->agent, key);
+	watches_remove(k->agent, key);
 }
 
 int kudos_watch(kudos *k, const char *key)
 {
-	int r = agent_watch(k->agent, clock_now(), key);
+	int r = watches_add(k->agent, clock_now(), key);
 	if (r < 0)
 		return handle_fail_errno(k, r, "watch");
 	if (r)

@@ -45,9 +45,5 @@ int question_ask(struct agent *a, int64_t now, enum message_type type, struct su
 struct question *question_take(struct agent *a, uint64_t id, bool answered)
 {
 	struct courier_request *r = courier_take_request(&a->courier, id, answered);
-	if (r && a->watch_read == id)
-		a->watch_read = 0;
-	if (r && a->notify_ask == id)
-		a->notify_ask = 0;
 	return (struct question *)r;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "unit/agent_world.h"
 #include "unit/seed.h"
+#include "client/watches.h"
 
 Test(agent, sends_and_resends_the_same_bytes)
 {
@@ -52,7 +53,7 @@ Test(agent, checks_what_it_is_given)
 	cr_assert(agent_send(f.agent, f.now, "a", 1, INT64_MIN, NULL) == KUDOS_BAD_AMOUNT);
 	cr_assert(agent_read(f.agent, f.now, bad, 2, NULL, &id) == KUDOS_BAD_KEY);
 	cr_assert(agent_read(f.agent, f.now, bad, 0, NULL, &id) == KUDOS_LIMIT);
-	cr_assert(agent_watch(f.agent, f.now, "a b") == KUDOS_BAD_KEY);
+	cr_assert(watches_add(f.agent, f.now, "a b") == KUDOS_BAD_KEY);
 	cr_assert(agent_taken(f.agent) == 0);
 	run(&f, 1 * SECOND);
 	expect(&f, "");
@@ -226,9 +227,9 @@ Test(agent, watches_keys)
 {
 	struct fixture f;
 	start(&f, NULL);
-	cr_assert(agent_watch(f.agent, f.now, "b") == 0);
-	cr_assert(agent_watch(f.agent, f.now, "a") == 0);
-	cr_assert(agent_watch(f.agent, f.now, "b") == 0);
+	cr_assert(watches_add(f.agent, f.now, "b") == 0);
+	cr_assert(watches_add(f.agent, f.now, "a") == 0);
+	cr_assert(watches_add(f.agent, f.now, "b") == 0);
 	run(&f, 0);
 	receive_assigned(&f, 0);
 	run(&f, 0);
@@ -251,11 +252,11 @@ Test(agent, watches_keys)
 	expect(&f, "server count, a, b");
 	receive_counts(&f, 9, 1, 2);
 
-	cr_assert(agent_watch(f.agent, f.now, "c") == 0);
+	cr_assert(watches_add(f.agent, f.now, "c") == 0);
 	run(&f, 0);
 	expect(&f, "watch c, server count, a, b, c");
-	agent_unwatch(f.agent, "b");
-	agent_unwatch(f.agent, "b");
+	watches_remove(f.agent, "b");
+	watches_remove(f.agent, "b");
 	receive_changed(&f, "b", 2);
 	expect(&f, "unwatch b");
 	receive_error(&f, SERVER, 0, KUDOS_NOT_SERVING);
@@ -267,7 +268,7 @@ Test(agent, finds_the_notify_endpoint_of_one_server)
 {
 	struct fixture f;
 	start(&f, "tcp://it");
-	cr_assert(agent_watch(f.agent, f.now, "a") == 0);
+	cr_assert(watches_add(f.agent, f.now, "a") == 0);
 	run(&f, 0);
 	receive_welcome(&f, 5, 0);
 	run(&f, 0);

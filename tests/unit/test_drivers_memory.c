@@ -6,6 +6,7 @@
 
 #include "client/agent.h"
 #include "client/agent_receive.h"
+#include "client/watches.h"
 #include "core/proof.h"
 #include "leader/desk.h"
 #include "server/host.h"
@@ -280,7 +281,7 @@ static int client_life(void *arg)
 	if (r == 0)
 		r = agent_send(a, SECOND, "other", 5, 1, &ticket);
 	if (r == 0)
-		r = agent_watch(a, SECOND, "likes");
+		r = watches_add(a, SECOND, "likes");
 	if (r == 0)
 		converse(a, s);
 	agent_free(a);
