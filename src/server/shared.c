@@ -144,6 +144,16 @@ static void tell_trouble(struct host *h, int64_t now)
 	s->tell_trouble = now + TROUBLE_INTERVAL;
 }
 
+/* One of the members asks for it. */
+static bool is_purger(const struct replica *r)
+{
+	for (size_t i = 0; i < r->peer_count; i++) {
+		if (r->peers[i].node.id < r->config.self.node.id)
+			return false;
+	}
+	return true;
+}
+
 int host_shared_step(struct host *h, int64_t now)
 {
 	struct stream *stream = h->store->stream;
@@ -166,7 +176,7 @@ int host_shared_step(struct host *h, int64_t now)
 		h->shared.next_look = now + LOOK_INTERVAL;
 		stream->ops->look(stream);
 		uint64_t purgeable = replica_purgeable(&h->replica);
-		if (purgeable > 0)
+		if (purgeable > 0 && is_purger(&h->replica))
 			stream->ops->purge(stream, purgeable);
 	}
 	return 0;

@@ -11,7 +11,8 @@
 #include "base/time.h"
 #include "store/nats_message.h"
 
-#define PURGE_PAUSE (60 * SECOND) /* after one that failed */
+#define PURGE_PAUSE (60 * SECOND)    /* after one that failed */
+#define PURGE_INTERVAL (10 * SECOND) /* between two of a subject: each halts the stream */
 
 struct asking {
 	struct nats_subjects *s;
@@ -26,6 +27,7 @@ struct known {
 	int64_t messages;
 	uint64_t last;	 /* its sequence */
 	uint64_t purged; /* what was before this one was to be deleted */
+	int64_t purge_next;
 };
 
 static int read_last(struct asking *a, const char *subject, struct origin origin, struct known *known)
@@ -139,7 +141,7 @@ static int purge_subject(struct asking *a, struct known *known, uint64_t number)
 	uint64_t before = number < known->last ? number + 1 : known->last;
 	jsOptions o;
 	jsErrCode code = 0;
-	if (known->messages < 2 || before <= known->purged)
+	if (known->messages < 2 || before <= known->purged || clock_now() < known->purge_next)
 		return 0;
 	jsOptions_Init(&o);
 	nats_subject(a->s->names, known->held.at.origin, subject);
@@ -153,6 +155,7 @@ static int purge_subject(struct asking *a, struct known *known, uint64_t number)
 		return -EAGAIN;
 	}
 	known->purged = before;
+	known->purge_next = clock_now() + PURGE_INTERVAL;
 	return 0;
 }
 
