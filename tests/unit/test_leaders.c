@@ -220,12 +220,16 @@ Test(leaders, what_is_not_of_the_protocol_is_counted)
 	struct fixture f;
 	static const char record[] = "\x94\xa6"
 				     "record\x01\x01\x01"; /* its batches are no array */
+	static const char bad_key[] = "\x94\xa5"
+				      "count\x05\x91\xa1 \x90"; /* a key that is a space */
 	setup(&f, LEADERS);
 	add_peer(&f);
 	uint64_t n = 0;
 	hear(&f, 0, &(struct message){.type = MESSAGE_PING});
 	cr_assert(f.host->port.malformed == ++n);
 	cr_assert(leaders_receive(f.host, f.now, 0, "\x01", 1) == 0 && f.host->port.malformed == ++n);
+	cr_assert(leaders_receive(f.host, f.now, 0, bad_key, sizeof bad_key - 1) == 0);
+	cr_assert(f.host->port.malformed == ++n);
 	say(&f, PEER, &(struct message){.type = MESSAGE_PING});
 	cr_assert(f.host->port.malformed == ++n);
 	cr_assert(peers_receive(f.host, f.now, (struct node){PEER}, "\x01", 1) == 0 &&
