@@ -69,11 +69,32 @@ void replica_expect_confirmations(struct replica *r)
 		r->peers[i].confirmed = r->peers[i].vouched = false;
 }
 
+/* What is announced, and judged by: the membership, and which of its nodes this server is about to take for
+ * forgotten (core/shared.h). Such a node is not confirmed, and nobody agrees with this server meanwhile. */
+static uint64_t view_of(const struct replica *r, const struct members *members)
+{
+	uint64_t view = members_digest(members);
+	for (size_t i = 0; i < r->leaving_count; i++)
+		view += hash_pair(r->leaving[i].node.id, 0, 1);
+	return view;
+}
+
+void replica_renew_view(struct replica *r)
+{
+	uint64_t view = view_of(r, &r->members);
+	if (!r->meta_durable || view == r->digest)
+		return;
+	r->digest = view;
+	for (size_t i = 0; i < r->peer_count; i++)
+		r->peers[i].has_sample = r->peers[i].has_covered = false;
+	replica_expect_confirmations(r);
+}
+
 /* The staged membership is durable: from now on it is the one this server announces and judges by. */
 int replica_membership_committed(struct replica *r, int64_t now)
 {
 	size_t before = r->members.count - members_alive(&r->members);
-	bool changed = members_digest(&r->staged) != r->digest;
+	bool changed = view_of(r, &r->staged) != r->digest;
 	if (members_copy(&r->members, &r->staged) < 0 || match_peers(r) < 0)
 		return -ENOMEM;
 	r->meta_durable = true;
@@ -82,10 +103,7 @@ int replica_membership_committed(struct replica *r, int64_t now)
 	r->anew = r->anew && !r->established;
 	if (!changed)
 		return 0;
-	r->digest = members_digest(&r->members);
-	for (size_t i = 0; i < r->peer_count; i++)
-		r->peers[i].has_sample = r->peers[i].has_covered = false;
-	replica_expect_confirmations(r);
+	replica_renew_view(r);
 	if (r->members.count - members_alive(&r->members) > before) {
 		/* What a node sent before it was forgotten and nobody has applied must not get in any more.
 		 * Nor what this server has of it, as long as it is nobody: others have agreed without it. */

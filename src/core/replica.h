@@ -195,7 +195,7 @@ struct replica {
 	struct members staged;	/* as it will be after the next commit */
 	bool meta_dirty;	/* staged (or established) is to be made durable */
 	bool meta_committing;
-	uint64_t digest;    /* of members */
+	uint64_t digest;    /* of members, and of who is about to leave */
 	struct peer *peers; /* owned; one for each other member that is not forgotten */
 	size_t peer_count;
 	uint64_t serial; /* of the next vector message */
@@ -350,6 +350,7 @@ int replica_drop_all_waiting(struct replica *r, int64_t now);
 /* Where nobody gives a snapshot, records are fetched after all, of some origins at a time. */
 int replica_relearn(struct replica *r, int64_t now);
 void replica_expect_confirmations(struct replica *r);
+void replica_renew_view(struct replica *r); /* after a change of the membership, or of who leaves it */
 int replica_acknowledge(struct replica *r);
 int replica_agree(struct replica *r, int64_t now);
 int replica_assert_self(struct replica *r);

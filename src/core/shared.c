@@ -35,6 +35,7 @@ int replica_leaves(struct replica *r, struct node node)
 	if (array_reserve(&r->leaving, r->leaving_count + 1, &r->leaving_capacity, sizeof *r->leaving) < 0)
 		return -ENOMEM;
 	r->leaving[r->leaving_count++] = (struct leaving){.node = node, .looks = r->looks + 2};
+	replica_renew_view(r);
 	return 1;
 }
 
@@ -201,7 +202,8 @@ void replica_checkpointed(struct replica *r, uint64_t records)
 		}
 		struct member *m = members_find(&r->staged, l.node);
 		if (m) /* or there was no room for it */
-			m->forgotten = r->meta_dirty = true;
+			m->forgotten = true;
 	}
+	r->meta_dirty = r->meta_dirty || kept < r->leaving_count;
 	r->leaving_count = kept;
 }

@@ -5,9 +5,10 @@
  *
  * A node's being forgotten must not take with it what the node had acknowledged: so a server that can read
  * the shared journal takes in that a node is forgotten only when it has applied all that the node left there,
- * and has a checkpoint that covers it. Meanwhile it announces the membership as it was, and nobody can agree
- * without it (I14). From then on nothing that the node may still write is taken: others may have agreed
- * without it.
+ * and has a checkpoint that covers it. Meanwhile it announces the membership as it was, with
+ * a mark for that node: nobody can agree without it (I14), and the node, should it come back, is not
+ * confirmed and does not serve. From then on nothing that the node may still write is taken: others may have
+ * agreed without it.
  *
  * The shared journal may let go of what nobody reads in it again: what every member has in its checkpoint,
  * for that a record is applied is not enough here (I6): it is durable in the journal alone. */

@@ -109,6 +109,27 @@ Test(shared, a_node_is_forgotten_when_what_it_left_is_read_and_in_a_checkpoint)
 	stop(&f);
 }
 
+/* Seed 50033007: a node that was believed lost came back while this member was about to take in that it is
+ * forgotten, was let serve by it, and what it acknowledged went with it. */
+Test(shared, who_leaves_is_confirmed_no_more)
+{
+	struct fixture f;
+	serve_beside_peer(&f);
+	uint64_t with = f.r.digest;
+	cr_assert(with == members_digest(&f.r.members));
+	f.r.peers[0].has_sample = true;
+	cr_assert(replica_forget(&f.r, f.now, OTHER) == 0 && !forgotten(&f));
+	cr_assert(f.r.digest != with && replica_vector_message(&f.r).digest == f.r.digest);
+	cr_assert(!f.r.peers[0].has_sample && !f.r.peers[0].confirmed);
+	look(&f);
+	look(&f);
+	cr_assert(f.r.digest != with);
+	replica_checkpointed(&f.r, f.r.stats.records);
+	forget_trace(&f);
+	cr_assert(forgotten(&f) && f.r.digest != with && f.r.digest == members_digest(&f.r.members));
+	stop(&f);
+}
+
 Test(shared, nothing_is_taken_of_who_has_left)
 {
 	struct fixture f;
