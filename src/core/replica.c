@@ -52,6 +52,9 @@ int replica_init(struct replica *r, const struct replica_config *config, int64_t
 	map_init(&r->logs, config->seed);
 	gather_init(&r->gather);
 	int e = members_merge(&r->staged, rows, row_count);
+	const struct member *former = members_find(&r->staged, config->self.node);
+	if (former && config->shared)
+		r->former = former->origin;
 	if (e >= 0)
 		e = replica_assert_self(r);
 	if (e >= 0 && members_find(&r->staged, config->self.node)->forgotten)

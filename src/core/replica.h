@@ -46,7 +46,9 @@ enum action_type {
 	ACTION_LAPSE,	 /* of its issuer's sessions up to this one those that are unused: replica_lapse() */
 	ACTION_FETCH,	 /* ask node for origin's records from..to */
 	ACTION_SNAPSHOT, /* ask node for a snapshot, then call replica_snapshot_ended() */
-	ACTION_REACH,	 /* ask node for the positions of its V above origin */
+	ACTION_END, /* write the last record, `from`, of this node's earlier run origin to the shared journal
+		     */
+	ACTION_REACH,	     /* ask node for the positions of its V above origin */
 	ACTION_TELL_MEMBERS, /* send node the membership */
 	ACTION_MEMBERS,	     /* the membership or a member's endpoints changed: look at members */
 };
@@ -185,6 +187,7 @@ struct replica {
 
 	uint64_t looks;		 /* times that the shared journal was looked through */
 	bool looked;		 /* … since V came from a checkpoint */
+	struct origin former;	 /* this node's run before, as far as the journal here knows */
 	bool look_cut;		 /* this look told of more origins than are read at a time */
 	struct leaving *leaving; /* owned */
 	size_t leaving_count, leaving_capacity;

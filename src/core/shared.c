@@ -115,6 +115,29 @@ int replica_held(struct replica *r, int64_t now, struct node node, struct positi
 	return 0;
 }
 
+static int end_run(struct replica *r, struct position at)
+{
+	r->look_cut = true;
+	return replica_push(r, (struct action){.type = ACTION_END, .origin = at.origin, .from = at.lsn + 1});
+}
+
+int replica_not_ended(struct replica *r, struct node node, struct position at)
+{
+	bool earlier =
+	    node_equal(node, r->config.self.node) && !origin_equal(at.origin, r->config.self.origin);
+	return earlier ? end_run(r, at) : 0;
+}
+
+/* The run before this one may have nothing there yet: its first record is on its way, or it wrote elsewhere.
+ */
+static int end_former(struct replica *r)
+{
+	if (r->former.id == 0 || r->looked || replica_has(r, r->former, 1) ||
+	    map_get(&r->logs, r->former.id, 0))
+		return 0;
+	return end_run(r, (struct position){.origin = r->former});
+}
+
 void replica_drop_shared(struct replica *r)
 {
 	struct map_slot *slot;
@@ -153,6 +176,8 @@ static void settle_leaving(struct replica *r)
 
 int replica_looked(struct replica *r, int64_t now, uint64_t number)
 {
+	if (end_former(r) < 0)
+		return -ENOMEM;
 	bool whole = !r->look_cut;
 	history_looked(&r->history, number, whole);
 	r->look_cut = false;

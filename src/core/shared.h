@@ -19,6 +19,9 @@
 
 /* The shared journal: node wrote its records there up to `at`. */
 int replica_held(struct replica *r, int64_t now, struct node node, struct position at);
+/* None of the records that node wrote there up to `at` is the run's last (ACTION_END). An earlier run of this
+ * node may have more on its way: before this server goes by what is there, the run is ended. -ENOMEM. */
+int replica_not_ended(struct replica *r, struct node node, struct position at);
 /* It was looked through: all that it held a while ago, when the newest number that it had given a record was
  * this one, was told by replica_held(). */
 int replica_looked(struct replica *r, int64_t now, uint64_t number);

@@ -356,6 +356,8 @@ static int act(struct host *h, int64_t now, const struct action *a, struct acks 
 		return 0;
 	case ACTION_SNAPSHOT:
 		return taking_start(&h->snapshot, now, a->node);
+	case ACTION_END:
+		return host_shared_end(h, now, (struct position){a->origin, a->from});
 	case ACTION_REACH:
 		ask_reach(h, a);
 		return 0;

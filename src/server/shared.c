@@ -44,6 +44,17 @@ void host_shared_fetch(struct host *h, struct origin origin, uint64_t from, uint
 	h->store->stream->ops->fetch(h->store->stream, origin, from, to);
 }
 
+int host_shared_end(struct host *h, int64_t now, struct position at)
+{
+	struct record *last = record_new(at, NULL, 0);
+	int e = last ? message_encode_record(last) : -ENOMEM;
+	if (e == 0)
+		h->store->stream->ops->end(h->store->stream, at, last->raw, last->raw_size);
+	record_unref(last);
+	h->shared.next_look = now; /* nothing is served before it is seen there */
+	return e;
+}
+
 bool host_shared_reads_again(struct host *h, struct origin origin, uint64_t from, uint64_t to)
 {
 	const struct position *absent = &h->shared.absent;
@@ -111,6 +122,8 @@ static int take(void *arg, const struct told_entry *told)
 	switch (told->type) {
 	case TOLD_HELD:
 		note_stranger(t->h, told->node, told->at);
+		if (!told->ended && replica_not_ended(r, told->node, told->at) < 0)
+			return -ENOMEM;
 		return replica_held(r, t->now, told->node, told->at);
 	case TOLD_LOOKED:
 		tell_stranger(t->h, t->now);

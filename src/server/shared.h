@@ -11,6 +11,8 @@ int host_commit(struct host *h, int64_t now);
 /* What has come of commits, looks and fetches; nothing where the journal is not shared. */
 int host_shared_step(struct host *h, int64_t now);
 void host_shared_fetch(struct host *h, struct origin origin, uint64_t from, uint64_t to);
+/* Ends an earlier run of this node with an empty record there. */
+int host_shared_end(struct host *h, int64_t now, struct position at);
 /* Whether records that a peer asks for, and that are applied here, are read in the shared journal again, to
  * be at hand when they are asked for again. Who lacks old records takes a snapshot of a server that serves;
  * this one does not, and may be waiting for the one that asks. */

@@ -45,7 +45,8 @@ struct nats_stream {
 	pthread_cond_t wake;
 	int failed; /* for good */
 	bool look;
-	uint64_t purge; /* up to here; 0: nothing is to be deleted */
+	struct items ends; /* last records of earlier runs, to be written */
+	uint64_t purge;	   /* up to here; 0: nothing is to be deleted */
 	struct wanted fetches[FETCHES];
 	size_t fetch_count;
 	struct items told;
@@ -187,12 +188,17 @@ static void *read_all(void *arg)
 		if (fetches)
 			memmove(&n->fetches[0], &n->fetches[1], --n->fetch_count * sizeof w);
 		uint64_t purges = n->purge;
+		struct items ends = n->ends;
 		n->purge = 0;
-		if (!looks && !fetches && !purges) {
+		n->ends = (struct items){0};
+		if (!looks && !fetches && !purges && !ends.first) {
 			pthread_cond_wait(&n->wake, &n->mutex);
 			continue;
 		}
 		pthread_mutex_unlock(&n->mutex);
+		for (const struct item *last = ends.first; last && !n->quit; last = last->next)
+			nats_subjects_end(&n->subjects, &n->link, &last->told);
+		items_clear(&ends);
 		if (looks)
 			look(n);
 		if (fetches)
@@ -236,6 +242,19 @@ static void nats_look(struct stream *s)
 	struct nats_stream *n = of(s);
 	pthread_mutex_lock(&n->mutex);
 	n->look = true;
+	pthread_cond_broadcast(&n->wake);
+	pthread_mutex_unlock(&n->mutex);
+}
+
+static void nats_end(struct stream *s, struct position at, const void *data, size_t size)
+{
+	struct nats_stream *n = of(s);
+	const struct told_entry last = {.node = s->node, .at = at, .data = data, .size = size, .ended = true};
+	struct item *item = item_new(&last);
+	if (!item)
+		return; /* the next look finds it missing */
+	pthread_mutex_lock(&n->mutex);
+	items_add(&n->ends, item);
 	pthread_cond_broadcast(&n->wake);
 	pthread_mutex_unlock(&n->mutex);
 }
@@ -312,6 +331,7 @@ static void nats_close(struct stream *s)
 	nats_writer_close(n->writer);
 	nats_link_close(&n->link);
 	items_clear(&n->told);
+	items_clear(&n->ends);
 	nats_subjects_deinit(&n->subjects);
 	if (n->epoll_fd >= 0)
 		close(n->epoll_fd);
@@ -346,6 +366,7 @@ int nats_start(struct stream **stream, const struct nats_link *link)
 	    .poll = nats_poll,
 	    .trouble = nats_trouble,
 	    .look = nats_look,
+	    .end = nats_end,
 	    .purge = nats_purge,
 	    .fetch = nats_fetch,
 	    .take = nats_take,

@@ -20,7 +20,10 @@ natsStatus nats_message_make(natsMsg **m, const struct nats_names *names, const 
 	snprintf(number, sizeof number, "%016" PRIx64, record->node.id);
 	if (s == NATS_OK)
 		s = natsMsgHeader_Set(*m, "Kudos-Node", number);
-	snprintf(id, sizeof id, "%016" PRIx64 ":%" PRIu64, record->at.origin.id, record->at.lsn);
+	if (s == NATS_OK && record->ended)
+		s = natsMsgHeader_Set(*m, "Kudos-End", "1");
+	snprintf(id, sizeof id, "%016" PRIx64 ":%" PRIu64 "%s", record->at.origin.id, record->at.lsn,
+		 record->ended ? ":end" : "");
 	if (s == NATS_OK)
 		s = natsMsgHeader_Set(*m, "Nats-Msg-Id", id);
 	if (s == NATS_OK)
@@ -37,7 +40,7 @@ natsStatus nats_message_make(natsMsg **m, const struct nats_names *names, const 
 
 bool nats_message_read(natsMsg *m, struct told_entry *told)
 {
-	const char *lsn = NULL, *node = NULL;
+	const char *lsn = NULL, *node = NULL, *end = NULL;
 	if (natsMsgHeader_Get(m, "Kudos-Lsn", &lsn) != NATS_OK ||
 	    natsMsgHeader_Get(m, "Kudos-Node", &node) != NATS_OK)
 		return false;
@@ -45,7 +48,8 @@ bool nats_message_read(natsMsg *m, struct told_entry *told)
 				    .node = {strtoull(node, NULL, 16)},
 				    .at.lsn = strtoull(lsn, NULL, 10),
 				    .data = (const uint8_t *)natsMsg_GetData(m),
-				    .size = (size_t)natsMsg_GetDataLength(m)};
+				    .size = (size_t)natsMsg_GetDataLength(m),
+				    .ended = natsMsgHeader_Get(m, "Kudos-End", &end) == NATS_OK};
 	return told->node.id != 0 && told->at.lsn != 0;
 }
 

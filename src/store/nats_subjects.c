@@ -41,8 +41,8 @@ static int read_last(struct asking *a, const char *subject, struct origin origin
 	bool ours = nats_message_read(m, &held);
 	if (ours) {
 		known->last = natsMsg_GetSequence(m);
-		known->held =
-		    (struct told_entry){.type = TOLD_HELD, .node = held.node, .at = {origin, held.at.lsn}};
+		known->held = (struct told_entry){
+		    .type = TOLD_HELD, .node = held.node, .at = {origin, held.at.lsn}, .ended = held.ended};
 	}
 	natsMsg_Destroy(m);
 	return ours ? 0 : -EBADMSG;
@@ -130,6 +130,23 @@ int nats_subjects_look(struct nats_subjects *s, struct nats_link *link, const at
 	}
 	jsStreamInfo_Destroy(info);
 	return e;
+}
+
+/* Behind what was seen of it last, and nowhere else. */
+void nats_subjects_end(struct nats_subjects *s, struct nats_link *link, const struct told_entry *last)
+{
+	const struct known *known = map_get(&s->known, last->at.origin.id, 0);
+	jsPubAck *answer = NULL;
+	natsMsg *m = NULL;
+	if ((known ? known->held.at.lsn : 0) + 1 != last->at.lsn ||
+	    nats_message_make(&m, s->names, last, known ? known->last : 0, NULL) != NATS_OK)
+		return;
+	natsStatus status = js_PublishMsg(&answer, link->js, m, NULL, NULL);
+	nats_link_answered(link, status);
+	if (status != NATS_OK)
+		log_debug("an earlier run is not ended yet: %s", nats_connect_error(status));
+	jsPubAck_Destroy(answer);
+	natsMsg_Destroy(m);
 }
 
 /* ---- letting go ---- */

@@ -25,6 +25,9 @@ void nats_subjects_deinit(struct nats_subjects *s);
 /* 0: found is what a look tells (store/stream.h). Else negative, and it is to be done anew. quit ends it. */
 int nats_subjects_look(struct nats_subjects *s, struct nats_link *link, const atomic_bool *quit,
 		       struct items *found);
+/* Writes an earlier run's last record, if it is the next there. Whether that was done, the next look tells.
+ */
+void nats_subjects_end(struct nats_subjects *s, struct nats_link *link, const struct told_entry *last);
 /* Deletes what the stream numbered up to `number`, each run's last record excepted. Nothing rests on whether
  * it is done, or when. */
 void nats_subjects_purge(struct nats_subjects *s, struct nats_link *link, const atomic_bool *quit,

@@ -9,6 +9,7 @@
 #ifndef STORE_STREAM_H
 #define STORE_STREAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ struct told_entry {
 	struct position at;
 	const uint8_t *data; /* valid during the call */
 	size_t size;
+	bool ended; /* HELD: what is there was written by end() */
 };
 typedef int (*told_fn)(void *arg, const struct told_entry *told);
 
@@ -45,6 +47,10 @@ struct stream_ops {
 	const char *(*trouble)(struct stream *s);
 	/* Unless one is on its way: HELD for each origin, then LOOKED, all in one take(). */
 	void (*look)(struct stream *s);
+	/* Writes the last record of an earlier run of this node, behind what it has written. What that run
+	 * had on its way and is not stored by then never is. Some time, or not at all: the next look tells.
+	 */
+	void (*end)(struct stream *s, struct position at, const void *data, size_t size);
 	/* Lets go of the records up to this number, but each origin's last: some time, or not at all. */
 	void (*purge)(struct stream *s, uint64_t number);
 	void (*fetch)(struct stream *s, struct origin origin, uint64_t from, uint64_t to);

@@ -240,9 +240,9 @@ int message_decode_record(const void *data, size_t size, struct record **record)
 	made->at.origin.id = read_uint(&r);
 	made->at.lsn = read_uint(&r);
 	size_t count = read_array(&r, LIMIT_RECORD_BATCHES);
-	if (made->at.origin.id == 0 || made->at.lsn == 0 || count == 0)
+	if (made->at.origin.id == 0 || made->at.lsn == 0)
 		reader_fail(&r, KUDOS_PROTOCOL);
-	else if (!(made->batches = calloc(count, sizeof *made->batches)))
+	else if (!(made->batches = calloc(count ? count : 1, sizeof *made->batches)))
 		reader_fail(&r, -ENOMEM);
 	made->batch_count = made->batches ? count : 0;
 	read_batches(&r, made, &all);

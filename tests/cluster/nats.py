@@ -127,17 +127,26 @@ class Servers:
             return self.ask(f"STREAM.INFO.{stream}").get("cluster", {}).get("leader")
         return int(wait_until(name, "the stream has a leader")[1:])
 
-    def counts(self, stream="KUDOS"):
-        """Every record of the stream, read from the first on as doc/stream.md says, each batch once: key → count."""
+    def records(self, stream="KUDOS"):
+        """Every record of the stream, from the first on, and whether it says that it is its run's last."""
         last = self.ask(f"STREAM.INFO.{stream}")["state"]["last_seq"]
-        counts, seen = {}, set()
         for seq in range(1, last + 1):
             message = self.ask(f"STREAM.MSG.GET.{stream}", seq=seq).get("message")
             if not message:
                 continue  # a full stream gives numbers to what it refuses
             if not message["subject"].startswith(f"{stream}.r."):
                 continue  # STREAM.id
-            record = msgpack.unpackb(base64.b64decode(message["data"]))
+            yield msgpack.unpackb(base64.b64decode(message["data"])), b"Kudos-End" in base64.b64decode(message["hdrs"])
+
+    def ended(self, stream="KUDOS"):
+        """The runs that were ended by the next one of their node, each behind all of its records."""
+        last = {record[1]: end for record, end in self.records(stream)}
+        return {origin for origin, end in last.items() if end}
+
+    def counts(self, stream="KUDOS"):
+        """Every record, each batch once, as doc/stream.md says: key → count."""
+        counts, seen = {}, set()
+        for record, _ in self.records(stream):
             for issuer, number, batch, events in record[3]:
                 if batch in (0, 2**64 - 1) or (issuer, number, batch) in seen:
                     continue  # a session's close, a lapse; or read before, in another server's record

@@ -74,6 +74,7 @@ class Faults(StreamTest):
         report = load.finish()
         self.assertEqual((report["in_doubt"], report["refused"]), (0, 0))
         self.equal_everywhere(c, report)
+        self.assertEqual(len(c.nats.ended()), 2, "the runs of s1 and s2 that were killed")
         # What a reader of the stream comes to, and s3's own records besides, which are on its disk alone.
         self.assertLess(0, sum(c.nats.counts().values()))
         c.kill("s3")

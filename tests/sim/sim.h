@@ -89,7 +89,8 @@ bool disk_holds(const struct disk *d, struct position at); /* durably, in its jo
 struct sim_view;
 
 struct flying {		       /* a record on its way to the stream, or stored there */
-	struct sim_view *view; /* the run that waits for its acknowledgement; NULL: it has ended */
+	struct sim_view *view; /* the run that waits for its acknowledgement; NULL: nobody */
+	bool ends;	       /* it is the last of its run, written by the next one */
 	int64_t arrives;
 	struct node node;
 	struct position at;

@@ -81,6 +81,15 @@ static void purge_due(struct sim *s)
 	t->purge_count = kept;
 }
 
+/* What is written names the record that it follows: when another stands there, it is not stored. */
+static bool is_refused(const struct sim_stream *t, const struct flying *f)
+{
+	bool ended = false;
+	for (size_t i = 0; i < t->count; i++)
+		ended = ended || (t->stored[i].ends && origin_equal(t->stored[i].at.origin, f->at.origin));
+	return ended || last_lsn(t, f->at.origin) + 1 != f->at.lsn;
+}
+
 /* Stores what has arrived by now. */
 static void advance(struct sim *s)
 {
@@ -92,12 +101,17 @@ static void advance(struct sim *s)
 			t->flying[kept++] = f;
 			continue;
 		}
+		if (!f.view && is_refused(t, &f)) {
+			free(f.data);
+			continue;
+		}
 		if (last_lsn(t, f.at.origin) + 1 != f.at.lsn)
 			sim_fail(s, "lsn %llu of %016llx is written to the stream after %llu",
 				 (unsigned long long)f.at.lsn, (unsigned long long)f.at.origin.id,
 				 (unsigned long long)last_lsn(t, f.at.origin));
 		if (array_reserve(&t->stored, t->count + 1, &t->capacity, sizeof f) < 0)
 			abort();
+		check_record(s, f.at, f.data, f.size);
 		f.number = ++t->numbered;
 		t->stored[t->count++] = f;
 	}
@@ -141,7 +155,6 @@ static void stream_close(struct stream *base)
 static int stream_write(struct stream *base, struct position at, const void *data, size_t size)
 {
 	struct sim_view *v = of(base);
-	check_record(v->sim, at, data, size);
 	if (array_reserve(&v->group, v->group_count + 1, &v->group_capacity, sizeof *v->group) < 0)
 		return -1;
 	struct flying f = {.view = v, .node = base->node, .at = at, .size = size};
@@ -200,6 +213,20 @@ static void stream_look(struct stream *base)
 	stream_wake(v->sim, v->server, v->looked_at);
 }
 
+static void stream_end(struct stream *base, struct position at, const void *data, size_t size)
+{
+	struct sim *s = of(base)->sim;
+	struct sim_stream *t = &s->stream;
+	if (sim_chance(s, 100))
+		return; /* it was lost */
+	struct flying f = {.ends = true, .node = base->node, .at = at, .size = size, .data = malloc(size)};
+	if (!f.data || array_reserve(&t->flying, t->flying_count + 1, &t->flying_capacity, sizeof f) < 0)
+		abort();
+	memcpy(f.data, data, size);
+	f.arrives = later(s, s->now);
+	t->flying[t->flying_count++] = f;
+}
+
 static void stream_purge(struct stream *base, uint64_t number)
 {
 	struct sim *s = of(base)->sim;
@@ -231,7 +258,7 @@ static void stream_fetch(struct stream *base, struct origin origin, uint64_t fro
 
 static int tell(told_fn fn, void *arg, enum told_type type, const struct flying *f)
 {
-	const struct told_entry told = {type, f->node, f->at, f->data, f->size};
+	const struct told_entry told = {type, f->node, f->at, f->data, f->size, f->ends};
 	return fn(arg, &told);
 }
 
@@ -312,6 +339,7 @@ struct store *stream_over(struct sim *s, int server, struct store *disk)
 	    .poll = stream_poll,
 	    .trouble = stream_trouble,
 	    .look = stream_look,
+	    .end = stream_end,
 	    .purge = stream_purge,
 	    .fetch = stream_fetch,
 	    .take = stream_take,

@@ -69,6 +69,9 @@ static inline void note_action(struct fixture *f, const struct action *a)
 		note(f, "fetch %llu %llu:%llu-%llu", node, (unsigned long long)a->origin.id,
 		     (unsigned long long)a->from, (unsigned long long)a->to);
 		break;
+	case ACTION_END:
+		note(f, "end %llu:%llu", (unsigned long long)a->origin.id, (unsigned long long)a->from);
+		break;
 	case ACTION_REACH:
 		note(f, "reach %llu %llu", node, (unsigned long long)a->origin.id);
 		break;

@@ -222,7 +222,7 @@ Test(record, what_makes_no_sense_is_refused)
 	cr_assert(RECORD("\x00\x05\x91\x94\x07\x01\x01\x92\xa1k\x01") == KUDOS_PROTOCOL); /* origin 0 */
 	cr_assert(RECORD("\x09\x00\x91\x94\x07\x01\x01\x92\xa1k\x01") == KUDOS_PROTOCOL); /* lsn 0 */
 	cr_assert(RECORD("\x09\x05\x91\x94\x00\x01\x01\x92\xa1k\x01") == KUDOS_PROTOCOL); /* issuer 0 */
-	cr_assert(RECORD("\x09\x05\x90") == KUDOS_PROTOCOL);				  /* no batch */
+	cr_assert(RECORD("\x09\x05\x90") == 0, "none: the last of a run");
 	cr_assert(RECORD("\x09\x05\x91\x94\x07\x01\x00\x92\xa1k\x01") ==
 		  KUDOS_PROTOCOL);						 /* close with events */
 	cr_assert(RECORD("\x09\x05\x91\x94\x07\x01\x01\x90") == KUDOS_PROTOCOL); /* batch without events */

@@ -34,8 +34,11 @@ static int stub_take(struct stream *s, told_fn fn, void *arg)
 	if (stub->asked == 0)
 		return 0;
 	stub->asked = 0;
-	const struct told_entry record = {TOLD_RECORD, self.node, stub->at, stub->record.data,
-					  stub->record.size},
+	const struct told_entry record = {.type = TOLD_RECORD,
+					  .node = self.node,
+					  .at = stub->at,
+					  .data = stub->record.data,
+					  .size = stub->record.size},
 				end = {.type = gone ? TOLD_GONE : TOLD_FETCHED, .at = stub->at};
 	int e = gone ? 0 : fn(arg, &record);
 	return e ? e : fn(arg, &end);

@@ -130,6 +130,37 @@ Test(shared, who_leaves_is_confirmed_no_more)
 	stop(&f);
 }
 
+/* Seed 40005231: what a run had on its way when it was killed came into the stream when the next one served
+ * already, and had agreed on forgetting its session. */
+Test(shared, earlier_runs_of_its_own_are_ended_first)
+{
+	struct fixture f;
+	start_shared(&f);
+	cr_assert(replica_not_ended(&f.r, (struct node){SELF}, (struct position){{77}, 4}) == 0);
+	expect(&f, "end 77:5");
+	cr_assert(replica_looked(&f.r, f.now, 0) == 0 && !f.r.looked, "it looks again");
+	cr_assert(replica_not_ended(&f.r, OTHER, at(4)) == 0);
+	cr_assert(replica_not_ended(&f.r, (struct node){SELF}, (struct position){{1}, 4}) == 0);
+	cr_assert(replica_looked(&f.r, f.now, 0) == 0 && f.r.looked, "others' runs and its own are not");
+	forget_trace(&f);
+	stop(&f);
+}
+
+Test(shared, a_run_before_it_that_wrote_nothing_yet_is_ended)
+{
+	for (int i = 0; i < 4; i++) {
+		struct fixture f;
+		start_shared(&f);
+		f.r.former.id = i == 0 ? 0 : 77;
+		if (i == 2) /* it has, elsewhere */
+			cr_assert(vector_set(&f.r.v, f.r.former, 3) == 0);
+		f.r.looked = i == 3;
+		cr_assert(replica_looked(&f.r, f.now, 0) == 0 && f.r.looked == (i != 1));
+		expect(&f, i == 1 ? "end 77:1" : "");
+		stop(&f);
+	}
+}
+
 Test(shared, nothing_is_taken_of_who_has_left)
 {
 	struct fixture f;

@@ -9,6 +9,7 @@
 #include "host_world.h"
 #include "leak.h"
 #include "server/shared.h"
+#include "wire/message.h"
 
 #define AT_HAND ((size_t)400)
 
@@ -22,7 +23,9 @@ struct stub {
 	bool unreadable; /* what it gives is no record */
 	unsigned polls;
 	uint64_t purged;
+	struct position ended;	       /* by end() */
 	unsigned troubles;	       /* how often it was asked what is wrong */
+	bool has_ended;		       /* the writer's run */
 	struct node writer;	       /* who has written to it, if anybody … */
 	struct position written_up_to; /* … and what */
 };
@@ -69,6 +72,15 @@ static void stub_look(struct stream *s)
 	of(s)->look = true;
 }
 
+static void stub_end(struct stream *s, struct position at, const void *data, size_t size)
+{
+	struct record *record;
+	cr_assert(message_decode_record(data, size, &record) == 0 && record->batch_count == 0);
+	cr_assert(origin_equal(record->at.origin, at.origin) && record->at.lsn == at.lsn);
+	record_unref(record);
+	of(s)->ended = at;
+}
+
 static void stub_purge(struct stream *s, uint64_t number)
 {
 	of(s)->purged = number;
@@ -84,7 +96,8 @@ static void stub_fetch(struct stream *s, struct origin origin, uint64_t from, ui
 static int stub_take(struct stream *s, told_fn fn, void *arg)
 {
 	struct stub *stub = of(s);
-	const struct told_entry held = {.type = TOLD_HELD, .node = stub->writer, .at = stub->written_up_to};
+	const struct told_entry held = {
+	    .type = TOLD_HELD, .node = stub->writer, .at = stub->written_up_to, .ended = stub->has_ended};
 	const struct told_entry rubbish = {
 	    .type = TOLD_RECORD, .data = (const uint8_t *)"rubbish", .size = 7};
 	if (stub->unreadable)
@@ -111,9 +124,18 @@ static int stub_descriptor(const struct stream *s)
 
 static struct stub *open_over(struct store **store)
 {
-	static const struct stream_ops ops = {stub_close,   stub_write, stub_commit,	stub_poll,
-					      stub_trouble, stub_look,	stub_purge,	stub_fetch,
-					      stub_take,    stub_bytes, stub_descriptor};
+	static const struct stream_ops ops = {.close = stub_close,
+					      .write = stub_write,
+					      .commit = stub_commit,
+					      .poll = stub_poll,
+					      .trouble = stub_trouble,
+					      .look = stub_look,
+					      .end = stub_end,
+					      .purge = stub_purge,
+					      .fetch = stub_fetch,
+					      .take = stub_take,
+					      .bytes = stub_bytes,
+					      .descriptor = stub_descriptor};
 	struct stub *stub = calloc(1, sizeof *stub);
 	struct store *inner;
 	cr_assert(stub && store_open_memory(&inner) == 0);
@@ -314,6 +336,25 @@ static void see(struct host *h, struct stub *stub, int64_t now, uint64_t lsn)
 	stub->look = true;
 	h->shared.next_look = NEVER;
 	step(h, now);
+}
+
+/* Before it goes by what it sees there, which is at once. */
+Test(shared_store, its_own_earlier_runs_are_ended)
+{
+	struct store *s;
+	struct stub *stub = open_over(&s);
+	struct host *h = open_host(s);
+	cr_assert(host_flush(h, SECOND) == 0);
+	stub->writer = self.node;
+	see(h, stub, 2 * SECOND, 5);
+	cr_assert(stub->ended.lsn == 0 && !h->replica.looked);
+	cr_assert(host_flush(h, 2 * SECOND) == 0);
+	cr_assert(stub->ended.origin.id == 77 && stub->ended.lsn == 6 && h->shared.next_look == 2 * SECOND);
+	stub->has_ended = true;
+	see(h, stub, 2 * SECOND, 6);
+	cr_assert(h->replica.looked);
+	host_close(&h);
+	assert_no_leak();
 }
 
 /* Old records may be what is left of who lost all folders; two looks that find more are another cluster. */
