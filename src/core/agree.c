@@ -145,11 +145,12 @@ int replica_members(struct replica *r, int64_t now, struct node from, const stru
 {
 	struct peer *peer = replica_peer(r, from);
 	r->heard_leader = r->heard_leader || from.id == 0;
-	/* A peer that does not know of this run yet ignores its vectors: it is told. */
+	/* A peer that does not know of this run yet ignores its vectors: it is told. It may answer in the
+	 * same way, for as long as neither can commit what it has heard. */
 	for (size_t i = 0; peer && i < count; i++) {
 		if (node_equal(rows[i].node, r->config.self.node) &&
 		    !origin_equal(rows[i].origin, r->config.self.origin) &&
-		    replica_push(r, (struct action){.type = ACTION_TELL_MEMBERS, .node = from}) < 0)
+		    replica_tell_members(r, peer, now) < 0)
 			return -ENOMEM;
 	}
 	int e = merge(r, rows, count);

@@ -201,7 +201,7 @@ static bool is_newest_run(const struct replica *r, const struct vector_message *
 	return row && origin_equal(row->origin, m->origin);
 }
 
-static int tell_members(struct replica *r, struct peer *p, int64_t now)
+int replica_tell_members(struct replica *r, struct peer *p, int64_t now)
 {
 	if (p->told != 0 && now - p->told < TELL_INTERVAL)
 		return 0;
@@ -226,7 +226,7 @@ int replica_vector(struct replica *r, int64_t now, const struct vector_message *
 	if (!p)
 		return 0;
 	if (!is_newest_run(r, m)) /* it will tell its newest run, when it sees that it is not known here */
-		return tell_members(r, p, now);
+		return replica_tell_members(r, p, now);
 	if (origin_equal(p->origin, m->origin) && m->serial <= p->serial)
 		return 0;
 	if (!origin_equal(p->origin, m->origin))
@@ -245,7 +245,7 @@ int replica_vector(struct replica *r, int64_t now, const struct vector_message *
 		return -ENOMEM;
 	if (was_away && replica_learn_all(r, now) < 0)
 		return -ENOMEM;
-	if (m->digest != r->digest && tell_members(r, p, now) < 0)
+	if (m->digest != r->digest && replica_tell_members(r, p, now) < 0)
 		return -ENOMEM;
 	if (replica_repair(r, now) < 0 || (r->config.ack_peers && replica_acknowledge(r) < 0))
 		return -ENOMEM;

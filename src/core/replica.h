@@ -359,7 +359,8 @@ int replica_agree(struct replica *r, int64_t now);
 int replica_assert_self(struct replica *r);
 int replica_membership_committed(struct replica *r, int64_t now);
 int replica_judge_phase(struct replica *r, int64_t now);
-int replica_tell_vector(struct replica *r, int64_t now); /* when it is time */
+int replica_tell_vector(struct replica *r, int64_t now);		  /* when it is time */
+int replica_tell_members(struct replica *r, struct peer *p, int64_t now); /* not too often */
 int replica_repair(struct replica *r, int64_t now);
 
 #endif

@@ -383,6 +383,15 @@ Test(agree, who_does_not_know_of_this_run_is_told)
 	hear(&w, 20, row(SELF, 99));
 	carry_out(&w);
 	cr_assert(w.done[ACTION_TELL_MEMBERS] == 1);
+	w.now += 200 * MS - 1;
+	hear(&w, 20, row(SELF, 99));
+	carry_out(&w);
+	cr_assert(w.done[ACTION_TELL_MEMBERS] == 0, "or two that cannot commit would answer on and on");
+	w.now++;
+	hear(&w, 20, row(SELF, 99));
+	carry_out(&w);
+	cr_assert(w.done[ACTION_TELL_MEMBERS] == 1);
+	w.now += 200 * MS;
 	hear(&w, 20, row(20, 99));
 	carry_out(&w);
 	cr_assert(w.done[ACTION_TELL_MEMBERS] == 0, "of another");
