@@ -70,11 +70,12 @@ void replica_expect_confirmations(struct replica *r)
 }
 
 /* What is announced, and judged by: the membership, and which of its nodes this server is about to take for
- * forgotten (core/shared.h). Such a node is not confirmed, and nobody agrees with this server meanwhile. */
+ * forgotten (core/shared.h). Such a node is not confirmed, and nobody agrees with this server meanwhile. Who
+ * has not served is nobody, and others may have to serve before it can read what it is to read. */
 static uint64_t view_of(const struct replica *r, const struct members *members)
 {
 	uint64_t view = members_digest(members);
-	for (size_t i = 0; i < r->leaving_count; i++)
+	for (size_t i = 0; r->established && i < r->leaving_count; i++)
 		view += hash_pair(r->leaving[i].node.id, 0, 1);
 	return view;
 }
@@ -94,14 +95,13 @@ void replica_renew_view(struct replica *r)
 int replica_membership_committed(struct replica *r, int64_t now)
 {
 	size_t before = r->members.count - members_alive(&r->members);
-	bool changed = view_of(r, &r->staged) != r->digest;
 	if (members_copy(&r->members, &r->staged) < 0 || match_peers(r) < 0)
 		return -ENOMEM;
 	r->meta_durable = true;
 	r->established = r->established || r->establishing;
 	r->establishing = false;
 	r->anew = r->anew && !r->established;
-	if (!changed)
+	if (view_of(r, &r->members) == r->digest)
 		return 0;
 	replica_renew_view(r);
 	if (r->members.count - members_alive(&r->members) > before) {

@@ -35,6 +35,13 @@ static void dump_server(const struct sim *s, const struct sim_server *v)
 		       r->members.list[i].client_endpoint,
 		       (unsigned long long)r->members.list[i].origin.id >> 48,
 		       r->members.list[i].forgotten ? " forgotten" : "");
+	for (size_t i = 0; i < r->leaving_count; i++)
+		printf("    node %016llx is about to be forgotten: at look %llu, of records %llu\n",
+		       (unsigned long long)r->leaving[i].node.id, (unsigned long long)r->leaving[i].looks,
+		       (unsigned long long)r->leaving[i].records);
+	if (r->config.shared)
+		printf("    looked %d, %llu times; applied %llu records\n", r->looked,
+		       (unsigned long long)r->looks, (unsigned long long)r->stats.records);
 	for (size_t i = 0; i < r->peer_count; i++) {
 		const struct peer *p = &r->peers[i];
 		printf("    peer %016llx heard %.3f ms ago serving %d confirmed %d digest %llx exact %d "

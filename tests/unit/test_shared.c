@@ -132,6 +132,22 @@ Test(shared, who_leaves_is_confirmed_no_more)
 
 /* Seed 40005231: what a run had on its way when it was killed came into the stream when the next one served
  * already, and had agreed on forgetting its session. */
+/* Seed 83033217: who is new may wait for another's snapshot to read what the node left, and that one for its
+ * word. */
+Test(shared, who_is_new_confirms_all_the_same)
+{
+	struct fixture f;
+	start_shared(&f);
+	add_peer(&f);
+	uint64_t with = f.r.digest;
+	cr_assert(!f.r.established && replica_forget(&f.r, f.now, OTHER) == 0 && f.r.leaving_count == 1);
+	cr_assert(f.r.digest == with);
+	f.r.meta_dirty = f.r.establishing = true;
+	forget_trace(&f);
+	cr_assert(f.r.established && f.r.digest != with, "once it serves, it does not");
+	stop(&f);
+}
+
 Test(shared, earlier_runs_of_its_own_are_ended_first)
 {
 	struct fixture f;
