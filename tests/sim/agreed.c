@@ -127,6 +127,22 @@ void check_forwards(struct sim *s, int i)
 	vector_merge(&v->reached, &r->v);
 }
 
+/* Whoever serves is known to somebody who is left, unless most disks are destroyed at once (architecture.md).
+ */
+bool agreed_rest_is_known(const struct sim *s, int but)
+{
+	for (int i = 0; i < s->server_count; i++) {
+		const struct sim_server *v = &s->servers[i];
+		for (int k = 0; k < s->server_count; k++) {
+			const struct sim_server *o = &s->servers[k];
+			if (i != but && k != but && v->host && v->established && o->established &&
+			    !o->condemned && !members_find(&v->host->replica.members, o->node))
+				return false;
+		}
+	}
+	return true;
+}
+
 void check_agreed(struct sim *s, int i)
 {
 	check_views(s, i);

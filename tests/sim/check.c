@@ -370,8 +370,9 @@ bool check_alone(const struct sim *s, size_t owner, size_t like, int but)
 	int size = snprintf(key, sizeof key, "o%zun%zu", owner, like);
 	for (int k = 0; k < s->server_count; k++) {
 		const struct sim_server *v = &s->servers[k];
-		if (k != but && v->host && !v->disk->dead && v->established && !v->condemned &&
-		    counts_get(&v->host->replica.counts, key, (size_t)size) > 0)
+		/* Who has never served, as far as its disk knows, may begin anew. */
+		if (k != but && v->host && !v->disk->dead && v->established && v->host->replica.established &&
+		    !v->condemned && counts_get(&v->host->replica.counts, key, (size_t)size) > 0)
 			return false;
 	}
 	return true;

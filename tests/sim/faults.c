@@ -303,22 +303,6 @@ static void wipe(struct sim *s)
 	restart_later(s, i);
 }
 
-/* Whoever serves is known to somebody who is left, unless most disks are destroyed at once (architecture.md).
- */
-static bool the_rest_know_each_other(const struct sim *s, int but)
-{
-	for (int i = 0; i < s->server_count; i++) {
-		const struct sim_server *v = &s->servers[i];
-		for (int k = 0; k < s->server_count; k++) {
-			const struct sim_server *o = &s->servers[k];
-			if (i != but && k != but && v->host && v->established && o->established &&
-			    !o->condemned && !members_find(&v->host->replica.members, o->node))
-				return false;
-		}
-	}
-	return true;
-}
-
 /* A disk is destroyed with all that it alone held. With --ack-peers K, K of them may be without the loss of
  * anything acknowledged. */
 static void destroy_server(struct sim *s, int i)
@@ -333,7 +317,7 @@ static void destroy_server(struct sim *s, int i)
 				    o->host->replica.phase == PHASE_SERVING);
 	}
 	if (v->forgotten || !v->host || !v->established || !others || damaged || s->gone_count == 32 ||
-	    (s->ack_peers && s->destroyed == s->ack_peers) || !the_rest_know_each_other(s, i))
+	    (s->ack_peers && s->destroyed == s->ack_peers) || !agreed_rest_is_known(s, i))
 		return;
 	sim_stop_server(s, i);
 	s->destroyed++;

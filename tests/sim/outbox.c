@@ -87,7 +87,7 @@ void outbox_put(void *arg, uint64_t id, int error, const struct position *at, si
 		c->sim->owners[p.owner].likes[p.like] = sim_acknowledged(c, p.owner, p.like);
 	else if (error == KUDOS_EXPIRED)
 		expired(c->sim, p.owner);
-	else if (error != KUDOS_NOT_COUNTED || !p.asks)
+	else if (error != KUDOS_UNKNOWN_SESSION && (error != KUDOS_NOT_COUNTED || !p.asks))
 		sim_fail(c->sim, "client %d: batch %zu of outbox o%zu was refused: %s", c->index, p.like + 1,
 			 p.owner, kudos_error_code(error));
 }

@@ -441,9 +441,10 @@ void check_sessions(struct sim *s); /* in the end */
 
 void check_second(struct sim *s); /* once a second */
 void check_forwards(struct sim *s, int i);
-void check_agreed(struct sim *s, int i); /* agreed.c; after each call into it */
-void check_known(struct sim *s, int i);	 /* likewise; now and then */
-void check_server(struct sim *s, int i); /* after each call into it */
+bool agreed_rest_is_known(const struct sim *s, int but); /* likewise: those up without it know the others */
+void check_agreed(struct sim *s, int i);		 /* agreed.c; after each call into it */
+void check_known(struct sim *s, int i);			 /* likewise; now and then */
+void check_server(struct sim *s, int i);		 /* after each call into it */
 /* An acknowledged like that may be lost with its server's disk, because no other server has it. */
 bool check_alone(const struct sim *s, size_t owner, size_t like, int but);
 void check_destroyed(struct sim *s, int i);
