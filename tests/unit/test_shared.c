@@ -130,8 +130,6 @@ Test(shared, who_leaves_is_confirmed_no_more)
 	stop(&f);
 }
 
-/* Seed 40005231: what a run had on its way when it was killed came into the stream when the next one served
- * already, and had agreed on forgetting its session. */
 /* Seed 83033217: who is new may wait for another's snapshot to read what the node left, and that one for its
  * word. */
 Test(shared, who_is_new_confirms_all_the_same)
@@ -148,6 +146,8 @@ Test(shared, who_is_new_confirms_all_the_same)
 	stop(&f);
 }
 
+/* Seed 40005231: what a run had on its way when it was killed came into the stream when the next one served
+ * already, and had agreed on forgetting its session. */
 Test(shared, earlier_runs_of_its_own_are_ended_first)
 {
 	struct fixture f;
