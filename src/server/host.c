@@ -16,7 +16,8 @@
 
 #define META_ESTABLISHED 1 /* in the meta blob's first byte */
 #define META_DOUBTFUL 2
-#define GATHERED (1 << 20) /* bytes for one commit, after which it should not wait for more */
+#define LENT ((size_t)4 << 20) /* bytes */
+#define GATHERED (1 << 20)     /* bytes for one commit, after which it should not wait for more */
 #define EXPIRY_INTERVAL SECOND
 #define WAITING_INTERVAL (5 * SECOND)
 #define COMPLAIN_INTERVAL (60 * SECOND)
@@ -129,6 +130,7 @@ int host_open(struct host **host, const struct host_config *config, struct store
 	h->leaders.majority.count = config->leaders;
 	h->store = store;
 	port_init(&h->port, &serve_rules, h, h->config.self.name, config->seed, send_to_client, h);
+	hand_init(&h->shared.lent, config->seed, LENT);
 	passed_init(&h->drains.passed, config->self.origin.id);
 	watch_init(&h->watching, config->seed);
 	metrics_init(&h->metrics, now);
@@ -173,6 +175,7 @@ void host_close(struct host **host)
 	giving_deinit(&h->giving, h->store);
 	replica_deinit(&h->replica);
 	port_deinit(&h->port);
+	hand_deinit(&h->shared.lent);
 	reads_deinit(&h->reads);
 	watch_deinit(&h->watching);
 	checkpointing_deinit(&h->checkpoint);

@@ -31,6 +31,7 @@
 #include "server/reads.h"
 #include "server/taking.h"
 #include "server/watch.h"
+#include "store/hand.h"
 #include "store/store.h"
 
 struct host_config {
@@ -58,6 +59,7 @@ struct host_shared { /* the journal, where several write to it */
 	int64_t committing_since, commit_began; /* the second by config.clock */
 	int64_t tell_trouble;
 	bool troubled;		/* as last told */
+	struct hand lent;	/* read again for peers that asked */
 	struct position absent; /* the last that was asked for there and is not there */
 	/* Records there of nodes that are no members, in this look and the one before (0: none was), how many
 	 * looks found more, and one of those nodes. */

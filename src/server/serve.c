@@ -269,8 +269,7 @@ static int on_fetch(const struct request *rq)
 	if (to > applied)
 		to = applied; /* only what is applied here: what is not durable may still be lost (I3) */
 	for (uint64_t lsn = rq->m->fetch.from; lsn <= to && count < LIMIT_FETCH_RECORDS; lsn++) {
-		e = h->store->ops->journal_read(h->store, (struct position){rq->m->fetch.origin, lsn},
-						&records);
+		e = host_shared_read(h, (struct position){rq->m->fetch.origin, lsn}, &records);
 		if (e != 0 || records.size + 8 * (count + 1) > FETCH_BYTES)
 			break;
 		ends[++count] = records.size;

@@ -55,6 +55,15 @@ int host_shared_end(struct host *h, int64_t now, struct position at)
 	return e;
 }
 
+int host_shared_read(struct host *h, struct position at, struct bytes *out)
+{
+	const struct held_record *lent = hand_get(&h->shared.lent, at);
+	if (!lent)
+		return h->store->ops->journal_read(h->store, at, out);
+	bytes_append(out, lent->data, lent->size);
+	return bytes_failed(out) ? -ENOMEM : 0;
+}
+
 bool host_shared_reads_again(struct host *h, struct origin origin, uint64_t from, uint64_t to)
 {
 	const struct position *absent = &h->shared.absent;
@@ -79,7 +88,7 @@ static int take_record(struct host *h, int64_t now, const struct told_entry *tol
 		return e == -ENOMEM ? e : 0;
 	}
 	if (replica_has(&h->replica, record->at.origin, record->at.lsn))
-		e = h->store->ops->journal_append(h->store, ENTRY_SHARED, record->at, told->data, told->size);
+		e = hand_add(&h->shared.lent, record->at, told->data, told->size);
 	else
 		e = replica_record(&h->replica, now, record, false);
 	record_unref(record);

@@ -13,6 +13,9 @@ int host_shared_step(struct host *h, int64_t now);
 void host_shared_fetch(struct host *h, struct origin origin, uint64_t from, uint64_t to);
 /* Ends an earlier run of this node with an empty record there. */
 int host_shared_end(struct host *h, int64_t now, struct position at);
+/* What a peer is given: a record of the journal's, or one that was read in the shared journal again, which
+ * counts for nothing else: that there is one says nothing of those around it. As journal_read(). */
+int host_shared_read(struct host *h, struct position at, struct bytes *out);
 /* Whether records that a peer asks for, and that are applied here, are read in the shared journal again, to
  * be at hand when they are asked for again. Who lacks old records takes a snapshot of a server that serves;
  * this one does not, and may be waiting for the one that asks. */
