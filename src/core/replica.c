@@ -53,7 +53,7 @@ int replica_init(struct replica *r, const struct replica_config *config, int64_t
 	gather_init(&r->gather);
 	int e = members_merge(&r->staged, rows, row_count);
 	const struct member *former = members_find(&r->staged, config->self.node);
-	if (former && config->shared)
+	if (former && config->shared && config->unended)
 		r->former = former->origin;
 	if (e >= 0)
 		e = replica_assert_self(r);

@@ -152,9 +152,10 @@ struct replica_config {
 	size_t runs;	      /* 0: LIMIT_RUNS */
 	int64_t lazy;	      /* how long peers' records may wait for more while nobody asks for them */
 	bool alone;	      /* there is no leader to wait for before a first start */
-	bool doubtful;	      /* what it holds may be older than what it has acknowledged: a copy */
-	bool shared; /* the journal is one that several servers write to, each its own records, … */
-	bool purges; /* … and may let go of what every member has in a checkpoint */
+	bool unended;  /* the run before wrote to the shared journal, perhaps not all of it is there yet */
+	bool doubtful; /* what it holds may be older than what it has acknowledged: a copy */
+	bool shared;   /* the journal is one that several servers write to, each its own records, … */
+	bool purges;   /* … and may let go of what every member has in a checkpoint */
 };
 
 /* A node that others say is forgotten, and this server has not: what it left in the shared journal is read

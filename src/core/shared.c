@@ -128,7 +128,7 @@ int replica_not_ended(struct replica *r, struct node node, struct position at)
 	return earlier ? end_run(r, at) : 0;
 }
 
-/* The run before this one may have nothing there yet: its first record is on its way, or it wrote elsewhere.
+/* The run before this one may have nothing there yet, and its first record on its way.
  */
 static int end_former(struct replica *r)
 {

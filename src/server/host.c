@@ -16,6 +16,7 @@
 
 #define META_ESTABLISHED 1 /* in the meta blob's first byte */
 #define META_DOUBTFUL 2
+#define META_WROTE 4	       /* the run has begun to write to the stream */
 #define LENT ((size_t)4 << 20) /* bytes */
 #define GATHERED (1 << 20)     /* bytes for one commit, after which it should not wait for more */
 #define EXPIRY_INTERVAL SECOND
@@ -28,8 +29,9 @@
 /* A meta blob: [flags 1] [members message from this node]. */
 int host_meta(const struct host *h, struct bytes *out)
 {
-	uint8_t flags = (uint8_t)((h->replica.established || h->replica.establishing ? META_ESTABLISHED : 0) |
-				  (h->replica.doubtful ? META_DOUBTFUL : 0));
+	uint8_t flags =
+	    (uint8_t)((h->replica.established || h->replica.establishing ? META_ESTABLISHED : 0) |
+		      (h->replica.doubtful ? META_DOUBTFUL : 0) | (h->shared.wrote ? META_WROTE : 0));
 	struct message m = {.type = MESSAGE_MEMBERS,
 			    .members = {.from = h->config.self.node,
 					.rows = h->replica.staged.list,
@@ -83,6 +85,7 @@ static int open_replica(struct host *h, const struct bytes *meta, int64_t now)
 	}
 	config.self = h->config.self;
 	config.doubtful = known && doubtful(h, meta->data[0]);
+	config.unended = known && (meta->data[0] & META_WROTE);
 	e = replica_init(&h->replica, &config, now, known && (meta->data[0] & META_ESTABLISHED),
 			 m.members.rows, m.members.row_count);
 	if (known)
@@ -320,13 +323,24 @@ static int lapse(struct host *h, struct session to)
 	return e;
 }
 
+/* That the run writes to the stream is durable here before anything of it can be on its way. */
+static int append_record(struct host *h, struct record *record)
+{
+	int e = 0;
+	if (h->store->stream && !h->shared.wrote && origin_equal(record->at.origin, h->config.self.origin)) {
+		h->shared.wrote = true;
+		e = append_meta(h);
+	}
+	return e < 0 ? e : append(h, ENTRY_RECORD, record);
+}
+
 static int act(struct host *h, int64_t now, const struct action *a, struct acks *acks)
 {
 	if (a->type != ACTION_ACK && a->client == acks->client)
 		send_acks(h, acks); /* a client is answered in order */
 	switch (a->type) {
 	case ACTION_APPEND:
-		return append(h, ENTRY_RECORD, a->record);
+		return append_record(h, a->record);
 	case ACTION_APPEND_SHARED:
 		return append(h, ENTRY_SHARED, a->record);
 	case ACTION_APPEND_META:

@@ -59,6 +59,7 @@ struct host_shared { /* the journal, where several write to it */
 	int64_t committing_since, commit_began; /* the second by config.clock */
 	int64_t tell_trouble;
 	bool troubled;		/* as last told */
+	bool wrote;		/* this run has begun to write there */
 	struct hand lent;	/* read again for peers that asked */
 	struct position absent; /* the last that was asked for there and is not there */
 	/* Records there of nodes that are no members, in this look and the one before (0: none was), how many

@@ -357,6 +357,45 @@ Test(shared_store, its_own_earlier_runs_are_ended)
 	assert_no_leak();
 }
 
+static bool says_that_it_writes(struct store *s, struct bytes *meta)
+{
+	bytes_clear(meta);
+	cr_assert(s->ops->journal_meta(s, meta) == 0 && meta->size > 0);
+	return meta->data[0] & 4;
+}
+
+/* Else it had to end runs that never wrote, and each start would leave one more. */
+Test(shared_store, a_run_that_writes_is_known_to_the_next)
+{
+	struct store *s;
+	struct bytes meta = {0};
+	struct event event = {"k", 1, 1};
+	for (int i = 0; i < 2; i++) {
+		open_over(&s);
+		struct host *h = open_host(s);
+		cr_assert(host_flush(h, SECOND) == 0 && !says_that_it_writes(s, &meta));
+		h->replica.phase = PHASE_SERVING;
+		struct batch_box *box = message_make_batch((struct session){7, 1}, 1, &event, 1);
+		cr_assert(replica_batch(&h->replica, SECOND, 0, box) == 0);
+		batch_box_unref(box);
+		if (i == 1)
+			cr_assert(host_flush(h, SECOND) == 0 && says_that_it_writes(s, &meta));
+		host_close(&h);
+		open_over(&s);
+		cr_assert(s->ops->journal_append(s, ENTRY_META, (struct position){0}, meta.data, meta.size) ==
+			  0);
+		cr_assert(s->ops->journal_commit(s) == 0);
+		struct host_config config = {.self = self, .seed = 3};
+		static const struct host_io io = {.send = drop_sent};
+		config.self.origin.id = 3;
+		cr_assert(host_open(&h, &config, s, &io, SECOND, NULL, 0) == 0);
+		cr_assert(h->replica.former.id == (i ? self.origin.id : 0));
+		host_close(&h);
+	}
+	bytes_deinit(&meta);
+	assert_no_leak();
+}
+
 /* Old records may be what is left of who lost all folders; two looks that find more are another cluster. */
 Test(shared_store, another_cluster_that_writes_to_it_is_told)
 {
