@@ -128,8 +128,7 @@ int replica_not_ended(struct replica *r, struct node node, struct position at)
 	return earlier ? end_run(r, at) : 0;
 }
 
-/* The run before this one may have nothing there yet, and its first record on its way.
- */
+/* The run before this one may have nothing there yet, and its first record on its way. */
 static int end_former(struct replica *r)
 {
 	if (r->former.id == 0 || r->looked || replica_has(r, r->former, 1) ||
