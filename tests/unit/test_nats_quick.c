@@ -215,8 +215,8 @@ Test(nats_quick, a_record_is_stored_when_the_stream_says_so_and_not_before)
 Test(nats_quick, what_was_refused_is_not_stored)
 {
 	const char *refusals[] = {
-	    "{\"error\":{\"code\":400,\"err_code\":10071,\"description\":\"wrong last sequence: 5\"},"
-	    "\"stream\":\"S\",\"seq\":7}",
+	    ("{\"error\":{\"code\":400,\"err_code\":10071,\"description\":\"wrong last sequence: 5\"},"
+	     "\"stream\":\"S\",\"seq\":7}"),
 	    "{\"error\":{\"code\":503,\"err_code\":10077,\"description\":\"maximum bytes exceeded\"}}",
 	    "",
 	};
