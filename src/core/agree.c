@@ -253,7 +253,9 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 		return "a majority of the members to know it: start those that are down, or forget those "
 		       "that are lost";
 	if (r->config.shared && !r->looked)
-		return "a first look at what the shared journal holds";
+		return "a first look at what the shared journal holds, and an end of this node's earlier "
+		       "runs there: it "
+		       "must be able to write";
 	if (behind)
 		return "records that other members have";
 	if (replica_crowded(r))

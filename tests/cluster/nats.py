@@ -128,7 +128,7 @@ class Servers:
         return int(wait_until(name, "the stream has a leader")[1:])
 
     def records(self, stream="KUDOS"):
-        """Every record of the stream, from the first on, and whether it says that it is its run's last."""
+        """Every record of the stream, from the first on, and its headers."""
         last = self.ask(f"STREAM.INFO.{stream}")["state"]["last_seq"]
         for seq in range(1, last + 1):
             message = self.ask(f"STREAM.MSG.GET.{stream}", seq=seq).get("message")
@@ -136,12 +136,15 @@ class Servers:
                 continue  # a full stream gives numbers to what it refuses
             if not message["subject"].startswith(f"{stream}.r."):
                 continue  # STREAM.id
-            yield msgpack.unpackb(base64.b64decode(message["data"])), b"Kudos-End" in base64.b64decode(message["hdrs"])
+            yield msgpack.unpackb(base64.b64decode(message["data"])), base64.b64decode(message["hdrs"]).decode()
 
-    def ended(self, stream="KUDOS"):
-        """The runs that were ended by the next one of their node, each behind all of its records."""
-        last = {record[1]: end for record, end in self.records(stream)}
-        return {origin for origin, end in last.items() if end}
+    def runs(self, stream="KUDOS"):
+        """node → {its run's origin: whether the last record of it ends it}."""
+        runs = {}
+        for record, headers in self.records(stream):
+            node = headers.partition("Kudos-Node: ")[2].split("\r\n")[0]
+            runs.setdefault(node, {})[record[1]] = "Kudos-End" in headers
+        return runs
 
     def counts(self, stream="KUDOS"):
         """Every record, each batch once, as doc/stream.md says: key → count."""

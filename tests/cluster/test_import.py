@@ -155,7 +155,8 @@ class Import(ClusterTest):
         self.write("a.csv", text)
         self.assertIn("--key-column 1 --count-column 2", self.run_import(path, "--skip-bad", code=1))
         said = wait_until(lambda: self.refused(path), "the session, which was closed when all was done, is forgotten")
-        self.assertIn("Lines up to 1000 are counted, 1001 to 2000 each once or not at all", said)
+        # The batch behind may have been sent before the answer to this one came.
+        self.assertRegex(said, "Lines up to 1000 are counted, 1001 to [23]000 each once or not at all")
         self.c.await_count("guess", 1500)
         # Of what was never sent nobody is in doubt.
         self.edit(path, sent=1, acknowledged=1)

@@ -74,7 +74,8 @@ class Faults(StreamTest):
         report = load.finish()
         self.assertEqual((report["in_doubt"], report["refused"]), (0, 0))
         self.equal_everywhere(c, report)
-        self.assertEqual(len(c.nats.ended()), 2, "the runs of s1 and s2 that were killed")
+        for node, runs in c.nats.runs().items():
+            self.assertLessEqual(len([origin for origin, end in runs.items() if not end]), 1, f"node {node}: only its present run goes on")
         # What a reader of the stream comes to, and s3's own records besides, which are on its disk alone.
         self.assertLess(0, sum(c.nats.counts().values()))
         c.kill("s3")
@@ -228,14 +229,17 @@ class Rules(StreamTest):
     def test_no_rights(self):
         users = ('authorization { users: [ {user: all, password: p}, {user: reader, password: p, '
                  'permissions: {publish: {deny: ["KUDOS.r.>"]}}} ] }')
-        c = self.streamed(RULES_PORT, servers=1, nats_count=1, config=users, user="all:p@")
-        c.ok("like", "a")
-        c.kill("s1")
-        c.user = "reader:p@"
-        c.spawn("s1")
-        wait_until(lambda: c.log("s1").count("serving:") == 2, "it serves what it can read")
+        c = self.streamed(RULES_PORT, servers=1, nats_count=1, config=users, user="reader:p@")  # which serves what it can read
         self.assertNotEqual(c.kudos("--timeout", "2", "like", "a")[0], 0)
         wait_until(lambda: "likes are not acknowledged" in c.log("s1"), "it says that it cannot write")
+        c.kill("s1")
+        c.spawn("s1")
+        wait_until(lambda: "waiting for a first look" in c.log("s1"), "it cannot end the run that may have written")
+        c.kill("s1")
+        c.user = "all:p@"
+        c.spawn("s1")
+        wait_until(lambda: c.log("s1").count("serving:") == 2, "it serves when it may write")
+        c.ok("like", "a")
         c.kill("s1")
         c.user = "nobody:q@"
         c.spawn("s1")
