@@ -72,23 +72,24 @@ void replica_expect_confirmations(struct replica *r)
 /* What is announced, and judged by: the membership, and which of its nodes this server is about to take for
  * forgotten (core/shared.h). Such a node is not confirmed, and nobody agrees with this server meanwhile. Who
  * has not served is nobody, and others may have to serve before it can read what it is to read. */
-static uint64_t view_of(const struct replica *r, const struct members *members)
+static uint64_t view_of(const struct replica *r)
 {
-	uint64_t view = members_digest(members);
+	uint64_t view = members_digest(&r->members);
 	for (size_t i = 0; r->established && i < r->leaving_count; i++)
 		view += hash_pair(r->leaving[i].node.id, 0, 1);
 	return view;
 }
 
-void replica_renew_view(struct replica *r)
+bool replica_renew_view(struct replica *r)
 {
-	uint64_t view = view_of(r, &r->members);
+	uint64_t view = view_of(r);
 	if (!r->meta_durable || view == r->digest)
-		return;
+		return false;
 	r->digest = view;
 	for (size_t i = 0; i < r->peer_count; i++)
 		r->peers[i].has_sample = r->peers[i].has_covered = false;
 	replica_expect_confirmations(r);
+	return true;
 }
 
 /* The staged membership is durable: from now on it is the one this server announces and judges by. */
@@ -101,9 +102,8 @@ int replica_membership_committed(struct replica *r, int64_t now)
 	r->established = r->established || r->establishing;
 	r->establishing = false;
 	r->anew = r->anew && !r->established;
-	if (view_of(r, &r->members) == r->digest)
+	if (!replica_renew_view(r))
 		return 0;
-	replica_renew_view(r);
 	if (r->members.count - members_alive(&r->members) > before) {
 		/* What a node sent before it was forgotten and nobody has applied must not get in any more.
 		 * Nor what this server has of it, as long as it is nobody: others have agreed without it. */

@@ -46,9 +46,8 @@ enum action_type {
 	ACTION_LAPSE,	 /* of its issuer's sessions up to this one those that are unused: replica_lapse() */
 	ACTION_FETCH,	 /* ask node for origin's records from..to */
 	ACTION_SNAPSHOT, /* ask node for a snapshot, then call replica_snapshot_ended() */
-	ACTION_END, /* write the last record, `from`, of this node's earlier run origin to the shared journal
-		     */
-	ACTION_REACH,	     /* ask node for the positions of its V above origin */
+	ACTION_END,	 /* end this node's earlier run, origin, in the shared journal with record `from` */
+	ACTION_REACH,	 /* ask node for the positions of its V above origin */
 	ACTION_TELL_MEMBERS, /* send node the membership */
 	ACTION_MEMBERS,	     /* the membership or a member's endpoints changed: look at members */
 };
@@ -354,7 +353,8 @@ int replica_drop_all_waiting(struct replica *r, int64_t now);
 /* Where nobody gives a snapshot, records are fetched after all, of some origins at a time. */
 int replica_relearn(struct replica *r, int64_t now);
 void replica_expect_confirmations(struct replica *r);
-void replica_renew_view(struct replica *r); /* after a change of the membership, or of who leaves it */
+/* After a change of the membership, or of who leaves it. Whether it is another one now. */
+bool replica_renew_view(struct replica *r);
 int replica_acknowledge(struct replica *r);
 int replica_agree(struct replica *r, int64_t now);
 int replica_assert_self(struct replica *r);

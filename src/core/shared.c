@@ -190,7 +190,8 @@ int replica_looked(struct replica *r, int64_t now, uint64_t number)
 void replica_follow_look(struct replica *r)
 {
 	struct map_slot *slot;
-	bool applied = !r->lacks_many && replica_has(r, r->config.self.origin, r->history.own);
+	bool applied =
+	    r->history.number != 0 && !r->lacks_many && replica_has(r, r->config.self.origin, r->history.own);
 	for (size_t at = 0; applied && (slot = map_next(&r->logs, &at));) {
 		const struct log *log = slot->value;
 		applied = replica_has(r, log->origin, log->held);
