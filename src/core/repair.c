@@ -172,8 +172,10 @@ int replica_gone(struct replica *r, int64_t now, struct node who, struct positio
 	log->asked_until = 0;
 	log->gone++;
 	log->tries++;
-	if (node_equal(who, r->config.self.node)) /* the shared journal: others may come that have it */
+	if (node_equal(who, r->config.self.node)) { /* the shared journal: others may come that have it */
+		log->let_go = true;
 		log->gap_since = now + GAP_GRACE * (log->gone < GONE_MOST ? log->gone : GONE_MOST);
+	}
 	return replica_repair(r, now);
 }
 

@@ -91,6 +91,7 @@ struct log {
 	unsigned tries;	     /* fetches so far that brought nothing */
 	unsigned late;	     /* … more of them than came soon lately: the next is given longer */
 	unsigned gone;	     /* answers in a row that said the records are not held any more */
+	bool let_go;	     /* the shared journal has said so */
 };
 
 /* Another member, as its vector messages show it. */

@@ -148,6 +148,16 @@ void replica_drop_shared(struct replica *r)
 	}
 }
 
+/* Who has not served cannot read what the shared journal has let go of, and need not: it takes the snapshot
+ * of a member that has all of it, who may wait for its word before it serves. */
+static bool comes_with_snapshot(const struct replica *r, const struct log *log, uint64_t last)
+{
+	bool somebody_has = false;
+	for (size_t i = 0; i < r->peer_count; i++)
+		somebody_has = somebody_has || vector_get(&r->peers[i].vector, log->origin) >= last;
+	return !r->established && log->let_go && somebody_has;
+}
+
 /* Whether all that the shared journal has of the node's runs is applied, and all that was taken of them. What
  * others may have of them besides is kept here when it comes. */
 static bool read_out(const struct replica *r, struct node node)
@@ -156,7 +166,8 @@ static bool read_out(const struct replica *r, struct node node)
 	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
 		const struct log *log = slot->value;
 		uint64_t last = log->held > log->appended ? log->held : log->appended;
-		if (node_equal(log->owner, node) && !replica_has(r, log->origin, last))
+		if (node_equal(log->owner, node) && !replica_has(r, log->origin, last) &&
+		    !comes_with_snapshot(r, log, last))
 			return false;
 	}
 	return !r->lacks_many;

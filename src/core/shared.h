@@ -8,7 +8,7 @@
  * and has a checkpoint that covers it. Meanwhile it announces the membership as it was, with
  * a mark for that node: nobody can agree without it (I14), and the node, should it come back, is not
  * confirmed and does not serve. From then on nothing that the node may still write is taken: others may have
- * agreed without it.
+ * agreed without it. Who has not served does not wait for what the journal has let go of: a snapshot has it.
  *
  * The shared journal may let go of what nobody reads in it again: what every member has in its checkpoint,
  * for that a record is applied is not enough here (I6): it is durable in the journal alone. */

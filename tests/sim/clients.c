@@ -282,7 +282,8 @@ void sim_on_answer(struct sim *s, struct sim_event *e)
 		    s->servers[e->from].address == c->address) {
 			c->acked = false;
 			c->answering = e->from;
-			c->answered_by_gone = e->disks != s->servers[e->from].disks;
+			c->answered_by_gone = e->disks != s->servers[e->from].disks ||
+					      (s->servers[e->from].condemned && s->destroyed > 0);
 			hostile_check_answer(s, e->to, e->data, e->size);
 			agent_receive_server(c->agent, s->now, e->data, e->size);
 			schedule_client(s, e->to);

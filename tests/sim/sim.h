@@ -235,7 +235,8 @@ struct sim_client {
 	bool closing;
 	bool acked;	       /* just now, of what no other server has (check_acked) */
 	int answering;	       /* the server that it hears just now */
-	bool answered_by_gone; /* by a server whose disk has been destroyed since */
+	bool answered_by_gone; /* by a server whose disk has been destroyed since, or that was forgotten and
+				  the disk that had all it held was destroyed */
 	struct sim_event late; /* an answer it was given, kept to come once more; data is owned */
 	char server_endpoint[128];
 	struct sim_put puts[SIM_PUTS]; /* on their way */

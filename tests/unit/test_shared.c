@@ -146,6 +146,51 @@ Test(shared, who_is_new_confirms_all_the_same)
 	stop(&f);
 }
 
+static void peer_has(struct fixture *f, uint64_t serial, struct position has)
+{
+	struct vector_message m = {.node = OTHER,
+				   .origin = {2},
+				   .serial = serial,
+				   .digest = f->r.digest,
+				   .all = vector_digest_with(&(struct vector){0}, &has, 1),
+				   .at = &has,
+				   .count = 1};
+	cr_assert(replica_vector(&f->r, f->now, &m) == 0);
+	forget_trace(f);
+}
+
+/* Seed 210105627: a new node could not read what one had left that was forgotten, for that was purged, and
+ * the member whose snapshot it needed had been restarted and waited for its word. Where nobody has a snapshot
+ * of all of it, or it was not let go of, it is read as ever. */
+Test(shared, who_is_new_does_not_wait_for_what_was_let_go_of)
+{
+	const struct node lost = {30};
+	for (int i = 0; i < 4; i++) {
+		struct fixture f;
+		start_shared(&f);
+		f.r.anew = true;
+		add_peer(&f);
+		f.r.peers[0].serving = false;
+		struct member row = {.node = lost, .origin = {3}, .since = 1, .name = "s3"};
+		cr_assert(replica_members(&f.r, f.now, (struct node){0}, &row, 1) == 0);
+		cr_assert(replica_held(&f.r, f.now, lost, (struct position){{3}, 12}) == 0);
+		forget_trace(&f);
+		peer_has(&f, 2, (struct position){{3}, i == 1 ? 11 : 12});
+		struct log *log = map_get(&f.r.logs, 3, 0);
+		log->asked = (struct node){i == 2 ? PEER : SELF};
+		log->asked_from = 1;
+		cr_assert(replica_gone(&f.r, f.now, log->asked, (struct position){{3}, 1}) == 0);
+		f.r.established = i == 3;
+		cr_assert(replica_forget(&f.r, f.now, lost) == 0 && f.r.leaving_count == 1);
+		look(&f);
+		look(&f);
+		replica_checkpointed(&f.r, f.r.stats.records);
+		cr_assert(members_find(&f.r.staged, lost)->forgotten == (i == 0), "%d", i);
+		forget_trace(&f);
+		stop(&f);
+	}
+}
+
 /* Seed 40005231: what a run had on its way when it was killed came into the stream when the next one served
  * already, and had agreed on forgetting its session. */
 Test(shared, earlier_runs_of_its_own_are_ended_first)
