@@ -312,32 +312,17 @@ int agent_top(struct agent *a, int64_t now, size_t n, uint64_t *id)
 	return ask_for_user(a, now, MESSAGE_TOP, (struct subject){.n = n}, id);
 }
 
-int agent_status(struct agent *a, int64_t now, uint64_t *id)
+int agent_ask(struct agent *a, int64_t now, enum message_type type, uint64_t *id)
 {
-	return ask_for_user(a, now, MESSAGE_STATUS, (struct subject){0}, id);
+	return ask_for_user(a, now, type, (struct subject){0}, id);
 }
 
-int agent_metrics(struct agent *a, int64_t now, uint64_t *id)
-{
-	return ask_for_user(a, now, MESSAGE_METRICS, (struct subject){0}, id);
-}
-
-static int ask_of_node(struct agent *a, int64_t now, enum message_type type, const char *target, uint64_t *id)
+int agent_ask_of_node(struct agent *a, int64_t now, enum message_type type, const char *target, uint64_t *id)
 {
 	struct text text = {target, strlen(target)};
 	if (text.size == 0 || text.size > LIMIT_NAME)
 		return KUDOS_UNKNOWN_NODE;
 	return ask_for_user(a, now, type, (struct subject){.texts = &text, .count = 1}, id);
-}
-
-int agent_forget(struct agent *a, int64_t now, const char *target, uint64_t *id)
-{
-	return ask_of_node(a, now, MESSAGE_FORGET, target, id);
-}
-
-int agent_drain(struct agent *a, int64_t now, const char *target, uint64_t *id)
-{
-	return ask_of_node(a, now, MESSAGE_DRAIN, target, id);
 }
 
 void agent_cancel(struct agent *a, uint64_t id)

@@ -19,12 +19,26 @@
 
 #include "base/ids.h"
 #include "kudos.h"
+#include "wire/message.h"
 
 struct agent;
 
+/* What came of a question, or of a batch of a session that the caller keeps. */
+struct agent_answer {
+	uint64_t id;
+	enum message_type asked;
+	int error; /* KUDOS_OK, or what the other side said: there are no data then */
+	/* Bytes, valid during the call, and how many of what they are: of a COUNT int64_t, of a TOP struct
+	 * kudos_ranked, of METRICS struct kudos_metric, of an ASSIGN the session's name, of a STATUS struct
+	 * kudos_status, of a BATCH the positions that a server must have reached which has applied it; of
+	 * FORGET and DRAIN nothing. */
+	const void *data;
+	size_t size, count;
+};
+
 /* What the agent wants of its driver. All are called from within the calls below and must not call the agent
  * again. Bytes and strings are valid during the call. Those of features that are not used may be NULL
- * (counts, top, session, put, changed, use_notify, watch, unwatch, state, metrics, done). */
+ * (answer, changed, use_notify, watch, unwatch). */
 struct agent_io {
 	void *arg;
 	/* One message (one payload frame) to that leader, or to the server named last. Nothing needs to
@@ -41,16 +55,8 @@ struct agent_io {
 	void (*unwatch)(void *arg, const char *key);
 
 	void (*result)(void *arg, const struct kudos_result *result);
-	/* error: KUDOS_OK, KUDOS_BEHIND or what else the server said; counts is NULL then. */
-	void (*counts)(void *arg, uint64_t id, int error, const int64_t *counts, size_t n);
-	void (*top)(void *arg, uint64_t id, int error, const struct kudos_ranked *top, size_t n);
-	void (*session)(void *arg, uint64_t id, int error, const char *name);
-	/* at: what a server must have reached that has applied it; for KUDOS_OK. */
-	void (*put)(void *arg, uint64_t id, int error, const struct position *at, size_t count);
 	void (*changed)(void *arg, const char *key, int64_t count);
-	void (*state)(void *arg, uint64_t id, int error, const struct kudos_status *status);
-	void (*done)(void *arg, uint64_t id, int error);
-	void (*metrics)(void *arg, uint64_t id, int error, const struct kudos_metric *metrics, size_t n);
+	void (*answer)(void *arg, const struct agent_answer *answer);
 };
 
 struct agent_options {
@@ -79,21 +85,18 @@ uint64_t agent_resolved(const struct agent *a);
 bool agent_idle(const struct agent *a);
 
 /* Reads n counts (1..LIMIT_READ_KEYS) at least as new as what was acknowledged here and as the token (NULL:
- * none); io.counts tells the answer under *id. The keys are copied. Retried until answered or cancelled.
+ * none); io.answer tells it under *id. The keys are copied. Retried until answered or cancelled.
  * KUDOS_BAD_KEY, KUDOS_BAD_TOKEN, KUDOS_LIMIT, KUDOS_BUSY (too many unanswered), -ENOMEM. */
 int agent_read(struct agent *a, int64_t now, const char *const *keys, size_t n, const char *token,
 	       uint64_t *id);
-/* Asks for the n keys with the most likes (1..LIMIT_TOP); io.top answers. KUDOS_LIMIT, KUDOS_BUSY, -ENOMEM.
- */
+/* Asks for the n keys with the most likes (1..LIMIT_TOP). KUDOS_LIMIT, KUDOS_BUSY, -ENOMEM. */
 int agent_top(struct agent *a, int64_t now, size_t n, uint64_t *id);
 /* What has been acknowledged here so far, as a token for reads elsewhere; see client/token.h. */
 void agent_token(const struct agent *a, char *token, size_t room);
-/* Asks the leader (or the server, when pointed at one); io.state, io.metrics and io.done answer. KUDOS_BUSY,
- * -ENOMEM. */
-int agent_status(struct agent *a, int64_t now, uint64_t *id);
-int agent_metrics(struct agent *a, int64_t now, uint64_t *id);
-int agent_forget(struct agent *a, int64_t now, const char *target, uint64_t *id);
-int agent_drain(struct agent *a, int64_t now, const char *target, uint64_t *id);
+/* Asks the leader (or the server, when pointed at one) for STATUS or METRICS; or to FORGET or DRAIN a node.
+ * KUDOS_BUSY, -ENOMEM. */
+int agent_ask(struct agent *a, int64_t now, enum message_type type, uint64_t *id);
+int agent_ask_of_node(struct agent *a, int64_t now, enum message_type type, const char *target, uint64_t *id);
 /* Gives up waiting for an answer; unknown ids are ignored. */
 void agent_cancel(struct agent *a, uint64_t id);
 /* Closes the session at the server, if there is one that was used and a server to tell. agent_closed() is

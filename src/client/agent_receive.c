@@ -33,70 +33,64 @@ static void hex_id(char out[20], uint64_t id)
 	memset(out + 16, 0, 4);
 }
 
-/* Ends the request with this error. */
-static void fail(struct agent *a, struct question *r, int error)
+/* Ends it with this answer. */
+static void answer(struct agent *a, struct question *q, int error, const void *data, size_t size,
+		   size_t count)
 {
-	if (r->internal)
-		watches_refused(a, r->base.id);
-	else if (r->type == MESSAGE_COUNT)
-		a->io.counts(a->io.arg, r->base.id, error, NULL, 0);
-	else if (r->type == MESSAGE_ASSIGN)
-		a->io.session(a->io.arg, r->base.id, error, NULL);
-	else if (r->type == MESSAGE_TOP)
-		a->io.top(a->io.arg, r->base.id, error, NULL, 0);
-	else if (r->type == MESSAGE_STATUS)
-		a->io.state(a->io.arg, r->base.id, error, NULL);
-	else if (r->type == MESSAGE_METRICS)
-		a->io.metrics(a->io.arg, r->base.id, error, NULL, 0);
+	if (q->internal)
+		watches_refused(a, q->base.id);
 	else
-		a->io.done(a->io.arg, r->base.id, error);
-	free(r);
+		a->io.answer(a->io.arg,
+			     &(struct agent_answer){q->base.id, q->type, error, data, size, count});
+	free(q);
 }
 
-/* Whether the request with that id waits for this kind of answer. */
-static bool expects(const struct agent *a, uint64_t id, enum message_type type)
+static void fail(struct agent *a, struct question *q, int error)
 {
-	for (const struct courier_request *r = a->courier.requests; r; r = r->next) {
-		if (r->id == id)
-			return ((const struct question *)r)->type == type;
+	answer(a, q, error, NULL, 0, 0);
+}
+
+/* The question of that kind with that id, to be answered now; NULL: this is the second answer to one that was
+ * asked twice. */
+static struct question *answered(struct agent *a, uint64_t id, enum message_type type)
+{
+	const struct courier_request *r = a->courier.requests;
+	while (r && r->id != id)
+		r = r->next;
+	return r && ((const struct question *)r)->type == type ? question_take(a, id, true) : NULL;
+}
+
+static void on_counts(struct agent *a, const struct message *m)
+{
+	const int64_t *counts = m->counts.counts;
+	struct question *q = answered(a, m->counts.id, MESSAGE_COUNT);
+	if (!q)
+		return;
+	if (m->counts.count != q->text_count) {
+		fail(a, q, KUDOS_PROTOCOL);
+	} else if (q->internal) {
+		watches_counted(a, q, counts);
+		free(q);
+	} else {
+		answer(a, q, KUDOS_OK, counts, m->counts.count * sizeof *counts, m->counts.count);
 	}
-	return false;
 }
 
-static bool on_counts(struct agent *a, const struct message *m)
+static void on_tops(struct agent *a, const struct message *m)
 {
-	if (!expects(a, m->counts.id, MESSAGE_COUNT))
-		return true; /* the second answer to a question asked twice */
-	struct question *r = question_take(a, m->counts.id, true);
-	if (m->counts.count != r->text_count)
-		fail(a, r, KUDOS_PROTOCOL);
-	else {
-		if (r->internal)
-			watches_counted(a, r, m->counts.counts);
-		else
-			a->io.counts(a->io.arg, r->base.id, 0, m->counts.counts, m->counts.count);
-		free(r);
-	}
-	return true;
-}
-
-static bool on_tops(struct agent *a, const struct message *m)
-{
-	if (!expects(a, m->tops.id, MESSAGE_TOP))
-		return true;
-	struct question *r = question_take(a, m->tops.id, true);
 	struct kudos_ranked top[LIMIT_TOP];
-	for (size_t i = 0; i < m->tops.count; i++) {
+	size_t count = m->tops.count;
+	struct question *q = answered(a, m->tops.id, MESSAGE_TOP);
+	if (!q)
+		return;
+	for (size_t i = 0; i < count; i++) {
 		copy_text(top[i].key, sizeof top[i].key, m->tops.rows[i].key);
 		top[i].count = m->tops.rows[i].count;
 	}
-	if (m->tops.count > r->n) {
-		fail(a, r, KUDOS_PROTOCOL);
-		return true;
-	}
-	a->io.top(a->io.arg, r->base.id, 0, top, m->tops.count);
-	free(r);
-	return true;
+	if (count > q->n)
+		fail(a, q, KUDOS_PROTOCOL);
+	else
+		answer(a, q, KUDOS_OK, top, count * sizeof *top, count);
 }
 
 static void fill_row(struct kudos_server_status *to, const struct status_row *row)
@@ -124,12 +118,13 @@ static int by_name(const void *a, const void *b)
 	return order ? order : strcmp(x->node, y->node);
 }
 
-static void tell_state(struct agent *a, uint64_t id, const struct message *m, const char *leader)
+static void tell_state(struct agent *a, struct question *q, const struct message *m, const char *leader)
 {
-	size_t rows = m->state.row_count;
-	struct kudos_status *s = calloc(1, sizeof *s + rows * sizeof s->servers[0]);
+	size_t rows = m->state.row_count,
+	       size = sizeof(struct kudos_status) + rows * sizeof(struct kudos_server_status);
+	struct kudos_status *s = calloc(1, size);
 	if (!s) {
-		a->io.state(a->io.arg, id, KUDOS_NO_MEMORY, NULL);
+		fail(a, q, KUDOS_NO_MEMORY);
 		return;
 	}
 	strncpy(s->leader_endpoint, leader, sizeof s->leader_endpoint - 1);
@@ -139,44 +134,66 @@ static void tell_state(struct agent *a, uint64_t id, const struct message *m, co
 	for (size_t i = 0; i < rows; i++)
 		fill_row(&s->servers[i], &m->state.rows[i]);
 	qsort(s->servers, rows, sizeof s->servers[0], by_name);
-	a->io.state(a->io.arg, id, 0, s);
+	answer(a, q, KUDOS_OK, s, size, 1);
 	free(s);
 }
 
-static bool on_state(struct agent *a, const struct message *m, const char *leader)
+static void on_state(struct agent *a, const struct message *m, const char *leader)
 {
-	if (!expects(a, m->state.id, MESSAGE_STATUS))
-		return true;
-	struct question *r = question_take(a, m->state.id, true);
-	if (r->internal)
+	struct question *q = answered(a, m->state.id, MESSAGE_STATUS);
+	if (q && q->internal) {
 		watches_state(a, m);
-	else
-		tell_state(a, r->base.id, m, leader);
-	free(r);
-	return true;
-}
-
-static bool on_measured(struct agent *a, const struct message *m)
-{
-	if (!expects(a, m->measured.id, MESSAGE_METRICS))
-		return true;
-	struct question *r = question_take(a, m->measured.id, true);
-	struct kudos_metric *metrics = measured_copy(m);
-	if (!metrics) {
-		fail(a, r, KUDOS_NO_MEMORY);
-		return true;
+		free(q);
+	} else if (q) {
+		tell_state(a, q, m, leader);
 	}
-	a->io.metrics(a->io.arg, r->base.id, 0, metrics, m->measured.count);
-	free(metrics);
-	free(r);
-	return true;
 }
 
-static bool on_done(struct agent *a, const struct message *m)
+static void on_measured(struct agent *a, const struct message *m)
 {
-	if (expects(a, m->done.id, MESSAGE_FORGET) || expects(a, m->done.id, MESSAGE_DRAIN))
-		fail(a, question_take(a, m->done.id, true), KUDOS_OK);
-	return true;
+	struct question *q = answered(a, m->measured.id, MESSAGE_METRICS);
+	if (!q)
+		return;
+	struct kudos_metric *metrics = measured_copy(m);
+	if (metrics)
+		answer(a, q, KUDOS_OK, metrics, m->measured.count * sizeof *metrics, m->measured.count);
+	else
+		fail(a, q, KUDOS_NO_MEMORY);
+	free(metrics);
+}
+
+static void on_done(struct agent *a, const struct message *m)
+{
+	struct question *q = answered(a, m->done.id, MESSAGE_FORGET);
+	q = q ? q : answered(a, m->done.id, MESSAGE_DRAIN);
+	if (q)
+		answer(a, q, KUDOS_OK, NULL, 0, 0);
+}
+
+/* An answer, of a server or a leader. False: it is something else. */
+static bool on_answer(struct agent *a, const struct message *m, const char *leader)
+{
+	switch (m->type) {
+	case MESSAGE_PONG:
+		return true;
+	case MESSAGE_COUNTS:
+		on_counts(a, m);
+		return true;
+	case MESSAGE_TOPS:
+		on_tops(a, m);
+		return true;
+	case MESSAGE_STATE:
+		on_state(a, m, leader);
+		return true;
+	case MESSAGE_MEASURED:
+		on_measured(a, m);
+		return true;
+	case MESSAGE_DONE:
+		on_done(a, m);
+		return true;
+	default:
+		return false;
+	}
 }
 
 /* What the server in use says. Each returns whether the message made sense. */
@@ -262,8 +279,6 @@ static bool handle_server(struct agent *a, int64_t now, const struct message *m)
 	switch (m->type) {
 	case MESSAGE_WELCOME:
 		return on_welcome(a, now, m);
-	case MESSAGE_PONG:
-		return true;
 	case MESSAGE_ACK:
 		return on_ack(a, now, m);
 	case MESSAGE_REFUSED:
@@ -271,20 +286,10 @@ static bool handle_server(struct agent *a, int64_t now, const struct message *m)
 	case MESSAGE_CLOSED:
 		courier_session_closed(&a->courier, m->closed.session);
 		return true;
-	case MESSAGE_COUNTS:
-		return on_counts(a, m);
-	case MESSAGE_TOPS:
-		return on_tops(a, m);
-	case MESSAGE_STATE:
-		return on_state(a, m, "");
-	case MESSAGE_MEASURED:
-		return on_measured(a, m);
-	case MESSAGE_DONE:
-		return on_done(a, m);
 	case MESSAGE_ERROR:
 		return on_server_error(a, now, m);
 	default:
-		return false;
+		return on_answer(a, m, "");
 	}
 }
 
@@ -378,20 +383,12 @@ static bool handle_leader(struct agent *a, int64_t now, size_t index, const stru
 	case MESSAGE_WELCOME:
 		a->bad_version = m->welcome.version != PROTOCOL_VERSION;
 		return !a->bad_version;
-	case MESSAGE_PONG:
-		return true;
 	case MESSAGE_ASSIGNED:
 		return on_assigned(a, now, m);
-	case MESSAGE_STATE:
-		return on_state(a, m, a->options.leaders[index]);
-	case MESSAGE_MEASURED:
-		return on_measured(a, m);
-	case MESSAGE_DONE:
-		return on_done(a, m);
 	case MESSAGE_ERROR:
 		return on_leader_error(a, now, m);
 	default:
-		return false;
+		return on_answer(a, m, a->options.leaders[index]);
 	}
 }
 

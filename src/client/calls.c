@@ -135,117 +135,6 @@ int kudos_flush(kudos *k)
 	return wait_for(k, all_resolved);
 }
 
-/* Waits for the answer to the question just asked; *answer is it. */
-static int wait_for_answer(struct kudos *k, int asked, const char *what, struct answer *answer)
-{
-	if (asked == KUDOS_BAD_KEY)
-		return handle_fail(k, asked, "%s", kudos_error_text(asked));
-	if (asked < 0)
-		return handle_fail_errno(k, asked, what);
-	if (asked > 0)
-		return handle_fail(k, asked, "%s: %s", what, kudos_error_text(asked));
-	int r = wait_for(k, answered);
-	if (r)
-		agent_cancel(k->agent, k->answer.id);
-	*answer = k->answer;
-	k->answer = (struct answer){0};
-	return r ? r : refuse(k, answer->error, what);
-}
-
-static int check_keys(struct kudos *k, const char *const *keys, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (kudos_check_key(keys[i], strlen(keys[i])))
-			return handle_fail(k, KUDOS_BAD_KEY, "key \"%.140s\": %s", keys[i],
-					   kudos_error_text(KUDOS_BAD_KEY));
-	}
-	return 0;
-}
-
-/* NOLINTNEXTLINE(readability-non-const-parameter): the answer is written through it */
-int kudos_count(kudos *k, const char *const *keys, size_t n, int64_t *counts)
-{
-	struct answer answer = {0};
-	int bad = check_keys(k, keys, n);
-	if (bad)
-		return bad;
-	k->answer = (struct answer){.counts = counts, .count_size = n};
-	int asked = agent_read(k->agent, clock_now(), keys, n, NULL, &k->answer.id);
-	return wait_for_answer(k, asked, "count", &answer);
-}
-
-/* NOLINTNEXTLINE(readability-non-const-parameter): the answer is written through it */
-int kudos_top(kudos *k, size_t n, struct kudos_ranked *top, size_t *found)
-{
-	struct answer answer = {0};
-	k->answer = (struct answer){.top = top};
-	int asked = agent_top(k->agent, clock_now(), n, &k->answer.id);
-	int r = wait_for_answer(k, asked, "top", &answer);
-	if (r == 0)
-		*found = answer.found;
-	return r;
-}
-
-/* NOLINTNEXTLINE(readability-non-const-parameter): the answer is written through it */
-int kudos_session(kudos *k, uint64_t lifetime, char session[KUDOS_SESSION_SIZE])
-{
-	struct answer answer = {0};
-	k->answer = (struct answer){.session = session};
-	int asked = kept_open_session(k->agent, clock_now(), lifetime, &k->answer.id);
-	return wait_for_answer(k, asked, "session", &answer);
-}
-
-int kudos_put(kudos *k, const char *session, uint64_t number, const struct kudos_event *events, size_t n)
-{
-	struct answer answer = {0};
-	k->answer = (struct answer){0};
-	int asked = kept_put(k->agent, session, number, events, n, &k->answer.id);
-	return wait_for_answer(k, asked, "batch", &answer);
-}
-
-int kudos_counted(kudos *k, const char *session, uint64_t number)
-{
-	struct answer answer = {0};
-	k->answer = (struct answer){0};
-	int asked = kept_counted(k->agent, session, number, &k->answer.id);
-	return wait_for_answer(k, asked, "batch", &answer);
-}
-
-int kudos_session_close(kudos *k, const char *session)
-{
-	struct answer answer = {0};
-	k->answer = (struct answer){0};
-	int asked = kept_close_session(k->agent, session, &k->answer.id);
-	return wait_for_answer(k, asked, "session", &answer);
-}
-
-int kudos_status(kudos *k, struct kudos_status **status)
-{
-	struct answer answer = {0};
-	k->answer = (struct answer){0};
-	int asked = agent_status(k->agent, clock_now(), &k->answer.id);
-	int r = wait_for_answer(k, asked, "status", &answer);
-	if (r == 0)
-		*status = answer.status;
-	return r;
-}
-
-int kudos_forget(kudos *k, const char *node)
-{
-	struct answer answer = {0};
-	k->answer = (struct answer){0};
-	int asked = agent_forget(k->agent, clock_now(), node, &k->answer.id);
-	return wait_for_answer(k, asked, node, &answer);
-}
-
-int kudos_drain(kudos *k, const char *node)
-{
-	struct answer answer = {0};
-	k->answer = (struct answer){0};
-	int asked = agent_drain(k->agent, clock_now(), node, &k->answer.id);
-	return wait_for_answer(k, asked, node, &answer);
-}
-
 /* The calls that do not wait: kudos_process() brings the answer. */
 
 static int asked(struct kudos *k, int r, const char *what)
@@ -257,8 +146,12 @@ static int asked(struct kudos *k, int r, const char *what)
 
 int kudos_ask_counts(kudos *k, const char *const *keys, size_t n, const char *token, uint64_t *id)
 {
-	int bad = check_keys(k, keys, n);
-	return bad ? bad : asked(k, agent_read(k->agent, clock_now(), keys, n, token, id), "count");
+	for (size_t i = 0; i < n; i++) {
+		if (kudos_check_key(keys[i], strlen(keys[i])))
+			return handle_fail(k, KUDOS_BAD_KEY, "key \"%.140s\": %s", keys[i],
+					   kudos_error_text(KUDOS_BAD_KEY));
+	}
+	return asked(k, agent_read(k->agent, clock_now(), keys, n, token, id), "count");
 }
 
 int kudos_ask_top(kudos *k, size_t n, uint64_t *id)
@@ -289,12 +182,94 @@ int kudos_ask_session_close(kudos *k, const char *session, uint64_t *id)
 
 int kudos_ask_status(kudos *k, uint64_t *id)
 {
-	return asked(k, agent_status(k->agent, clock_now(), id), "status");
+	return asked(k, agent_ask(k->agent, clock_now(), MESSAGE_STATUS, id), "status");
 }
 
 int kudos_ask_metrics(kudos *k, uint64_t *id)
 {
-	return asked(k, agent_metrics(k->agent, clock_now(), id), "metrics");
+	return asked(k, agent_ask(k->agent, clock_now(), MESSAGE_METRICS, id), "metrics");
+}
+
+/* The same with waiting. place: where what is asked for belongs; NULL: it is only done, or not. */
+static int wait_for_answer(struct kudos *k, int error, uint64_t id, const char *what, void *place)
+{
+	if (error)
+		return error;
+	k->answer = (struct answer){.id = id, .place = place};
+	int r = wait_for(k, answered);
+	if (r)
+		agent_cancel(k->agent, id);
+	k->answer.id = 0;
+	return r ? r : refuse(k, k->answer.error, what);
+}
+
+int kudos_count(kudos *k, const char *const *keys, size_t n, int64_t *counts)
+{
+	uint64_t id = 0;
+	int r = kudos_ask_counts(k, keys, n, NULL, &id);
+	return wait_for_answer(k, r, id, "count", counts);
+}
+
+int kudos_top(kudos *k, size_t n, struct kudos_ranked *top, size_t *found)
+{
+	uint64_t id = 0;
+	int r = kudos_ask_top(k, n, &id);
+	r = wait_for_answer(k, r, id, "top", top);
+	if (r == 0)
+		*found = k->answer.count;
+	return r;
+}
+
+int kudos_session(kudos *k, uint64_t lifetime, char session[KUDOS_SESSION_SIZE])
+{
+	uint64_t id = 0;
+	int r = kudos_ask_session(k, lifetime, &id);
+	return wait_for_answer(k, r, id, "session", session);
+}
+
+int kudos_put(kudos *k, const char *session, uint64_t number, const struct kudos_event *events, size_t n)
+{
+	uint64_t id = 0;
+	int r = kudos_ask_put(k, session, number, events, n, &id);
+	return wait_for_answer(k, r, id, "batch", NULL);
+}
+
+int kudos_counted(kudos *k, const char *session, uint64_t number)
+{
+	uint64_t id = 0;
+	int r = kudos_ask_counted(k, session, number, &id);
+	return wait_for_answer(k, r, id, "batch", NULL);
+}
+
+int kudos_session_close(kudos *k, const char *session)
+{
+	uint64_t id = 0;
+	int r = kudos_ask_session_close(k, session, &id);
+	return wait_for_answer(k, r, id, "session", NULL);
+}
+
+int kudos_status(kudos *k, struct kudos_status **status)
+{
+	uint64_t id = 0;
+	int r = kudos_ask_status(k, &id);
+	return wait_for_answer(k, r, id, "status", status);
+}
+
+static int tell_leader(kudos *k, enum message_type type, const char *node)
+{
+	uint64_t id = 0;
+	int r = asked(k, agent_ask_of_node(k->agent, clock_now(), type, node, &id), node);
+	return wait_for_answer(k, r, id, node, NULL);
+}
+
+int kudos_forget(kudos *k, const char *node)
+{
+	return tell_leader(k, MESSAGE_FORGET, node);
+}
+
+int kudos_drain(kudos *k, const char *node)
+{
+	return tell_leader(k, MESSAGE_DRAIN, node);
 }
 
 void kudos_cancel(kudos *k, uint64_t id)

@@ -129,85 +129,52 @@ static void on_changed(void *arg, const char *key, int64_t count)
 		k->on_change(k->arg, key, count);
 }
 
-static struct answer *answer_to(struct kudos *k, uint64_t id, int error)
+/* For the call that waits. */
+static void take_answer(struct answer *to, const struct agent_answer *answer)
 {
-	struct answer *answer = &k->answer;
-	if (answer->id == 0 || answer->id != id)
-		return NULL;
-	answer->arrived = true;
-	answer->error = error;
-	return answer;
-}
-
-static void on_counts(void *arg, uint64_t id, int error, const int64_t *counts, size_t n)
-{
-	struct kudos *k = arg;
-	struct answer *answer = answer_to(k, id, error);
-	if (!answer && k->on_counts)
-		k->on_counts(k->arg, id, error, counts, n);
-	if (answer && !error && n == answer->count_size)
-		memcpy(answer->counts, counts, n * sizeof *counts);
-}
-
-static void on_top(void *arg, uint64_t id, int error, const struct kudos_ranked *top, size_t n)
-{
-	struct kudos *k = arg;
-	struct answer *answer = answer_to(k, id, error);
-	if (!answer && k->on_top)
-		k->on_top(k->arg, id, error, top, n);
-	if (!answer || error)
+	to->arrived = true;
+	to->error = answer->error;
+	to->count = answer->count;
+	if (!to->place || answer->error)
 		return;
-	memcpy(answer->top, top, n * sizeof *top);
-	answer->found = n;
-}
-
-static void on_session(void *arg, uint64_t id, int error, const char *name)
-{
-	struct kudos *k = arg;
-	struct answer *answer = answer_to(k, id, error);
-	if (!answer && k->on_session)
-		k->on_session(k->arg, id, error, name);
-	if (answer && !error)
-		memcpy(answer->session, name, strlen(name) + 1);
-}
-
-static void on_put(void *arg, uint64_t id, int error, const struct position *at, size_t count)
-{
-	struct kudos *k = arg;
-	char token[TOKEN_SIZE] = "";
-	struct answer *answer = answer_to(k, id, error);
-	if (answer || !k->on_put)
+	if (answer->asked != MESSAGE_STATUS) {
+		memcpy(to->place, answer->data, answer->size);
 		return;
-	token_print(at, count, token, sizeof token);
-	k->on_put(k->arg, id, error, token);
-}
-
-static void on_state(void *arg, uint64_t id, int error, const struct kudos_status *status)
-{
-	struct kudos *k = arg;
-	struct answer *answer = answer_to(k, id, error);
-	if (!answer && k->on_status)
-		k->on_status(k->arg, id, error, status);
-	if (!answer || error)
-		return;
-	size_t size = sizeof *status + status->server_count * sizeof status->servers[0];
-	answer->status = malloc(size);
-	if (answer->status)
-		memcpy(answer->status, status, size);
+	}
+	struct kudos_status *copy = malloc(answer->size);
+	if (copy)
+		memcpy(copy, answer->data, answer->size);
 	else
-		answer->error = KUDOS_NO_MEMORY;
+		to->error = KUDOS_NO_MEMORY;
+	*(struct kudos_status **)to->place = copy;
 }
 
-static void on_metrics(void *arg, uint64_t id, int error, const struct kudos_metric *metrics, size_t n)
+static void on_put(struct kudos *k, const struct agent_answer *answer)
+{
+	char token[TOKEN_SIZE];
+	token_print(answer->data, answer->count, token, sizeof token);
+	k->on_put(k->arg, answer->id, answer->error, token);
+}
+
+static void on_answer(void *arg, const struct agent_answer *answer)
 {
 	struct kudos *k = arg;
-	if (k->on_metrics)
-		k->on_metrics(k->arg, id, error, metrics, n);
-}
-
-static void on_done(void *arg, uint64_t id, int error)
-{
-	answer_to(arg, id, error);
+	uint64_t id = answer->id;
+	int error = answer->error;
+	if (k->answer.id == id)
+		take_answer(&k->answer, answer);
+	else if (answer->asked == MESSAGE_COUNT && k->on_counts)
+		k->on_counts(k->arg, id, error, answer->data, answer->count);
+	else if (answer->asked == MESSAGE_TOP && k->on_top)
+		k->on_top(k->arg, id, error, answer->data, answer->count);
+	else if (answer->asked == MESSAGE_ASSIGN && k->on_session)
+		k->on_session(k->arg, id, error, answer->data);
+	else if (answer->asked == MESSAGE_BATCH && k->on_put)
+		on_put(k, answer);
+	else if (answer->asked == MESSAGE_STATUS && k->on_status)
+		k->on_status(k->arg, id, error, answer->data);
+	else if (answer->asked == MESSAGE_METRICS && k->on_metrics)
+		k->on_metrics(k->arg, id, error, answer->data, answer->count);
 }
 
 /* Opening and closing. */
@@ -283,14 +250,8 @@ static int make_agent(struct kudos *k, const struct kudos_options *o)
 	    .watch = on_watch,
 	    .unwatch = on_unwatch,
 	    .result = on_result,
-	    .counts = on_counts,
-	    .top = on_top,
-	    .session = on_session,
-	    .put = on_put,
 	    .changed = on_changed,
-	    .state = on_state,
-	    .done = on_done,
-	    .metrics = on_metrics,
+	    .answer = on_answer,
 	};
 	k->agent = agent_new(&options, &io);
 	return k->agent ? 0 : KUDOS_NO_MEMORY;

@@ -14,12 +14,8 @@ struct answer {
 	uint64_t id; /* 0: none */
 	bool arrived;
 	int error;
-	int64_t *counts; /* the caller's, for count_size counts */
-	size_t count_size;
-	struct kudos_ranked *top; /* the caller's */
-	size_t found;
-	char *session;		     /* the caller's */
-	struct kudos_status *status; /* owned until the call returns it */
+	void *place; /* the caller's: room for what is asked for; of a status, for a pointer to it */
+	size_t count;
 };
 
 struct kudos {

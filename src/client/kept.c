@@ -56,8 +56,13 @@ bool kept_send_singly(struct agent *a, int code)
 void kept_relayed(void *arg, struct relayed *item, int error)
 {
 	struct agent *a = arg;
-	bool counted = error == KUDOS_OK && item->seq != 0;
-	a->io.put(a->io.arg, item->id, error, counted ? a->acked : NULL, counted ? a->acked_count : 0);
+	struct agent_answer answer = {.id = item->id, .asked = MESSAGE_BATCH, .error = error};
+	if (error == KUDOS_OK && item->seq != 0) {
+		answer.data = a->acked;
+		answer.count = a->acked_count;
+		answer.size = answer.count * sizeof *a->acked;
+	}
+	a->io.answer(a->io.arg, &answer);
 	free(item);
 }
 
@@ -97,10 +102,10 @@ void kept_offer(struct agent *a, struct session session, struct proof proof)
 	if (!r || !session.number || !route_first_use(&a->courier, session))
 		return;
 	char name[KUDOS_SESSION_SIZE];
-	uint64_t id = r->id;
 	session_name_print(name, session, proof);
-	free(question_take(a, id, true));
-	a->io.session(a->io.arg, id, KUDOS_OK, name);
+	struct agent_answer answer = {r->id, MESSAGE_ASSIGN, KUDOS_OK, name, strlen(name) + 1, 1};
+	free(question_take(a, r->id, true));
+	a->io.answer(a->io.arg, &answer);
 }
 
 static int relay(struct agent *a, struct kept *k, uint64_t *id)

@@ -15,17 +15,15 @@
 
 struct agent;
 
-/* Asks for one; io.session tells its name. lifetime: the seconds
- * that it may rest; 0: ten minutes. KUDOS_LIMIT (over a week; or of a server, which gives usual ones only),
- * KUDOS_BUSY, -ENOMEM.
- */
+/* Asks for one; io.answer tells its name. lifetime: the seconds that it may rest; 0: ten minutes.
+ * KUDOS_LIMIT (over a week; or of a server, which gives usual ones only), KUDOS_BUSY, -ENOMEM. */
 int kept_open_session(struct agent *a, int64_t now, uint64_t lifetime, uint64_t *id);
-/* A batch of such a session, or its close; io.put tells what became of it, until then it is sent again.
+/* A batch of such a session, or its close; io.answer tells what became of it, until then it is sent again.
  * KUDOS_BAD_SESSION, KUDOS_BAD_NUMBER, KUDOS_BAD_KEY, KUDOS_BAD_AMOUNT, KUDOS_TOO_LARGE, KUDOS_BUSY, -ENOMEM.
  */
 int kept_put(struct agent *a, const char *session, uint64_t number, const struct kudos_event *events,
 	     size_t n, uint64_t *id);
-/* Whether such a batch was counted; io.put tells: KUDOS_OK, KUDOS_NOT_COUNTED, … */
+/* Whether such a batch was counted; io.answer tells: KUDOS_OK, KUDOS_NOT_COUNTED, … */
 int kept_counted(struct agent *a, const char *session, uint64_t number, uint64_t *id);
 int kept_close_session(struct agent *a, const char *session, uint64_t *id);
 

@@ -104,14 +104,14 @@ static void client_result(void *arg, const struct kudos_result *result)
 	}
 }
 
-static void client_counts(void *arg, uint64_t id, int error, const int64_t *counts, size_t n)
+static void client_counts(struct sim_client *c, const struct agent_answer *answer)
 {
-	struct sim_client *c = arg;
 	struct sim *s = c->sim;
-	if (id != c->reading)
+	const int64_t *counts = answer->data;
+	if (answer->id != c->reading)
 		return;
 	c->reading = 0;
-	for (size_t i = 0; error == KUDOS_OK && i < n && i < c->read_count; i++) {
+	for (size_t i = 0; i < answer->count && i < c->read_count; i++) {
 		bool there = c->read_acked[i] && s->owners[c->owner].likes[c->read_first + i] == LIKE_ACKED;
 		if (counts[i] < there || counts[i] > 1)
 			sim_fail(s, "client %d read %lld of o%zun%llu, which was %s before it asked",
@@ -119,6 +119,16 @@ static void client_counts(void *arg, uint64_t id, int error, const int64_t *coun
 				 (unsigned long long)(c->read_first + i),
 				 c->read_acked[i] ? "acknowledged" : "sent");
 	}
+}
+
+static void client_answer(void *arg, const struct agent_answer *answer)
+{
+	if (answer->asked == MESSAGE_COUNT)
+		client_counts(arg, answer);
+	else if (answer->asked == MESSAGE_ASSIGN)
+		outbox_session(arg, answer);
+	else
+		outbox_put(arg, answer);
 }
 
 void sim_start_client(struct sim *s, int i)
@@ -132,9 +142,7 @@ void sim_start_client(struct sim *s, int i)
 			      .send_server = client_to_server,
 			      .use_server = client_use_server,
 			      .result = client_result,
-			      .counts = client_counts,
-			      .session = outbox_session,
-			      .put = outbox_put};
+			      .answer = client_answer};
 	if (s->leader_count == 0 || sim_chance(s, 100)) {
 		snprintf(c->server_endpoint, sizeof c->server_endpoint, "tcp://sim:%d",
 			 1000 + (int)sim_below(s, (uint64_t)s->server_count));

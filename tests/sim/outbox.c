@@ -43,16 +43,15 @@ void outbox_client_died(struct sim_client *c)
 	memset(c->puts, 0, sizeof c->puts);
 }
 
-void outbox_session(void *arg, uint64_t id, int error, const char *name)
+void outbox_session(struct sim_client *c, const struct agent_answer *answer)
 {
-	struct sim_client *c = arg;
-	struct sim_put *p = find_put(c, id);
+	struct sim_put *p = find_put(c, answer->id);
 	if (!p)
 		return;
 	struct outbox *o = &c->sim->outboxes[p->like];
 	*p = (struct sim_put){0};
-	if (error == KUDOS_OK && !o->session[0]) /* else two asked for one */
-		snprintf(o->session, sizeof o->session, "%s", name);
+	if (answer->error == KUDOS_OK && !o->session[0]) /* else two asked for one */
+		snprintf(o->session, sizeof o->session, "%s", (const char *)answer->data);
 }
 
 /* The caller gives up on what its session has not told: it may have been counted. */
@@ -71,15 +70,13 @@ static void expired(struct sim *s, size_t owner)
 	}
 }
 
-void outbox_put(void *arg, uint64_t id, int error, const struct position *at, size_t count)
+void outbox_put(struct sim_client *c, const struct agent_answer *answer)
 {
-	struct sim_client *c = arg;
-	struct sim_put *found = find_put(c, id);
+	int error = answer->error;
+	struct sim_put *found = find_put(c, answer->id);
 	if (!found)
 		return;
 	struct sim_put p = *found;
-	(void)at;
-	(void)count;
 	*found = (struct sim_put){0};
 	if (p.closes)
 		return;

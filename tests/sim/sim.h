@@ -406,9 +406,9 @@ void outbox_draw(struct sim *s);
 void outbox_act(struct sim *s, struct sim_client *c);
 void outbox_client_died(struct sim_client *c);
 bool outbox_waits(const struct sim *s); /* for what became of a batch */
-/* What its client is told: see struct agent_io. */
-void outbox_session(void *arg, uint64_t id, int error, const char *name);
-void outbox_put(void *arg, uint64_t id, int error, const struct position *at, size_t count);
+/* What its client is told. */
+void outbox_session(struct sim_client *c, const struct agent_answer *answer);
+void outbox_put(struct sim_client *c, const struct agent_answer *answer);
 
 /* ---- hostile.c ---- */
 

@@ -139,54 +139,47 @@ static inline void on_result(void *arg, const struct kudos_result *r)
 	     (unsigned long long)r->last);
 }
 
-static inline void on_counts(void *arg, uint64_t id, int error, const int64_t *counts, size_t n)
-{
-	note(arg, "counts %llu %s", (unsigned long long)id, kudos_error_code(error));
-	for (size_t i = 0; i < n; i++)
-		note(arg, "%lld", (long long)counts[i]);
-}
-
-static inline void on_session(void *arg, uint64_t id, int error, const char *name)
-{
-	note(arg, "session %llu %s %s", (unsigned long long)id, kudos_error_code(error), name ? name : "");
-}
-
-static inline void on_put(void *arg, uint64_t id, int error, const struct position *at, size_t count)
-{
-	note(arg, "put %llu %s", (unsigned long long)id, kudos_error_code(error));
-	for (size_t i = 0; i < count; i++)
-		note(arg, "%llu@%llu", (unsigned long long)at[i].lsn, (unsigned long long)at[i].origin.id);
-}
-
 static inline void on_changed(void *arg, const char *key, int64_t count)
 {
 	note(arg, "%s is %lld", key, (long long)count);
 }
 
-static inline void on_state(void *arg, uint64_t id, int error, const struct kudos_status *s)
+static inline void note_status(struct fixture *f, const struct kudos_status *s)
 {
-	note(arg, "state %llu %s", (unsigned long long)id, kudos_error_code(error));
-	if (!s)
-		return;
-	note(arg, "%s %s %llu", s->leader_endpoint, s->leader_incarnation, (unsigned long long)s->members);
+	note(f, "%s %s %llu", s->leader_endpoint, s->leader_incarnation, (unsigned long long)s->members);
 	for (size_t i = 0; i < s->server_count; i++)
-		note(arg, "%s %s %s %lld", s->servers[i].name, s->servers[i].node, s->servers[i].state,
+		note(f, "%s %s %s %lld", s->servers[i].name, s->servers[i].node, s->servers[i].state,
 		     (long long)s->servers[i].likes_total);
 }
 
-static inline void on_done(void *arg, uint64_t id, int error)
+static inline void note_metric(struct fixture *f, const struct kudos_metric *m)
 {
-	note(arg, "done %llu %s", (unsigned long long)id, kudos_error_code(error));
+	note(f, "%s %s \"%s\" by \"%s\"", m->name, m->type, m->help, m->label);
+	for (size_t j = 0; j < m->count; j++)
+		note(f, "\"%s\" %g", m->samples[j].of, m->samples[j].value);
 }
 
-static inline void on_metrics(void *arg, uint64_t id, int error, const struct kudos_metric *metrics, size_t n)
+static inline void on_answer(void *arg, const struct agent_answer *a)
 {
-	note(arg, "metrics %llu %s", (unsigned long long)id, kudos_error_code(error));
-	for (size_t i = 0; i < n; i++) {
-		const struct kudos_metric *m = &metrics[i];
-		note(arg, "%s %s \"%s\" by \"%s\"", m->name, m->type, m->help, m->label);
-		for (size_t j = 0; j < m->count; j++)
-			note(arg, "\"%s\" %g", m->samples[j].of, m->samples[j].value);
+	static const char *const names[] = {
+	    [MESSAGE_COUNT] = "counts", [MESSAGE_ASSIGN] = "session",  [MESSAGE_BATCH] = "put",
+	    [MESSAGE_STATUS] = "state", [MESSAGE_METRICS] = "metrics", [MESSAGE_FORGET] = "done",
+	    [MESSAGE_DRAIN] = "done"};
+	const int64_t *counts = a->data;
+	const struct position *at = a->data;
+	const char *session = a->asked == MESSAGE_ASSIGN ? a->data : NULL;
+	note(arg, "%s %llu %s%s%s", names[a->asked], (unsigned long long)a->id, kudos_error_code(a->error),
+	     session ? " " : "", session ? session : "");
+	if (a->asked == MESSAGE_STATUS && !a->error)
+		note_status(arg, a->data);
+	for (size_t i = 0; i < a->count; i++) {
+		if (a->asked == MESSAGE_COUNT)
+			note(arg, "%lld", (long long)counts[i]);
+		else if (a->asked == MESSAGE_BATCH)
+			note(arg, "%llu@%llu", (unsigned long long)at[i].lsn,
+			     (unsigned long long)at[i].origin.id);
+		else if (a->asked == MESSAGE_METRICS)
+			note_metric(arg, (const struct kudos_metric *)a->data + i);
 	}
 }
 
@@ -196,10 +189,8 @@ static inline void start(struct fixture *f, const char *server)
 {
 	const struct agent_options options = {
 	    .leaders = leaders, .leader_count = server ? 0 : 1, .server = server, .linger_us = 1 * MS};
-	const struct agent_io io = {f,		on_send_leader, on_send_server, on_use_server, on_use_notify,
-				    on_watch,	on_unwatch,	on_result,	on_counts,     NULL,
-				    on_session, on_put,		on_changed,	on_state,      on_done,
-				    on_metrics};
+	const struct agent_io io = {f,	      on_send_leader, on_send_server, on_use_server, on_use_notify,
+				    on_watch, on_unwatch,     on_result,      on_changed,    on_answer};
 	memset(f, 0, sizeof *f);
 	f->now = 1000 * SECOND;
 	f->agent = agent_new(&options, &io);

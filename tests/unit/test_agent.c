@@ -117,7 +117,7 @@ Test(agent, asks_for_status_and_forgetting)
 	struct fixture f;
 	uint64_t id;
 	start(&f, NULL);
-	cr_assert(agent_status(f.agent, f.now, &id) == 0);
+	cr_assert(agent_ask(f.agent, f.now, MESSAGE_STATUS, &id) == 0);
 	run(&f, 0);
 	expect(&f, "leader hello, leader status");
 	const struct status_row rows[] = {
@@ -130,21 +130,21 @@ Test(agent, asks_for_status_and_forgetting)
 	expect(&f, "state 1 ok, tcp://leader 000000000000f00d 2, s1 0000000000000001 up -9, "
 		   "s2 00000000000000ab down 0");
 
-	cr_assert(agent_forget(f.agent, f.now, "s2", &id) == 0);
+	cr_assert(agent_ask_of_node(f.agent, f.now, MESSAGE_FORGET, "s2", &id) == 0);
 	run(&f, 0);
 	receive(&f, LEADER, &(struct message){.type = MESSAGE_DONE, .done = {.id = id}});
-	cr_assert(agent_forget(f.agent, f.now, "s9", &id) == 0);
+	cr_assert(agent_ask_of_node(f.agent, f.now, MESSAGE_FORGET, "s9", &id) == 0);
 	receive_error(&f, LEADER, id, KUDOS_UNKNOWN_NODE);
 	expect(&f, "leader hello, leader forget, s2, done 2 ok, done 3 unknown-node");
 	cr_assert(strcmp(agent_told(f.agent), "because") == 0);
 
-	cr_assert(agent_drain(f.agent, f.now, "s2", &id) == 0);
+	cr_assert(agent_ask_of_node(f.agent, f.now, MESSAGE_DRAIN, "s2", &id) == 0);
 	run(&f, 0);
 	receive(&f, LEADER, &(struct message){.type = MESSAGE_DONE, .done = {.id = id}});
-	cr_assert(agent_drain(f.agent, f.now, "", &id) == KUDOS_UNKNOWN_NODE);
+	cr_assert(agent_ask_of_node(f.agent, f.now, MESSAGE_DRAIN, "", &id) == KUDOS_UNKNOWN_NODE);
 	expect(&f, "leader hello, leader drain, s2, done 4 ok");
 
-	cr_assert(agent_forget(f.agent, f.now, "s9", &id) == 0);
+	cr_assert(agent_ask_of_node(f.agent, f.now, MESSAGE_FORGET, "s9", &id) == 0);
 	agent_cancel(f.agent, id);
 	agent_cancel(f.agent, id);
 	run(&f, 10 * SECOND);
@@ -179,7 +179,7 @@ Test(agent, asks_for_metrics)
 	struct fixture f;
 	uint64_t id;
 	start(&f, NULL);
-	cr_assert(agent_metrics(f.agent, f.now, &id) == 0);
+	cr_assert(agent_ask(f.agent, f.now, MESSAGE_METRICS, &id) == 0);
 	run(&f, 0);
 	struct message m = measured(id + 1);
 	receive(&f, LEADER, &m); /* to a question of before */
@@ -188,14 +188,14 @@ Test(agent, asks_for_metrics)
 	receive(&f, LEADER, &m);
 	receive(&f, LEADER, &m);
 	expect(&f, "metrics 1 ok, " MEASURED);
-	cr_assert(agent_metrics(f.agent, f.now, &id) == 0);
+	cr_assert(agent_ask(f.agent, f.now, MESSAGE_METRICS, &id) == 0);
 	receive_error(&f, LEADER, id, KUDOS_FORBIDDEN);
 	expect(&f, "metrics 2 forbidden");
 	finish(&f);
 
 	/* A server, though it does not serve. */
 	start(&f, "tcp://s1");
-	cr_assert(agent_metrics(f.agent, f.now, &id) == 0);
+	cr_assert(agent_ask(f.agent, f.now, MESSAGE_METRICS, &id) == 0);
 	run(&f, 0);
 	receive(
 	    &f, SERVER,
