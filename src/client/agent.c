@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "base/time.h"
-#include "client/agent_state.h"
 #include "client/kept.h"
 #include "client/question.h"
 #include "client/token.h"
+#include "core/courier_route.h"
 #include "wire/batch_builder.h"
 #include "wire/key.h"
 
@@ -234,41 +234,6 @@ int agent_send(struct agent *a, int64_t now, const char *key, size_t size, int64
 	return r;
 }
 
-bool agent_full(const struct agent *a)
-{
-	return window_full(&a->courier.window);
-}
-
-void agent_push(struct agent *a)
-{
-	courier_push(&a->courier);
-}
-
-uint64_t agent_taken(const struct agent *a)
-{
-	return a->courier.window.taken;
-}
-
-uint64_t agent_resolved(const struct agent *a)
-{
-	return a->courier.window.resolved;
-}
-
-bool agent_idle(const struct agent *a)
-{
-	return window_idle(&a->courier.window);
-}
-
-void agent_close(struct agent *a)
-{
-	courier_close(&a->courier);
-}
-
-bool agent_closed(const struct agent *a)
-{
-	return a->courier.closed;
-}
-
 /* Questions. */
 
 static int ask_for_user(struct agent *a, int64_t now, enum message_type type, struct subject about,
@@ -298,11 +263,6 @@ int agent_read(struct agent *a, int64_t now, const char *const *keys, size_t n, 
 			return r;
 	}
 	return ask_for_user(a, now, MESSAGE_COUNT, about, id);
-}
-
-void agent_token(const struct agent *a, char *token, size_t room)
-{
-	token_print(a->courier.positions, a->courier.position_count, token, room);
 }
 
 int agent_top(struct agent *a, int64_t now, size_t n, uint64_t *id)
@@ -375,23 +335,8 @@ int agent_why(const struct agent *a, int64_t since)
 	return a->no_server && server_silent ? KUDOS_NO_SERVER : KUDOS_TIMEOUT;
 }
 
-const char *agent_told(const struct agent *a)
-{
-	return a->told;
-}
-
 const char *agent_server_endpoint(const struct agent *a)
 {
 	const struct courier_server *server = route_server(&a->courier);
 	return server ? server->client_endpoint : "";
-}
-
-const char *agent_server_text(const struct agent *a)
-{
-	return a->server_text;
-}
-
-uint64_t agent_ignored(const struct agent *a)
-{
-	return a->ignored;
 }

@@ -9,7 +9,7 @@
  * the same calls give the same answers.
  *
  * Messages may be lost, doubled and reordered by the driver at will. What is malformed is ignored and
- * counted (agent_ignored()). */
+ * counted. */
 #ifndef CLIENT_AGENT_H
 #define CLIENT_AGENT_H
 
@@ -17,11 +17,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/ids.h"
+#include "base/bytes.h"
+#include "client/watches.h"
+#include "core/courier.h"
 #include "kudos.h"
+#include "wire/many.h"
 #include "wire/message.h"
-
-struct agent;
 
 /* What came of a question, or of a batch of a session that the caller keeps. */
 struct agent_answer {
@@ -67,22 +68,40 @@ struct agent_options {
 	int64_t linger_us;	    /* how long a batch gathers before it is sent; 0: not at all */
 };
 
+/* Read by the driver: courier (the window's likes, whether it is closed), told, server_text, ignored. */
+struct agent {
+	struct courier courier;
+	struct agent_options options;
+	struct agent_io io;
+	struct bytes scratch; /* the message being sent */
+	struct many gathered; /* kept.c's, to the server, of the tick under way */
+	bool sent_many;	      /* to the server in use */
+	bool singly;	      /* it does not know them */
+	int64_t now;	      /* of the tick under way */
+	uint64_t last_id;
+	uint64_t ignored; /* messages that were malformed or made no sense */
+
+	struct node server_node;				   /* as its welcome told; 0: not yet */
+	char server_text[LIMIT_NAME + LIMIT_ENDPOINT + 8];	   /* "s2 (tcp://…)"; "": none is in use */
+	int64_t leader_asked_at, leader_heard_at, server_heard_at; /* -1: never */
+	bool no_server;						   /* the leader's last word */
+	bool bad_version;
+	char told[LIMIT_TEXT + 1]; /* the other side's last error message; "": none */
+
+	const struct position *acked; /* of the acknowledgement that is being told of */
+	size_t acked_count;
+
+	struct watches watches;
+};
+
 /* NULL: out of memory. Sends nothing yet. */
 struct agent *agent_new(const struct agent_options *options, const struct agent_io *io);
 void agent_free(struct agent *a); /* takes NULL; tells nobody */
 
 /* Queues n likes of key; *ticket (may be NULL) is its number. Sends nothing by itself: tick after it, at once
- * when agent_full(). KUDOS_BAD_KEY, KUDOS_BAD_AMOUNT, KUDOS_BUSY (the window and the open batch are full),
- * -ENOMEM. */
+ * when the window is full. KUDOS_BAD_KEY, KUDOS_BAD_AMOUNT, KUDOS_BUSY (the window and the open batch are
+ * full), -ENOMEM. */
 int agent_send(struct agent *a, int64_t now, const char *key, size_t size, int64_t n, uint64_t *ticket);
-/* Whether the open batch is full. */
-bool agent_full(const struct agent *a);
-/* From the next tick on the open batch waits neither to fill nor to age, only for room in the window. */
-void agent_push(struct agent *a);
-uint64_t agent_taken(const struct agent *a);
-uint64_t agent_resolved(const struct agent *a);
-/* Whether no like waits for its result. */
-bool agent_idle(const struct agent *a);
 
 /* Reads n counts (1..LIMIT_READ_KEYS) at least as new as what was acknowledged here and as the token (NULL:
  * none); io.answer tells it under *id. The keys are copied. Retried until answered or cancelled.
@@ -91,18 +110,12 @@ int agent_read(struct agent *a, int64_t now, const char *const *keys, size_t n, 
 	       uint64_t *id);
 /* Asks for the n keys with the most likes (1..LIMIT_TOP). KUDOS_LIMIT, KUDOS_BUSY, -ENOMEM. */
 int agent_top(struct agent *a, int64_t now, size_t n, uint64_t *id);
-/* What has been acknowledged here so far, as a token for reads elsewhere; see client/token.h. */
-void agent_token(const struct agent *a, char *token, size_t room);
 /* Asks the leader (or the server, when pointed at one) for STATUS or METRICS; or to FORGET or DRAIN a node.
  * KUDOS_BUSY, -ENOMEM. */
 int agent_ask(struct agent *a, int64_t now, enum message_type type, uint64_t *id);
 int agent_ask_of_node(struct agent *a, int64_t now, enum message_type type, const char *target, uint64_t *id);
 /* Gives up waiting for an answer; unknown ids are ignored. */
 void agent_cancel(struct agent *a, uint64_t id);
-/* Closes the session at the server, if there is one that was used and a server to tell. agent_closed() is
- * true once that is done; the driver decides how long it waits for that. Send nothing after it. */
-void agent_close(struct agent *a);
-bool agent_closed(const struct agent *a);
 
 void agent_tick(struct agent *a, int64_t now);
 int64_t agent_deadline(const struct agent *a); /* NEVER: nothing to do until a call or a message */
@@ -111,14 +124,9 @@ int64_t agent_deadline(const struct agent *a); /* NEVER: nothing to do until a c
  * anything since), KUDOS_NO_SERVER (the leader knows none; or the one pointed at has said nothing since),
  * else KUDOS_TIMEOUT. */
 int agent_why(const struct agent *a, int64_t since);
-/* The text of the last error message from the other side, "" when none. */
-const char *agent_told(const struct agent *a);
-/* The server in use: its client endpoint, and "s2 (tcp://…)"; "" when none. Valid until the next call. */
+/* The client endpoint of the server in use; "" when none. Valid until the next call. */
 const char *agent_server_endpoint(const struct agent *a);
-const char *agent_server_text(const struct agent *a);
 /* For agent_receive.c: the server in use says its name. */
 void agent_name_server(struct agent *a, const char *name, size_t size);
-/* How many messages were ignored because they were malformed or made no sense. */
-uint64_t agent_ignored(const struct agent *a);
 
 #endif

@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/agent_state.h"
+#include "client/agent.h"
 #include "client/kept.h"
 #include "client/measured.h"
 #include "client/question.h"
+#include "core/courier_route.h"
 
 /* Cut to what fits; a NUL inside would end it, which the decoder does not let through for names. */
 static void copy_text(char *to, size_t room, struct text from)

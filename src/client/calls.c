@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "client/handle.h"
 #include "client/kept.h"
+#include "client/token.h"
 #include "client/watches.h"
 #include "kudos.h"
 
@@ -33,7 +34,7 @@ static int explain(struct kudos *k, int64_t since)
 	char leaders[512];
 	double seconds = (double)k->timeout / (double)SECOND;
 	const char *server = agent_server_endpoint(k->agent);
-	const char *told = agent_told(k->agent);
+	const char *told = k->agent->told;
 	int error = agent_why(k->agent, since);
 	name_leaders(k, leaders, sizeof leaders);
 	switch (error) {
@@ -59,7 +60,7 @@ static int explain(struct kudos *k, int64_t since)
  * earlier. */
 static int refuse(struct kudos *k, int error, const char *what)
 {
-	const char *told = agent_told(k->agent);
+	const char *told = k->agent->told;
 	if (*told && (error == KUDOS_UNKNOWN_NODE || error == KUDOS_NO_SERVER))
 		handle_fail(k, error, "%s", told);
 	else if (error)
@@ -95,12 +96,12 @@ static bool resolved(const struct kudos *k)
 
 static bool all_resolved(const struct kudos *k)
 {
-	return agent_idle(k->agent);
+	return window_idle(&k->agent->courier.window);
 }
 
 static bool has_room(const struct kudos *k)
 {
-	return !agent_full(k->agent);
+	return !window_full(&k->agent->courier.window);
 }
 
 static bool answered(const struct kudos *k)
@@ -120,7 +121,7 @@ int kudos_like(kudos *k, const char *key, int64_t n)
 	if (r)
 		return r;
 	k->awaited = ticket;
-	agent_push(k->agent);
+	courier_push(&k->agent->courier);
 	r = wait_for(k, resolved);
 	if (r) {
 		k->awaited = 0;
@@ -131,7 +132,7 @@ int kudos_like(kudos *k, const char *key, int64_t n)
 
 int kudos_flush(kudos *k)
 {
-	agent_push(k->agent);
+	courier_push(&k->agent->courier);
 	return wait_for(k, all_resolved);
 }
 
@@ -279,7 +280,7 @@ void kudos_cancel(kudos *k, uint64_t id)
 
 void kudos_token(const kudos *k, char *token, size_t room)
 {
-	agent_token(k->agent, token, room);
+	token_print(k->agent->courier.positions, k->agent->courier.position_count, token, room);
 }
 
 void kudos_unwatch(kudos *k, const char *key)
@@ -300,5 +301,5 @@ int kudos_watch(kudos *k, const char *key)
 
 const char *kudos_server(const kudos *k)
 {
-	return agent_server_text(k->agent);
+	return k->agent->server_text;
 }

@@ -118,15 +118,15 @@ static void on_result(void *arg, const struct kudos_result *result)
 		k->awaited = 0;
 		k->awaited_error = result->error;
 	}
-	if (k->on_result)
-		k->on_result(k->arg, result);
+	if (k->user.on_result)
+		k->user.on_result(k->user.arg, result);
 }
 
 static void on_changed(void *arg, const char *key, int64_t count)
 {
 	struct kudos *k = arg;
-	if (k->on_change)
-		k->on_change(k->arg, key, count);
+	if (k->user.on_change)
+		k->user.on_change(k->user.arg, key, count);
 }
 
 /* For the call that waits. */
@@ -153,7 +153,7 @@ static void on_put(struct kudos *k, const struct agent_answer *answer)
 {
 	char token[TOKEN_SIZE];
 	token_print(answer->data, answer->count, token, sizeof token);
-	k->on_put(k->arg, answer->id, answer->error, token);
+	k->user.on_put(k->user.arg, answer->id, answer->error, token);
 }
 
 static void on_answer(void *arg, const struct agent_answer *answer)
@@ -163,18 +163,18 @@ static void on_answer(void *arg, const struct agent_answer *answer)
 	int error = answer->error;
 	if (k->answer.id == id)
 		take_answer(&k->answer, answer);
-	else if (answer->asked == MESSAGE_COUNT && k->on_counts)
-		k->on_counts(k->arg, id, error, answer->data, answer->count);
-	else if (answer->asked == MESSAGE_TOP && k->on_top)
-		k->on_top(k->arg, id, error, answer->data, answer->count);
-	else if (answer->asked == MESSAGE_ASSIGN && k->on_session)
-		k->on_session(k->arg, id, error, answer->data);
-	else if (answer->asked == MESSAGE_BATCH && k->on_put)
+	else if (answer->asked == MESSAGE_COUNT && k->user.on_counts)
+		k->user.on_counts(k->user.arg, id, error, answer->data, answer->count);
+	else if (answer->asked == MESSAGE_TOP && k->user.on_top)
+		k->user.on_top(k->user.arg, id, error, answer->data, answer->count);
+	else if (answer->asked == MESSAGE_ASSIGN && k->user.on_session)
+		k->user.on_session(k->user.arg, id, error, answer->data);
+	else if (answer->asked == MESSAGE_BATCH && k->user.on_put)
 		on_put(k, answer);
-	else if (answer->asked == MESSAGE_STATUS && k->on_status)
-		k->on_status(k->arg, id, error, answer->data);
-	else if (answer->asked == MESSAGE_METRICS && k->on_metrics)
-		k->on_metrics(k->arg, id, error, answer->data, answer->count);
+	else if (answer->asked == MESSAGE_STATUS && k->user.on_status)
+		k->user.on_status(k->user.arg, id, error, answer->data);
+	else if (answer->asked == MESSAGE_METRICS && k->user.on_metrics)
+		k->user.on_metrics(k->user.arg, id, error, answer->data, answer->count);
 }
 
 /* Opening and closing. */
@@ -267,9 +267,9 @@ static void handle_free(struct kudos *k)
 		link_close(&k->notify_link, k->epoll_fd);
 		close(k->epoll_fd);
 	}
-	if (!k->shares_context)
+	if (!k->user.share)
 		security_close(k->security);
-	if (k->context && !k->shares_context)
+	if (k->context && !k->user.share)
 		zmq_ctx_term(k->context);
 	free(k->endpoints);
 	free(k);
@@ -282,21 +282,11 @@ int kudos_open(kudos **handle, const struct kudos_options *options)
 	struct kudos *k = calloc(1, sizeof *k);
 	if (!k)
 		return KUDOS_NO_MEMORY;
+	k->user = *o;
 	k->epoll_fd = -1;
 	k->timeout = (o->timeout_ms > 0 ? o->timeout_ms : TIMEOUT_DEFAULT) * MS;
-	k->on_result = o->on_result;
-	k->on_change = o->on_change;
-	k->on_counts = o->on_counts;
-	k->on_top = o->on_top;
-	k->on_session = o->on_session;
-	k->on_put = o->on_put;
-	k->on_status = o->on_status;
-	k->on_metrics = o->on_metrics;
-	k->arg = o->arg;
-	k->sends_at_once = o->linger_us < 0;
 	k->now = clock_now();
 	int r = take_endpoints(k, o);
-	k->shares_context = o->share != NULL;
 	if (r == 0)
 		r = take_keys(k, o);
 	if (r == 0)
@@ -316,11 +306,11 @@ void kudos_close(kudos **handle)
 	struct kudos *k = *handle;
 	if (!k)
 		return;
-	agent_close(k->agent);
+	courier_close(&k->agent->courier);
 	int64_t deadline = clock_now() + CLOSE_PATIENCE;
 	bool any;
-	while (!agent_closed(k->agent) && clock_now() < deadline && handle_pass(k, &any) == 0) {
-		if (!any && !agent_closed(k->agent))
+	while (!k->agent->courier.closed && clock_now() < deadline && handle_pass(k, &any) == 0) {
+		if (!any && !k->agent->courier.closed)
 			handle_wait(k, deadline);
 	}
 	handle_free(k);
@@ -344,7 +334,7 @@ int kudos_send(kudos *k, const char *key, int64_t n, uint64_t *ticket)
 				   "kudos_process() and try again");
 	if (r < 0)
 		return handle_fail_errno(k, r, "send");
-	if (k->sends_at_once || agent_full(k->agent)) {
+	if (k->user.linger_us < 0 || window_full(&k->agent->courier.window)) {
 		k->now = clock_now();
 		agent_tick(k->agent, k->now);
 	}
@@ -488,10 +478,10 @@ int kudos_check_amount(int64_t n)
 
 uint64_t kudos_taken(const kudos *k)
 {
-	return agent_taken(k->agent);
+	return k->agent->courier.window.taken;
 }
 
 uint64_t kudos_resolved(const kudos *k)
 {
-	return agent_resolved(k->agent);
+	return k->agent->courier.window.resolved;
 }

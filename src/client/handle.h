@@ -22,12 +22,10 @@ struct kudos {
 	struct agent *agent;
 	void *context;
 	struct security *security; /* NULL: without CURVE */
-	bool shares_context;	   /* and the security with it */
 	int epoll_fd;
 	int64_t now; /* of the last pass */
 	int64_t timeout;
-	bool sends_at_once; /* no linger */
-	int failure;	    /* negative errno from a callback of the agent; 0: none */
+	int failure; /* negative errno from a callback of the agent; 0: none */
 
 	char *endpoints; /* the strings of leaders[] and server, owned */
 	const char *leaders[HANDLE_LEADERS];
@@ -35,15 +33,7 @@ struct kudos {
 	const char *server; /* NULL: ask the leaders */
 	struct link leader_links[HANDLE_LEADERS], server_link, notify_link;
 
-	void (*on_result)(void *arg, const struct kudos_result *result);
-	void (*on_change)(void *arg, const char *key, int64_t count);
-	void (*on_counts)(void *arg, uint64_t id, int error, const int64_t *counts, size_t n);
-	void (*on_top)(void *arg, uint64_t id, int error, const struct kudos_ranked *top, size_t n);
-	void (*on_session)(void *arg, uint64_t id, int error, const char *session);
-	void (*on_put)(void *arg, uint64_t id, int error, const char *token);
-	void (*on_status)(void *arg, uint64_t id, int error, const struct kudos_status *status);
-	void (*on_metrics)(void *arg, uint64_t id, int error, const struct kudos_metric *metrics, size_t n);
-	void *arg;
+	struct kudos_options user; /* whom to tell: of the caller's options only what is no string */
 
 	uint64_t awaited; /* the ticket that kudos_like() waits for; 0: none */
 	int awaited_error;

@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/agent_state.h"
+#include "client/agent.h"
 #include "client/question.h"
 #include "client/session_name.h"
+#include "core/courier_route.h"
 #include "core/lifetime.h"
 #include "wire/batch_builder.h"
 #include "wire/key.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/agent_state.h"
+#include "client/agent.h"
 
 int question_ask(struct agent *a, int64_t now, enum message_type type, struct subject about,
 		 struct question **question)

@@ -7,7 +7,8 @@
 
 #include "base/array.h"
 #include "base/time.h"
-#include "client/agent_state.h"
+#include "client/agent.h"
+#include "core/courier_route.h"
 #include "kudos.h"
 #include "wire/key.h"
 

@@ -451,7 +451,7 @@ bool check_converged(struct sim *s, const char **why)
 	const struct replica *first = NULL;
 	for (int i = 0; i < s->client_count; i++) {
 		const struct sim_client *c = &s->clients[i];
-		if (c->agent && (!agent_idle(c->agent) || c->reading)) {
+		if (c->agent && (!window_idle(&c->agent->courier.window) || c->reading)) {
 			*why = "a client waits for an answer";
 			return false;
 		}

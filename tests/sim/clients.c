@@ -180,7 +180,7 @@ static void client_like(struct sim *s, struct sim_client *c)
 	char key[48];
 	struct owner *o = &s->owners[c->owner];
 	int size = snprintf(key, sizeof key, "o%zun%zu", c->owner, o->count);
-	if (agent_taken(c->agent) % 2 == 0) { /* else the last shared one found no room */
+	if (c->agent->courier.window.taken % 2 == 0) { /* else the last shared one found no room */
 		if (agent_send(c->agent, s->now, key, (size_t)size, 1, NULL) != 0)
 			return;
 		if (array_reserve(&o->likes, o->count + 1, &o->capacity, sizeof *o->likes) < 0)
@@ -240,7 +240,7 @@ void sim_on_client_act(struct sim *s, struct sim_event *e)
 	else if (c->closing || (s->faults.clients_die && sim_chance(s, 15))) {
 		if (!c->closing && sim_chance(s, 500)) {
 			c->closing = true;
-			agent_close(c->agent);
+			courier_close(&c->agent->courier);
 		} else {
 			sim_client_dies(s, c);
 		}

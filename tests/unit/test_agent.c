@@ -7,7 +7,7 @@ Test(agent, sends_and_resends_the_same_bytes)
 {
 	struct fixture f;
 	start_served(&f);
-	cr_assert(strcmp(agent_server_text(f.agent), "it (tcp://c1)") == 0);
+	cr_assert(strcmp(f.agent->server_text, "it (tcp://c1)") == 0);
 	like(&f, "b", -5);
 	like(&f, "ü", 1000000);
 	run(&f, 1001 * MS);
@@ -20,7 +20,8 @@ Test(agent, sends_and_resends_the_same_bytes)
 		  memcmp(f.last_batch.data, f.batch_before.data, f.last_batch.size) == 0);
 	receive_ack(&f, 2, 2);
 	expect(&f, "ok 2-3");
-	cr_assert(agent_idle(f.agent) && agent_taken(f.agent) == 3 && agent_resolved(f.agent) == 3);
+	cr_assert(window_idle(&f.agent->courier.window) && f.agent->courier.window.taken == 3 &&
+		  f.agent->courier.window.resolved == 3);
 	finish(&f);
 }
 
@@ -54,7 +55,7 @@ Test(agent, checks_what_it_is_given)
 	cr_assert(agent_read(f.agent, f.now, bad, 2, NULL, &id) == KUDOS_BAD_KEY);
 	cr_assert(agent_read(f.agent, f.now, bad, 0, NULL, &id) == KUDOS_LIMIT);
 	cr_assert(watches_add(f.agent, f.now, "a b") == KUDOS_BAD_KEY);
-	cr_assert(agent_taken(f.agent) == 0);
+	cr_assert(f.agent->courier.window.taken == 0);
 	run(&f, 1 * SECOND);
 	expect(&f, "");
 	finish(&f);
@@ -89,7 +90,7 @@ Test(agent, reads_carry_positions_and_follow_to_the_next_server)
 	expect(&f, "counts 3 protocol");
 
 	char token[TOKEN_SIZE];
-	agent_token(f.agent, token, sizeof token);
+	token_print(f.agent->courier.positions, f.agent->courier.position_count, token, sizeof token);
 	cr_assert_str_eq(token, "0000000000000065.41");
 	cr_assert(agent_read(f.agent, f.now, keys, 1, "4d.12", &id) == KUDOS_BAD_TOKEN);
 	cr_assert(agent_read(f.agent, f.now, keys, 1, "000000000000004d.12", &id) == 0);
@@ -136,7 +137,7 @@ Test(agent, asks_for_status_and_forgetting)
 	cr_assert(agent_ask_of_node(f.agent, f.now, MESSAGE_FORGET, "s9", &id) == 0);
 	receive_error(&f, LEADER, id, KUDOS_UNKNOWN_NODE);
 	expect(&f, "leader hello, leader forget, s2, done 2 ok, done 3 unknown-node");
-	cr_assert(strcmp(agent_told(f.agent), "because") == 0);
+	cr_assert(strcmp(f.agent->told, "because") == 0);
 
 	cr_assert(agent_ask_of_node(f.agent, f.now, MESSAGE_DRAIN, "s2", &id) == 0);
 	run(&f, 0);
@@ -314,12 +315,12 @@ Test(agent, closes_its_session)
 {
 	struct fixture f;
 	start_served(&f);
-	agent_close(f.agent);
+	courier_close(&f.agent->courier);
 	run(&f, 0);
 	expect(&f, "server close");
-	cr_assert(!agent_closed(f.agent));
+	cr_assert(!f.agent->courier.closed);
 	receive(&f, SERVER, &(struct message){.type = MESSAGE_CLOSED, .closed = {.session = {7, 1}}});
-	cr_assert(agent_closed(f.agent));
+	cr_assert(f.agent->courier.closed);
 	finish(&f);
 }
 
@@ -349,7 +350,7 @@ Test(agent, survives_hostile_messages)
 	};
 	for (int i = 0; i < 20000; i++) {
 		struct bytes b = {0};
-		if (agent_idle(f.agent))
+		if (window_idle(&f.agent->courier.window))
 			like(&f, "a", 1);
 		if (i % 100 == 0)
 			cr_assert(agent_read(f.agent, f.now, keys, 1, NULL, &id) == 0);
@@ -366,10 +367,10 @@ Test(agent, survives_hostile_messages)
 			agent_receive_notify(f.agent, f.now, b.data, size);
 		bytes_deinit(&b);
 		run(&f, (int64_t)random_below(&random, 50 * MS));
-		cr_assert(agent_resolved(f.agent) <= agent_taken(f.agent), "seed %llu",
+		cr_assert(f.agent->courier.window.resolved <= f.agent->courier.window.taken, "seed %llu",
 			  (unsigned long long)seed);
 		forget(&f);
 	}
-	cr_assert(agent_ignored(f.agent) > 1000);
+	cr_assert(f.agent->ignored > 1000);
 	finish(&f);
 }
