@@ -13,7 +13,7 @@ void history_looked(struct history *h, uint64_t number, bool whole)
 
 void history_applied(struct history *h, uint64_t records)
 {
-	if (h->number != 0 && h->records == 0)
+	if (h->records == 0)
 		h->records = records + 1;
 }
 

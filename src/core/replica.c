@@ -33,7 +33,7 @@ int replica_init(struct replica *r, const struct replica_config *config, int64_t
 	    .started = now,
 	    .established = established,
 	    .doubtful = config->doubtful,
-	    .anew = config->purges && !established,
+	    .anew = config->purges, /* the first commit ends it where it has served */
 	    .serial = 1,
 	    .meta_dirty = true, /* the fresh origin, before anything else (I4) */
 	};
@@ -53,7 +53,7 @@ int replica_init(struct replica *r, const struct replica_config *config, int64_t
 	gather_init(&r->gather);
 	int e = members_merge(&r->staged, rows, row_count);
 	const struct member *former = members_find(&r->staged, config->self.node);
-	if (former && config->shared && config->unended)
+	if (former && config->unended)
 		r->former = former->origin;
 	if (e >= 0)
 		e = replica_assert_self(r);

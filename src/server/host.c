@@ -68,7 +68,7 @@ static int open_replica(struct host *h, const struct bytes *meta, int64_t now)
 	    .lazy = h->config.lazy,
 	    .alone = h->config.leaders == 0,
 	    .shared = h->store->stream != NULL,
-	    .purges = h->store->stream && h->config.purges,
+	    .purges = h->config.purges,
 	};
 	struct message m = {.type = MESSAGE_MEMBERS};
 	bool known = meta->size > 1;

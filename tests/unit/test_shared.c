@@ -3,42 +3,7 @@
 
 #include <criterion/criterion.h>
 
-#include "replica_world.h"
-
-#define OTHER ((struct node){PEER})
-
-static struct position at(uint64_t lsn)
-{
-	return (struct position){{2}, lsn};
-}
-
-/* Of a journal that others write to as well; it has not been looked at. */
-static void start_shared(struct fixture *f)
-{
-	start_over(f, true);
-	forget_trace(f);
-}
-
-static void look(struct fixture *f)
-{
-	cr_assert(replica_looked(&f->r, f->now, 0) == 0);
-	forget_trace(f);
-}
-
-static void serve_beside_peer(struct fixture *f)
-{
-	start_shared(f);
-	look(f);
-	tick(f, 60 * MS);
-	forget_trace(f);
-	cr_assert(f->r.phase == PHASE_SERVING);
-	add_peer(f);
-}
-
-static void hold(struct fixture *f, uint64_t lsn)
-{
-	cr_assert(replica_held(&f->r, f->now, OTHER, at(lsn)) == 0);
-}
+#include "shared_world.h"
 
 /* As if its records up to lsn had been applied. */
 static void log_done(struct fixture *f, uint64_t origin, uint64_t lsn)
@@ -130,6 +95,32 @@ Test(shared, who_leaves_is_confirmed_no_more)
 	stop(&f);
 }
 
+Test(shared, who_leaves_is_told_by_the_first_commit)
+{
+	struct fixture f = {.now = 100 * SECOND};
+	const struct member row = {.node = {PEER}, .origin = {2}, .since = 1, .name = "s2"};
+	const struct replica_config config = {
+	    .self = {.node = {SELF}, .origin = {1}, .since = 1, .name = "s1"}, .seed = 1, .shared = true};
+	cr_assert(replica_init(&f.r, &config, f.now, true, &row, 1) == 0);
+	cr_assert(replica_forget(&f.r, f.now, OTHER) == 0 && f.r.leaving_count == 1);
+	cr_assert(f.r.digest == 0, "who the members are is not durable yet");
+	forget_trace(&f);
+	cr_assert(f.r.digest != 0 && f.r.digest != members_digest(&f.r.members));
+	stop(&f);
+}
+
+Test(shared, a_checkpoint_with_which_nobody_leaves_changes_no_membership)
+{
+	struct fixture f;
+	serve_beside_peer(&f);
+	replica_checkpointed(&f.r, f.r.stats.records);
+	cr_assert(!f.r.meta_dirty);
+	f.r.meta_dirty = true; /* for another reason */
+	replica_checkpointed(&f.r, f.r.stats.records);
+	cr_assert(f.r.meta_dirty);
+	stop(&f);
+}
+
 /* Seed 83033217: who is new may wait for another's snapshot to read what the node left, and that one for its
  * word. */
 Test(shared, who_is_new_confirms_all_the_same)
@@ -209,15 +200,34 @@ Test(shared, earlier_runs_of_its_own_are_ended_first)
 
 Test(shared, a_run_before_it_that_wrote_nothing_yet_is_ended)
 {
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 5; i++) {
 		struct fixture f;
 		start_shared(&f);
 		f.r.former.id = i == 0 ? 0 : 77;
 		if (i == 2) /* it has, elsewhere */
-			cr_assert(vector_set(&f.r.v, f.r.former, 3) == 0);
+			cr_assert(vector_set(&f.r.v, f.r.former, 1) == 0);
+		if (i == 4) /* and there, where that run has been ended */
+			cr_assert(replica_held(&f.r, f.now, (struct node){SELF},
+					       (struct position){f.r.former, 1}) == 0);
 		f.r.looked = i == 3;
 		cr_assert(replica_looked(&f.r, f.now, 0) == 0 && f.r.looked == (i != 1));
 		expect(&f, i == 1 ? "end 77:1" : "");
+		stop(&f);
+	}
+}
+
+Test(shared, the_run_before_it_is_known_if_it_wrote)
+{
+	for (int i = 0; i < 4; i++) {
+		struct fixture f = {.now = 100 * SECOND};
+		const struct member row = {.node = {SELF}, .origin = {77}, .since = 1, .name = "s1"};
+		const struct replica_config config = {
+		    .self = {.node = {SELF}, .origin = {1}, .since = 1, .name = "s1"},
+		    .seed = 1,
+		    .shared = true,
+		    .unended = i & 1};
+		cr_assert(replica_init(&f.r, &config, f.now, true, &row, i & 2 ? 1 : 0) == 0);
+		cr_assert(f.r.former.id == (i == 3 ? 77 : 0), "%d", i);
 		stop(&f);
 	}
 }
@@ -358,12 +368,6 @@ Test(shared, each_leaves_by_itself)
 	stop(&f);
 }
 
-static bool takes_strangers(struct fixture *f)
-{
-	cr_assert(replica_held(&f->r, f->now, (struct node){77}, (struct position){{7}, 1}) == 0);
-	return map_get(&f->r.logs, 7, 0) != NULL;
-}
-
 Test(shared, strangers_are_heard_only_by_who_knows_nobody)
 {
 	struct fixture f;
@@ -422,173 +426,4 @@ Test(shared, while_nothing_gets_durable_new_batches_are_refused)
 	run(&f);
 	cr_assert(likes(&f) == 3);
 	stop(&f);
-}
-
-/* ---- what the shared journal may let go of ---- */
-
-/* The peer's vector, with what its checkpoint has. */
-static void peer_covers(struct fixture *f, uint64_t serial, uint64_t covered, uint64_t digest)
-{
-	struct vector_message m = {.node = OTHER,
-				   .origin = {2},
-				   .serial = serial,
-				   .digest = digest,
-				   .serving = true,
-				   .covered = covered};
-	cr_assert(replica_vector(&f->r, f->now, &m) == 0);
-	forget_trace(f);
-}
-
-static void look_up_to(struct fixture *f, uint64_t number)
-{
-	cr_assert(replica_looked(&f->r, f->now, number) == 0);
-	forget_trace(f);
-}
-
-static void purging(struct fixture *f)
-{
-	serve_beside_peer(f);
-	f->r.config.purges = true;
-}
-
-/* A look, and a checkpoint that has all of it. */
-static void cover(struct fixture *f, uint64_t number)
-{
-	look_up_to(f, number);
-	replica_follow_look(&f->r);
-	replica_checkpointed(&f->r, f->r.stats.records);
-	cr_assert(f->r.history.covered == number);
-}
-
-Test(shared, lets_go_of_what_every_member_has_in_a_checkpoint)
-{
-	struct fixture f;
-	purging(&f);
-	cover(&f, 9);
-	cr_assert(replica_vector_message(&f.r).covered == 9);
-	cr_assert(replica_purgeable(&f.r) == 0, "the peer has said nothing");
-	peer_covers(&f, 2, 5, f.r.digest);
-	cr_assert(replica_purgeable(&f.r) == 5);
-	peer_covers(&f, 3, 12, f.r.digest);
-	cr_assert(replica_purgeable(&f.r) == 9);
-	peer_covers(&f, 4, 12, f.r.digest + 1);
-	cr_assert(replica_purgeable(&f.r) == 0, "there may be a member that is not known here");
-	peer_covers(&f, 5, 0, f.r.digest);
-	cr_assert(replica_purgeable(&f.r) == 0, "it keeps");
-	peer_covers(&f, 6, 12, f.r.digest);
-	f.r.phase = PHASE_CATCHING_UP;
-	cr_assert(replica_purgeable(&f.r) == 0);
-	f.r.phase = PHASE_SERVING;
-	f.r.config.purges = false;
-	cr_assert(replica_purgeable(&f.r) == 0 && replica_vector_message(&f.r).covered == 0);
-	stop(&f);
-}
-
-Test(shared, keeps_while_a_node_leaves)
-{
-	struct fixture f;
-	purging(&f);
-	cover(&f, 9);
-	peer_covers(&f, 2, 9, f.r.digest);
-	cr_assert(replica_purgeable(&f.r) == 9);
-	cr_assert(replica_forget(&f.r, f.now, OTHER) == 0 && f.r.leaving_count == 1);
-	cr_assert(replica_purgeable(&f.r) == 0);
-	stop(&f);
-}
-
-Test(shared, what_is_held_and_not_applied_is_in_no_checkpoint)
-{
-	struct fixture f;
-	purging(&f);
-	hold(&f, 2);
-	look_up_to(&f, 9);
-	peer_record(&f, 1, 1, 1, 5, true);
-	forget_trace(&f);
-	replica_follow_look(&f.r);
-	cr_assert(f.r.history.records == 0);
-	peer_record(&f, 2, 1, 2, 5, true);
-	forget_trace(&f);
-	replica_follow_look(&f.r);
-	cr_assert(f.r.history.records == f.r.stats.records + 1);
-	stop(&f);
-
-	/* Its own, which was stored, and not acknowledged to it yet. */
-	purging(&f);
-	cr_assert(replica_held(&f.r, f.now, (struct node){SELF}, (struct position){{1}, 1}) == 0);
-	look_up_to(&f, 9);
-	replica_follow_look(&f.r);
-	cr_assert(f.r.history.records == 0);
-	batch(&f, 1, 1, 5);
-	forget_trace(&f);
-	replica_follow_look(&f.r);
-	cr_assert(f.r.history.records > 0);
-	stop(&f);
-}
-
-Test(shared, keeps_where_strangers_write)
-{
-	struct fixture f;
-	purging(&f);
-	cr_assert(!takes_strangers(&f));
-	look_up_to(&f, 9);
-	cr_assert(f.r.history.number == 0);
-	/* Of a cluster that lost all folders: it was taken, before this server had served. */
-	cr_assert(vector_set(&f.r.v, (struct origin){7}, 1) == 0);
-	cr_assert(!takes_strangers(&f));
-	/* And what a node wrote that is forgotten is nobody's any more. */
-	struct member row = {.node = {30}, .origin = {3}, .since = 1, .name = "s3", .forgotten = true};
-	f.r.config.shared = false; /* it leaves at once */
-	cr_assert(replica_members(&f.r, f.now, (struct node){0}, &row, 1) == 0);
-	f.r.config.shared = true;
-	cr_assert(replica_held(&f.r, f.now, row.node, (struct position){{3}, 1}) == 0);
-	look_up_to(&f, 10);
-	cr_assert(f.r.history.number == 10);
-	stop(&f);
-}
-
-/* The stream lacks its beginning: what a server with an empty folder reads there is not all. */
-Test(shared, who_lacks_what_was_let_go_of_does_not_serve)
-{
-	struct fixture f;
-	start_shared(&f);
-	hold(&f, 2);
-	look(&f);
-	tick(&f, 60 * MS);
-	forget_trace(&f);
-	peer_record(&f, 2, 1, 2, 5, false);
-	cr_assert(replica_gone(&f.r, f.now, (struct node){SELF}, at(1)) == 0);
-	forget_trace(&f);
-	uint64_t fetches = f.r.stats.fetches;
-	tick(&f, 10 * MS);
-	cr_assert(f.r.stats.fetches == fetches, "it asks again after a while");
-	tick(&f, 60 * SECOND);
-	forget_trace(&f);
-	cr_assert(f.r.stats.fetches > fetches);
-	cr_assert(f.r.phase == PHASE_CATCHING_UP && likes(&f) == 0);
-	cr_assert(strstr(replica_waits_for(&f.r, f.now), "--purge-history"));
-	stop(&f);
-}
-
-/* It would read a stream that others let go of meanwhile. */
-Test(shared, who_begins_with_nothing_takes_a_snapshot_where_somebody_serves)
-{
-	for (int purges = 0; purges < 2; purges++) {
-		struct fixture f = {.now = 100 * SECOND};
-		struct replica_config config = {
-		    .self = {.node = {SELF}, .origin = {1}, .since = 1, .name = "s1"},
-		    .seed = 1,
-		    .alone = true,
-		    .shared = true,
-		    .purges = purges};
-		cr_assert(replica_init(&f.r, &config, f.now, false, NULL, 0) == 0);
-		cr_assert(replica_loaded(&f.r) == 0);
-		forget_trace(&f);
-		add_peer(&f);
-		look(&f);
-		cr_assert((f.r.snapshot_from.id == PEER) == purges);
-		tick(&f, SECOND);
-		forget_trace(&f);
-		cr_assert((f.r.phase == PHASE_SERVING) == !purges);
-		stop(&f);
-	}
 }
