@@ -192,8 +192,16 @@ Test(agree, begins_anew_until_it_has_served_and_for_nothing_else)
 	expect(&w, "a snapshot");
 	w.r.peers[0].serving = false;
 	expect(&w, NULL);
+	stop(&w);
+
+	start(&w, 2, false);
+	w.r.anew = true; /* the stream does not begin at the beginning */
+	forget_first_peer(&w);
+	cr_assert(w.r.anew && w.r.peer_count == 1);
+	stop(&w);
+
+	start(&w, 2, false);
 	gone.forgotten = true;
-	w.r.anew = false;
 	w.r.incoming_count = 1; /* of whom, nobody knows */
 	cr_assert(members_merge(&w.r.staged, &gone, 1) > 0);
 	cr_assert(replica_membership_committed(&w.r, w.now) == 0 && w.r.anew);

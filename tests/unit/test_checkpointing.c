@@ -325,6 +325,29 @@ Test(checkpointing, has_all_of_the_vector_whichever_layer_it_is_in)
 	teardown(&f);
 }
 
+/* What it was loaded from has other layers than what was loaded. */
+Test(checkpointing, the_first_after_a_start_has_the_lower_layer_anew)
+{
+	for (uint64_t differ = 0; differ < 300; differ += 20) {
+		struct fixture f;
+		struct vector before = {0};
+		setup(&f, 1000, 3600 * SECOND);
+		struct vector *v = &f.host->replica.v;
+		last_seq = 0;
+		for (uint64_t i = 0; i < 3000 + differ; i++)
+			cr_assert(vector_set(v, (struct origin){1000 + i % 3000}, 1 + i / 3000) == 0);
+		for (int round = 0; round < 2; round++) {
+			like(&f);
+			cr_assert(due(&f, 10 * SECOND, 1000) && vector_copy(&before, v) == 0);
+			load_again(&f);
+			cr_assert(vector_covers(v, &before) && vector_covers(&before, v), "%d, %d",
+				  (int)differ, round);
+		}
+		vector_deinit(&before);
+		teardown(&f);
+	}
+}
+
 /* A peer's close may be all that is known of a session, and is to be agreed on. */
 Test(checkpointing, has_sessions_of_which_only_the_close_is_here)
 {

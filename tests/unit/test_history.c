@@ -16,12 +16,18 @@ Test(history, is_covered_by_a_checkpoint_that_began_when_all_was_applied)
 	cr_assert(h.covered == 0, "that one began before");
 	history_checkpointed(&h, 20);
 	cr_assert(h.covered == 7);
+	history_checkpointed(&h, 30);
+	cr_assert(h.covered == 7, "no other look is followed");
 	history_looked(&h, 9, true);
 	history_checkpointed(&h, 40);
 	cr_assert(h.covered == 7);
 	history_applied(&h, 40);
 	history_checkpointed(&h, 40);
 	cr_assert(h.covered == 9, "nothing came since");
+	history_looked(&h, 1, true); /* the first record that there can be */
+	history_applied(&h, 50);
+	history_checkpointed(&h, 50);
+	cr_assert(h.covered == 1);
 }
 
 Test(history, one_look_at_a_time_is_followed)

@@ -66,9 +66,14 @@ static void stop(struct fixture *f, struct stub *stub)
 	teardown(f);
 }
 
+static void ask_of(struct fixture *f, struct origin origin, uint64_t lsn)
+{
+	say(f, 2, &(struct message){.type = MESSAGE_FETCH, .fetch = {origin, lsn, lsn}});
+}
+
 static void ask(struct fixture *f, uint64_t lsn)
 {
-	say(f, 2, &(struct message){.type = MESSAGE_FETCH, .fetch = {self.origin, lsn, lsn}});
+	ask_of(f, self.origin, lsn);
 }
 
 Test(lending, who_serves_gives_a_snapshot_instead)
@@ -112,5 +117,23 @@ Test(lending, what_is_not_there_is_gone)
 	flush(&f);
 	ask(&f, 1);
 	cr_assert(f.m.type == MESSAGE_GONE && stub.asked == 0);
+	stop(&f, &stub);
+}
+
+Test(lending, what_is_gone_says_nothing_of_others)
+{
+	struct fixture f;
+	struct stub stub;
+	const struct origin other = {77};
+	start(&f, &stub);
+	f.host->replica.phase = PHASE_CATCHING_UP;
+	f.host->shared.absent = (struct position){other, 1};
+	cr_assert(vector_set(&f.host->replica.v, other, 2) == 0);
+	ask_of(&f, other, 1);
+	cr_assert(f.m.type == MESSAGE_GONE && stub.asked == 0);
+	ask_of(&f, other, 2);
+	cr_assert(f.sent == 0 && stub.asked == 1 && stub.at.origin.id == 77 && stub.at.lsn == 2);
+	ask(&f, 1);
+	cr_assert(f.sent == 0 && stub.asked == 2 && origin_equal(stub.at.origin, self.origin));
 	stop(&f, &stub);
 }

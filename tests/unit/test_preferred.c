@@ -134,6 +134,23 @@ Test(preferred, by_what_exists)
 	}
 }
 
+Test(preferred, to_records_of_peers_that_are_missing)
+{
+	static const uint8_t bytes[100] = {0};
+	struct blob one = {bytes, sizeof bytes};
+	struct message m = {.type = MESSAGE_RECORDS, .records = {{RUN}, 1, &one, 1}};
+	for (int i = 0; i < 3; i++) {
+		struct fixture f;
+		setup(&f);
+		miss(&f, 1 << 20);
+		f.host->replica.config.shared = i == 1; /* which needs no peer */
+		m.records.origin.id = i == 2 ? RUN + 1 : RUN;
+		taking_weigh(&f.host->snapshot, &m);
+		cr_assert(f.host->snapshot.preferred == (i == 0), "%d", i);
+		teardown(&f);
+	}
+}
+
 Test(preferred, by_one_that_does_not_serve)
 {
 	struct fixture f;

@@ -396,6 +396,78 @@ Test(shared_store, a_run_that_writes_is_known_to_the_next)
 	assert_no_leak();
 }
 
+static unsigned metas;
+static const struct store_ops *below;
+
+static int count_metas(struct store *s, enum entry_kind kind, struct position at, const void *data,
+		       size_t size)
+{
+	metas += kind == ENTRY_META;
+	return below->journal_append(s, kind, at, data, size);
+}
+
+static void append_of(struct host *h, uint64_t origin, uint64_t lsn)
+{
+	struct record *record = record_new((struct position){{origin}, lsn}, NULL, 0);
+	cr_assert(replica_push(&h->replica, (struct action){.type = ACTION_APPEND, .record = record}) == 0);
+	cr_assert(host_flush(h, SECOND) == 0);
+}
+
+/* Its own run, to a stream. */
+Test(shared_store, a_run_that_writes_says_so_once)
+{
+	for (int i = 0; i < 2; i++) {
+		struct store *s;
+		open_over(&s);
+		if (i == 1) { /* a journal that nobody else writes to */
+			s->ops->close(s);
+			cr_assert(store_open_memory(&s) == 0);
+		}
+		struct host *h = open_host(s);
+		for (int j = 0; j < 3; j++) /* until it serves, where it can */
+			cr_assert(host_flush(h, SECOND) == 0);
+		struct store_ops ops = *s->ops;
+		below = s->ops;
+		ops.journal_append = count_metas;
+		s->ops = &ops;
+		metas = 0;
+		append_of(h, 77, 1);
+		cr_assert(!h->shared.wrote && metas == 0, "another's");
+		append_of(h, self.origin.id, 1);
+		cr_assert(h->shared.wrote == (i == 0) && metas == (i == 0));
+		append_of(h, self.origin.id, 2);
+		cr_assert(metas == (i == 0));
+		host_close(&h);
+	}
+	assert_no_leak();
+}
+
+/* The one with the lowest number, of those that may. */
+Test(shared_store, one_member_has_it_let_go)
+{
+	for (int i = 0; i < 3; i++) {
+		struct store *s;
+		struct stub *stub = open_over(&s);
+		struct host *h = open_host(s);
+		struct replica *r = &h->replica;
+		const struct member row = {.node = {PEER}, .origin = {21}, .since = 1, .name = "s2"};
+		cr_assert(replica_members(r, SECOND, (struct node){0}, &row, 1) == 0);
+		cr_assert(host_flush(h, SECOND) == 0 && r->peer_count == 1);
+		r->phase = PHASE_SERVING;
+		r->config.purges = r->peers[0].serving = true;
+		r->peers[0].digest = r->digest;
+		r->peers[0].checkpointed = 5;
+		r->history.covered = i == 0 ? 0 : 1;
+		r->config.self.node.id = i == 2 ? PEER + 1 : 1;
+		h->shared.next_look = 0;
+		stub->purged = 77;
+		step(h, SECOND);
+		cr_assert(stub->purged == (i == 1 ? 1 : 77), "%d", i);
+		host_close(&h);
+	}
+	assert_no_leak();
+}
+
 /* Old records may be what is left of who lost all folders; two looks that find more are another cluster. */
 Test(shared_store, another_cluster_that_writes_to_it_is_told)
 {

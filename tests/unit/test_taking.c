@@ -3,6 +3,7 @@
  * applied here may be lost by it (I7). */
 #include <criterion/criterion.h>
 #include <endian.h>
+#include <errno.h>
 #include <string.h>
 
 #include "base/time.h"
@@ -196,10 +197,11 @@ Test(taking, what_the_journal_has_need_not_be_in_it)
 /* Others have told the stream by it what it may let go of: then what the journal has is not enough. */
 Test(taking, where_the_stream_lets_go_what_the_checkpoint_has_must_be_in_it)
 {
-	for (uint64_t there = 1; there <= 4; there++) {
+	for (uint64_t there = 1; there <= 5; there++) {
 		struct fixture f;
 		setup(&f);
-		f.host->replica.config.purges = there < 4;
+		f.host->replica.config.purges = there != 4;
+		f.host->replica.established = there < 5; /* else nobody counts on it */
 		cr_assert(vector_set(&f.host->checkpoint.vector, (struct origin){2}, 2) == 0);
 		take_vector(&f, 'v', 2, there < 4 ? there : 1, true);
 		cr_assert(taking(&f) == (there >= 2), "%d", (int)there);
@@ -245,6 +247,31 @@ Test(taking, what_the_journal_lacks_must_be_in_it)
 		cr_assert(abandoned == !taking(&f));
 		teardown(&f);
 	}
+}
+
+static int polled;
+
+static int say_polled(struct store *s)
+{
+	(void)s;
+	return polled;
+}
+
+Test(taking, one_that_does_not_get_durable_is_given_up)
+{
+	struct fixture f;
+	setup(&f);
+	lowest = 1;
+	wrap_store(&f);
+	ops.checkpoint_poll = say_polled;
+	take_vector(&f, 'v', 2, 3, true);
+	polled = 1; /* it goes on */
+	for (int i = 0; i < 3; i++)
+		cr_assert(taking_step(&f.host->snapshot, f.now) == 0 && taking(&f) && abandoned == 0);
+	polled = -EIO;
+	cr_assert(taking_step(&f.host->snapshot, f.now) == 0 && !taking(&f) && abandoned == 1);
+	cr_assert(count(&f, "likes") == 3 && f.host->replica.snapshot_from.id == 0);
+	teardown(&f);
 }
 
 Test(taking, one_bad_entry_of_many_ends_it)
