@@ -372,6 +372,7 @@ static int settle_lapses(struct replica *r)
 
 int replica_agree(struct replica *r, int64_t now)
 {
+	replica_unlearn(r);
 	replica_close_logs(r);
 	if (replica_relearn(r, now) < 0)
 		return -ENOMEM;

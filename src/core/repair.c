@@ -87,6 +87,9 @@ static int take(struct replica *r, struct log *log, struct record *record)
 	r->incoming_bytes += record->raw_size;
 	log->appended = record->at.lsn;
 	log->gone = 0;
+	if (log->known < log->appended)
+		log->known = log->appended;
+	log->gap_since = 0; /* what is missing still is another gap, if it is one */
 	return 0;
 }
 
@@ -136,8 +139,8 @@ int replica_record(struct replica *r, int64_t now, struct record *record, bool p
 	} else {
 		r->stats.gaps++;
 		e = replica_keep_waiting(r, log, record);
+		replica_note_known(log, at.lsn, now);
 	}
-	replica_note_known(log, at.lsn, now);
 	return e;
 }
 
@@ -334,6 +337,20 @@ static void drop_out_of_reach(struct replica *r, int64_t now)
 			log->known = log->appended;
 	}
 	replica_close_logs(r);
+}
+
+void replica_unlearn(struct replica *r)
+{
+	struct map_slot *slot;
+	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
+		struct log *log = slot->value;
+		const struct member *owner = members_find(&r->members, log->owner);
+		bool told = !owner || !owner->forgotten || log->known <= log->appended;
+		for (size_t i = 0; i < r->peer_count; i++)
+			told = told || vector_get(&r->peers[i].vector, log->origin) > log->appended;
+		if (!told)
+			log->known = log->appended;
+	}
 }
 
 int replica_relearn(struct replica *r, int64_t now)

@@ -351,6 +351,8 @@ bool replica_reachable(const struct peer *p, int64_t now);
 int replica_keep_waiting(struct replica *r, struct log *log, struct record *record);
 void replica_drop_waiting(struct replica *r, struct log *log, size_t count);
 int replica_drop_all_waiting(struct replica *r, int64_t now);
+/* What a forgotten node had, and no member tells of any more: one that did has come back with less. */
+void replica_unlearn(struct replica *r);
 /* Where nobody gives a snapshot, records are fetched after all, of some origins at a time. */
 int replica_relearn(struct replica *r, int64_t now);
 void replica_expect_confirmations(struct replica *r);

@@ -393,6 +393,56 @@ Test(repair, what_its_owner_does_not_tell_of_yet_is_on_its_way)
 	stop(&w);
 }
 
+/* Seed 210232467: between two records of a peer that came over 80 ms, each soon after the vector that tells
+ * of it. */
+Test(repair, a_gap_that_another_leaves_begins_anew)
+{
+	struct world w;
+	start(&w);
+	hold(&w, 2, 3, 1);
+	hold(&w, 4, 3, 2);
+	w.now += 19 * MS;
+	receive(&w, 3, 1, true);
+	w.now += 21 * MS;
+	hold(&w, 2, 3, 2);
+	later(&w, 0);
+	cr_assert(w.asked == 0);
+	later(&w, 20 * MS);
+	cr_assert(w.asked == 1 && w.last.from == 2);
+	receive(&w, 3, 2, true);
+	cr_assert(log_of(&w, 3)->gap_since == 0);
+	stop(&w);
+}
+
+/* Seed 210304303: a peer told of what a node had written, came back as an old copy of itself, and the node
+ * was forgotten: what is told of by nobody was waited for without end. */
+Test(repair, what_a_forgotten_node_had_is_known_as_long_as_a_member_tells_of_it)
+{
+	struct world w;
+	start(&w);
+	hold(&w, 2, 77, 5);
+	struct log *log = log_of(&w, 77);
+	cr_assert(log->known == 5);
+	vector_clear(&w.r.peers[1].vector);
+	replica_unlearn(&w.r);
+	cr_assert(log->known == 5, "whose it is is not known");
+	log->owner.id = 22;
+	replica_unlearn(&w.r);
+	cr_assert(log->known == 5, "it may come back");
+	members_find(&w.r.members, log->owner)->forgotten = true;
+	hold(&w, 1, 77, 5);
+	replica_unlearn(&w.r);
+	cr_assert(log->known == 5, "another has it");
+	vector_clear(&w.r.peers[0].vector);
+	cr_assert(vector_set(&w.r.peers[0].vector, log->origin, log->appended = 4) == 0);
+	replica_unlearn(&w.r);
+	cr_assert(log->known == 4);
+	log->known = 3;
+	replica_unlearn(&w.r);
+	cr_assert(log->known == 3);
+	stop(&w);
+}
+
 Test(repair, only_who_is_there_and_has_it_is_asked)
 {
 	struct world w;
