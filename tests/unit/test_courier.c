@@ -79,6 +79,8 @@ Test(courier, is_busy_when_the_window_is_full)
 	}
 	cr_assert(added == (LIMIT_IN_FLIGHT + 1) * LIMIT_BATCH_EVENTS, "%zu", added);
 	cr_assert(f.c.window.numbered - f.c.window.first == LIMIT_IN_FLIGHT);
+	run(&f, 2 * MS);
+	cr_assert(f.c.window.open && courier_deadline(&f.c) > f.now, "the open batch waits for room");
 	forget(&f);
 	ack(&f, 1, 3, 65); /* all but the oldest: a number more would be 64 ahead of it */
 	cr_assert(courier_add(&f.c, f.now, "x", 1) == KUDOS_BUSY);

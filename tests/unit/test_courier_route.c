@@ -316,3 +316,14 @@ Test(courier_route, uses_no_server_without_need)
 	cr_assert(courier_deadline(&f.c) >= f.now + 50 * SECOND);
 	finish(&f);
 }
+
+Test(courier_route, what_is_asked_no_more_is_not_overdue)
+{
+	struct fixture f;
+	start_served(&f);
+	f.c.asks = 1; /* of a session, which a server gave meanwhile */
+	f.c.ask_at = f.now;
+	courier_tick(&f.c, f.now);
+	cr_assert(f.c.leader == 0 && f.c.asks == 0);
+	finish(&f);
+}

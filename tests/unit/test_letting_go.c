@@ -76,6 +76,8 @@ Test(letting_go, keeps_while_a_node_leaves)
 	cr_assert(replica_purgeable(&f.r) == 9);
 	cr_assert(replica_forget(&f.r, f.now, OTHER) == 0 && f.r.leaving_count == 1);
 	cr_assert(replica_purgeable(&f.r) == 0);
+	peer_covers(&f, 3, 9, f.r.digest); /* who has the node leave, too */
+	cr_assert(replica_purgeable(&f.r) == 0);
 	stop(&f);
 }
 

@@ -62,6 +62,13 @@ Test(logs, are_so_many_and_its_own)
 	cr_assert(open(&f, 99), "those that are done with make room");
 	cr_assert(!map_get(&f.r.logs, 30, 0));
 	stop(&f);
+
+	start_serving(&f);
+	f.r.config.gaps = 3;
+	for (uint64_t i = 30; !replica_logs_full(&f.r); i++)
+		open(&f, i)->known = 1;
+	cr_assert(!map_get(&f.r.logs, 1, 0) && open(&f, 1), "also when it comes last");
+	stop(&f);
 }
 
 /* Its own records, however many wait, are as many as a record holds. */

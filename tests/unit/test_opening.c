@@ -27,12 +27,11 @@ static void journal(struct store *store, enum entry_kind kind, struct position a
 	cr_assert(store->ops->journal_commit(store) == 0);
 }
 
-/* A meta blob of a node that has served, or not, and knew the secret, or none. */
-static void keep_meta(struct store *store, uint64_t node, bool established, bool secret)
+/* A meta blob of a node with these flags (1: it has served) that knew the secret, or none. */
+static void keep_meta(struct store *store, uint64_t node, uint8_t flags, bool secret)
 {
 	struct member row = {.node = {node}, .origin = {7}, .since = 1, .name = "s"};
 	struct bytes meta = {0};
-	uint8_t flags = established;
 	if (secret)
 		row.secret.bytes[0] = 99;
 	bytes_append(&meta, &flags, 1);
@@ -71,6 +70,21 @@ Test(opening, a_node_is_who_it_was)
 		const struct member *row = members_find(&h->replica.staged, (struct node){5});
 		cr_assert(row && h->config.self.node.id == 5 && h->replica.established == (i & 1));
 		cr_assert(row->secret.bytes[0] == (i & 2 ? 99 : self.secret.bytes[0]));
+		host_close(&h);
+		assert_no_leak();
+	}
+}
+
+/* It was started once, and has not been brought up to date. */
+Test(opening, a_copy_is_one_until_it_serves)
+{
+	for (int i = 0; i < 2; i++) {
+		struct host *h;
+		struct store *store = empty();
+		keep_meta(store, 5, i ? 3 : 1, true);
+		cr_assert(host_open(&h, &(struct host_config){.self = self, .seed = 3}, store, &io, SECOND,
+				    NULL, 0) == 0);
+		cr_assert(h->replica.doubtful == (i == 1));
 		host_close(&h);
 		assert_no_leak();
 	}

@@ -247,6 +247,8 @@ Test(repair, a_late_answer_is_not_taken_for_the_one_that_is_awaited)
 		cr_assert(replica_fetched(&w.r, w.now, (struct position){{3}, lsn}) == 0);
 		cr_assert(log_of(&w, 3)->late == late[lsn - 2], "asked twice; took long; came soon");
 	}
+	log_of(&w, 3)->asked_until = log_of(&w, 3)->tries = 0; /* nothing is asked */
+	cr_assert(replica_fetched(&w.r, w.now, (struct position){{3}, 5}) == 0 && log_of(&w, 3)->tries == 0);
 	stop(&w);
 }
 
@@ -334,29 +336,6 @@ Test(repair, the_shared_journal_is_asked_in_its_turn)
 	later(&w, 0);
 	cr_assert(w.asked == 1 && w.last.type == ACTION_FETCH && w.last.node.id == 10, "nobody else has it");
 	stop(&w);
-}
-
-/* What it has let go of others may have that come later. */
-Test(repair, the_shared_journal_is_asked_again_ever_less_often)
-{
-	for (uint32_t gone = 0; gone < 60; gone++) {
-		const int64_t wait = 20 * MS * (gone + 1 < 50 ? gone + 1 : 50);
-		struct world w;
-		start(&w);
-		struct log *log = replica_log(&w.r, (struct origin){30});
-		log->known = log->held = 6;
-		later(&w, 0);
-		later(&w, 20 * MS);
-		cr_assert(w.asked == 1 && w.last.node.id == 10);
-		log->gone = gone;
-		cr_assert(replica_gone(&w.r, w.now, w.last.node, (struct position){{30}, 1}) == 0);
-		cr_assert(log->gap_since == w.now + wait, "%u", (unsigned)gone);
-		later(&w, wait + 20 * MS - 1);
-		cr_assert(w.asked == 0);
-		later(&w, 1);
-		cr_assert(w.asked == 1);
-		stop(&w);
-	}
 }
 
 /* What others tell of may overtake what the owner published. */

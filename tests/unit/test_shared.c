@@ -40,6 +40,25 @@ Test(shared, what_it_held_is_applied_before_it_is_served)
 	stop(&f);
 }
 
+/* What it has let go of others may bring that come later. */
+Test(shared, is_asked_for_what_is_gone_ever_less_often)
+{
+	for (uint32_t gone = 0; gone < 60; gone++) {
+		const int64_t wait = 20 * MS * (gone + 1 < 50 ? gone + 1 : 50);
+		struct fixture f;
+		start_shared(&f);
+		hold(&f, 6);
+		tick(&f, 60 * MS);
+		tick(&f, 60 * MS);
+		struct log *log = map_get(&f.r.logs, 2, 0);
+		cr_assert(log->asked.id == SELF && log->asked_until > f.now);
+		log->gone = gone;
+		cr_assert(replica_gone(&f.r, f.now, (struct node){SELF}, at(1)) == 0);
+		cr_assert(log->gap_since == f.now + wait, "%u", (unsigned)gone);
+		stop(&f);
+	}
+}
+
 Test(shared, what_is_written_elsewhere_is_kept_here)
 {
 	struct fixture f;
@@ -156,7 +175,7 @@ static void peer_has(struct fixture *f, uint64_t serial, struct position has)
 Test(shared, who_is_new_does_not_wait_for_what_was_let_go_of)
 {
 	const struct node lost = {30};
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 5; i++) {
 		struct fixture f;
 		start_shared(&f);
 		f.r.anew = true;
@@ -167,6 +186,8 @@ Test(shared, who_is_new_does_not_wait_for_what_was_let_go_of)
 		cr_assert(replica_held(&f.r, f.now, lost, (struct position){{3}, 12}) == 0);
 		forget_trace(&f);
 		peer_has(&f, 2, (struct position){{3}, i == 1 ? 11 : 12});
+		if (i == 4) /* who comes last has it, too */
+			cr_assert(vector_set(&f.r.peers[1].vector, (struct origin){3}, 12) == 0);
 		struct log *log = map_get(&f.r.logs, 3, 0);
 		log->asked = (struct node){i == 2 ? PEER : SELF};
 		log->asked_from = 1;
@@ -176,7 +197,7 @@ Test(shared, who_is_new_does_not_wait_for_what_was_let_go_of)
 		look(&f);
 		look(&f);
 		replica_checkpointed(&f.r, f.r.stats.records);
-		cr_assert(members_find(&f.r.staged, lost)->forgotten == (i == 0), "%d", i);
+		cr_assert(members_find(&f.r.staged, lost)->forgotten == (i == 0 || i == 4), "%d", i);
 		forget_trace(&f);
 		stop(&f);
 	}
