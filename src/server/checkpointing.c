@@ -32,18 +32,19 @@ static void put_block(void *store, const struct block *block)
 static int start_cutting(struct checkpointing *c, int64_t now)
 {
 	struct replica *r = c->replica;
-	int e = c->store->ops->checkpoint_begin(c->store, false);
+	int e = c->store->checkpoints->ops->checkpoint_begin(c->store->checkpoints, false);
 	if (e < 0)
 		return e;
 	if (vector_copy(&c->next, &r->v) < 0)
 		return -ENOMEM;
-	arena_cut(&r->counts.arena, put_block, c->store);
+	arena_cut(&r->counts.arena, put_block, c->store->checkpoints);
 	c->phase = CHECKPOINT_CUTTING;
 	c->began = now;
 	c->appended_then = c->appended;
 	c->records_then = r->stats.records;
 	c->wanted = c->failed = false;
-	return tables_write(&c->tables, c->store, r, c->base_known && c->vector.base == r->v.base);
+	return tables_write(&c->tables, c->store->checkpoints, r,
+			    c->base_known && c->vector.base == r->v.base);
 }
 
 static int cut_slice(struct checkpointing *c)
@@ -52,7 +53,7 @@ static int cut_slice(struct checkpointing *c)
 	if (arena_cut_next(&c->replica->counts.arena, slice))
 		return 0;
 	c->phase = CHECKPOINT_WRITING;
-	return c->store->ops->checkpoint_commit(c->store);
+	return c->store->checkpoints->ops->checkpoint_commit(c->store->checkpoints);
 }
 
 int checkpointing_truncate(struct checkpointing *c, bool held)
@@ -99,7 +100,7 @@ static bool is_due(const struct checkpointing *c, int64_t now)
 
 static void abandon(struct checkpointing *c)
 {
-	c->store->ops->checkpoint_abandon(c->store);
+	c->store->checkpoints->ops->checkpoint_abandon(c->store->checkpoints);
 	c->phase = CHECKPOINT_NONE;
 	arena_cut_abandon(&c->replica->counts.arena);
 }
@@ -130,7 +131,7 @@ int checkpointing_step(struct checkpointing *c, int64_t now, bool held)
 	if (e == 0 && c->phase == CHECKPOINT_CUTTING)
 		e = cut_slice(c);
 	if (e == 0 && c->phase == CHECKPOINT_WRITING)
-		e = c->store->ops->checkpoint_poll(c->store);
+		e = c->store->checkpoints->ops->checkpoint_poll(c->store->checkpoints);
 	if (e < 0)
 		fail(c, e);
 	if (c->phase != CHECKPOINT_WRITING || e == 1)
@@ -157,18 +158,19 @@ static int load(struct checkpointing *c, int64_t now)
 	struct store_cursor *cursor;
 	const uint8_t *key, *value;
 	size_t key_size, value_size;
-	int e = c->store->ops->cursor_open(c->store, &cursor);
+	struct store *store = c->store->checkpoints;
+	int e = store->ops->cursor_open(store, &cursor);
 	if (e < 0)
 		return e;
 	c->tables = (struct tables){0};
 	c->exists = c->base_known = false;
-	while ((e = c->store->ops->cursor_next(cursor, &key, &key_size, &value, &value_size)) == 1) {
+	while ((e = store->ops->cursor_next(cursor, &key, &key_size, &value, &value_size)) == 1) {
 		c->exists = true;
 		e = tables_load(&c->tables, c->replica, now, key, key_size, value, value_size);
 		if (e < 0)
 			break;
 	}
-	c->store->ops->cursor_close(cursor);
+	store->ops->cursor_close(cursor);
 	if (e < 0)
 		return e;
 	if (vector_copy(&c->vector, &c->replica->v) < 0)

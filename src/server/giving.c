@@ -114,7 +114,7 @@ int giving_answer(struct giving *g, struct checkpointing *c, const struct reques
 		return 0;
 	}
 	if (!s && index == 0)
-		s = new_reader(g, c->store, client, id);
+		s = new_reader(g, c->store->checkpoints, client, id);
 	bool fresh = s && s->part.size == 0;
 	if (!s || (fresh ? index != 0 : index != s->index && index != s->index + 1)) {
 		port_answer_error(rq, id, s ? KUDOS_PROTOCOL : KUDOS_BUSY,
@@ -124,9 +124,9 @@ int giving_answer(struct giving *g, struct checkpointing *c, const struct reques
 	int e = 0;
 	if (fresh || index == s->index + 1) {
 		s->index = index;
-		e = read_part(c->store, s);
+		e = read_part(c->store->checkpoints, s);
 	}
 	if (e != -ENOMEM)
-		send(c->store, rq, s, e);
+		send(c->store->checkpoints, rq, s, e);
 	return e == -ENOMEM ? e : 0;
 }

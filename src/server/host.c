@@ -175,7 +175,7 @@ void host_close(struct host **host)
 	struct host *h = *host;
 	if (!h)
 		return;
-	giving_deinit(&h->giving, h->store);
+	giving_deinit(&h->giving, h->store->checkpoints);
 	replica_deinit(&h->replica);
 	port_deinit(&h->port);
 	hand_deinit(&h->shared.lent);
@@ -486,7 +486,7 @@ int host_flush(struct host *h, int64_t now)
 static void expire(struct host *h, int64_t now)
 {
 	port_expire(&h->port, now);
-	giving_expire(&h->giving, h->store, now);
+	giving_expire(&h->giving, h->store->checkpoints, now);
 }
 
 /* A server that does not get to serve says why, every five seconds when the reason is another one. */

@@ -96,7 +96,7 @@ static int give_up(struct taking *t, int64_t now, const char *why)
 {
 	log_warn("the snapshot was given up: %s; trying again", why);
 	if (t->begun)
-		t->store->ops->checkpoint_abandon(t->store);
+		t->store->checkpoints->ops->checkpoint_abandon(t->store->checkpoints);
 	t->from = (struct node){0};
 	return replica_snapshot_ended(t->replica, now);
 }
@@ -107,7 +107,7 @@ static int begin(struct taking *t)
 	if (!checkpointing_give_way(t->checkpoint))
 		return 1;
 	t->begun = true;
-	return t->store->ops->checkpoint_begin(t->store, true);
+	return t->store->checkpoints->ops->checkpoint_begin(t->store->checkpoints, true);
 }
 
 /* Counts must not go backwards: all that is applied here must be in the snapshot, or in this server's journal
@@ -145,8 +145,8 @@ int taking_part(struct taking *t, int64_t now, struct node from, const struct me
 		e = tables_entry_ok(key, value, &t->blocks) ? tables_note_vector(&t->vector, key, value)
 							    : -EBADMSG;
 		if (e == 0)
-			e = t->store->ops->checkpoint_put(t->store, key->data, key->size, value->data,
-							  value->size);
+			e = t->store->checkpoints->ops->checkpoint_put(t->store->checkpoints, key->data,
+								       key->size, value->data, value->size);
 	}
 	if (e == -ENOMEM)
 		return e;
@@ -165,7 +165,7 @@ int taking_part(struct taking *t, int64_t now, struct node from, const struct me
 		return give_up(t, now, "it lacks what is applied here and no longer in the journal");
 	if (t->replica->established && falls_behind(t))
 		return give_up(t, now, "it lacks what is in the checkpoint here");
-	e = t->store->ops->checkpoint_commit(t->store);
+	e = t->store->checkpoints->ops->checkpoint_commit(t->store->checkpoints);
 	if (e < 0)
 		return give_up(t, now, strerror(-e));
 	t->committing = t->replica->adopting = true;
@@ -198,7 +198,7 @@ int taking_step(struct taking *t, int64_t now)
 		t->patience = SNAPSHOT_POLL;
 		if (t->replica->pending_count > 0 || t->replica->committing)
 			return 0; /* what clients sent before it stopped serving is logged first */
-		int e = t->store->ops->checkpoint_poll(t->store);
+		int e = t->store->checkpoints->ops->checkpoint_poll(t->store->checkpoints);
 		if (e == 0)
 			return adopt(t, now);
 		return e < 0 ? give_up(t, now, strerror(-e)) : 0;

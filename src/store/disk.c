@@ -189,7 +189,7 @@ int disk_open(struct store **store, const char *dir, const struct disk_sizes *si
 	struct disk_store *d = calloc(1, sizeof *d);
 	if (!d)
 		return -ENOMEM;
-	d->store.ops = &disk_ops;
+	d->store = (struct store){.ops = &disk_ops, .checkpoints = &d->store};
 	d->dir = d->lock = -1;
 	int r = open_parts(d, dir, sizes, error, error_size);
 	if (r < 0) {

@@ -467,7 +467,7 @@ int store_open_memory(struct store **store)
 	struct memory_store *m = calloc(1, sizeof *m);
 	if (!m)
 		return -ENOMEM;
-	m->store.ops = &memory_ops;
+	m->store = (struct store){.ops = &memory_ops, .checkpoints = &m->store};
 	index_init(&m->index, random_id());
 	*store = &m->store;
 	return 0;

@@ -7,11 +7,6 @@
 #include "base/random.h"
 #include "store/hand.h"
 
-struct store_cursor { /* of the inner store */
-	const struct store_ops *ops;
-	struct store_cursor *inner;
-};
-
 struct shared_store {
 	struct store store;
 	struct store *inner;   /* owned */
@@ -144,59 +139,6 @@ static uint64_t shared_bytes(const struct store *s)
 	return t->inner->ops->journal_bytes(t->inner) + t->stream->ops->bytes(t->stream);
 }
 
-static int shared_begin(struct store *s, bool wipe)
-{
-	return inner_of(s)->ops->checkpoint_begin(inner_of(s), wipe);
-}
-
-static int shared_put(struct store *s, const void *key, size_t key_size, const void *value, size_t value_size)
-{
-	return inner_of(s)->ops->checkpoint_put(inner_of(s), key, key_size, value, value_size);
-}
-
-static int shared_checkpoint_commit(struct store *s)
-{
-	return inner_of(s)->ops->checkpoint_commit(inner_of(s));
-}
-
-static int shared_checkpoint_poll(struct store *s)
-{
-	return inner_of(s)->ops->checkpoint_poll(inner_of(s));
-}
-
-static void shared_abandon(struct store *s)
-{
-	inner_of(s)->ops->checkpoint_abandon(inner_of(s));
-}
-
-static int shared_cursor_open(struct store *s, struct store_cursor **cursor)
-{
-	struct store_cursor *c = calloc(1, sizeof *c);
-	if (!c)
-		return -ENOMEM;
-	c->ops = inner_of(s)->ops;
-	int r = c->ops->cursor_open(inner_of(s), &c->inner);
-	if (r < 0)
-		free(c);
-	else
-		*cursor = c;
-	return r;
-}
-
-static int shared_cursor_next(struct store_cursor *c, const uint8_t **key, size_t *key_size,
-			      const uint8_t **value, size_t *value_size)
-{
-	return c->ops->cursor_next(c->inner, key, key_size, value, value_size);
-}
-
-static void shared_cursor_close(struct store_cursor *c)
-{
-	if (!c)
-		return;
-	c->ops->cursor_close(c->inner);
-	free(c);
-}
-
 static const struct store_ops shared_ops = {
     .close = shared_close,
     .journal_append = shared_append,
@@ -209,14 +151,6 @@ static const struct store_ops shared_ops = {
     .journal_truncate = shared_truncate,
     .journal_clear = shared_clear,
     .journal_bytes = shared_bytes,
-    .checkpoint_begin = shared_begin,
-    .checkpoint_put = shared_put,
-    .checkpoint_commit = shared_checkpoint_commit,
-    .checkpoint_poll = shared_checkpoint_poll,
-    .checkpoint_abandon = shared_abandon,
-    .cursor_open = shared_cursor_open,
-    .cursor_next = shared_cursor_next,
-    .cursor_close = shared_cursor_close,
 };
 
 int shared_open(struct store **store, struct store *inner, struct stream *stream, size_t at_hand)
@@ -227,7 +161,8 @@ int shared_open(struct store **store, struct store *inner, struct stream *stream
 		inner->ops->close(inner);
 		return -ENOMEM;
 	}
-	t->store = (struct store){.ops = &shared_ops, .report = inner->report, .stream = stream};
+	t->store = (struct store){
+	    .ops = &shared_ops, .report = inner->report, .checkpoints = inner->checkpoints, .stream = stream};
 	t->inner = inner;
 	t->stream = stream;
 	t->at_hand = at_hand;

@@ -99,6 +99,7 @@ struct store {
 	const struct store_ops *ops;
 	struct store_report report;
 	bool keep; /* what is in memory to be at hand stays there: a snapshot that is taken in rests on it */
+	struct store *checkpoints; /* who has its checkpoint: itself, or what it is in front of */
 	struct stream
 	    *stream; /* by reference: where its records are written by several; NULL: they are its own */
 };

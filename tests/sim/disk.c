@@ -465,6 +465,7 @@ struct store *disk_open(struct disk *d)
 	if (!s)
 		abort();
 	s->base.ops = &ops;
+	s->base.checkpoints = &s->base;
 	s->base.report.copied = d->copied;
 	s->disk = d;
 	return &s->base;
