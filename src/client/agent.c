@@ -236,16 +236,6 @@ int agent_send(struct agent *a, int64_t now, const char *key, size_t size, int64
 
 /* Questions. */
 
-static int ask_for_user(struct agent *a, int64_t now, enum message_type type, struct subject about,
-			uint64_t *id)
-{
-	struct question *r;
-	int error = question_ask(a, now, type, about, &r);
-	if (error == 0)
-		*id = r->base.id;
-	return error;
-}
-
 int agent_read(struct agent *a, int64_t now, const char *const *keys, size_t n, const char *token,
 	       uint64_t *id)
 {
@@ -262,19 +252,19 @@ int agent_read(struct agent *a, int64_t now, const char *const *keys, size_t n, 
 		if (r)
 			return r;
 	}
-	return ask_for_user(a, now, MESSAGE_COUNT, about, id);
+	return question_ask(a, now, MESSAGE_COUNT, about, id);
 }
 
 int agent_top(struct agent *a, int64_t now, size_t n, uint64_t *id)
 {
 	if (n == 0 || n > LIMIT_TOP)
 		return KUDOS_LIMIT;
-	return ask_for_user(a, now, MESSAGE_TOP, (struct subject){.n = n}, id);
+	return question_ask(a, now, MESSAGE_TOP, (struct subject){.n = n}, id);
 }
 
 int agent_ask(struct agent *a, int64_t now, enum message_type type, uint64_t *id)
 {
-	return ask_for_user(a, now, type, (struct subject){0}, id);
+	return question_ask(a, now, type, (struct subject){0}, id);
 }
 
 int agent_ask_of_node(struct agent *a, int64_t now, enum message_type type, const char *target, uint64_t *id)
@@ -282,7 +272,7 @@ int agent_ask_of_node(struct agent *a, int64_t now, enum message_type type, cons
 	struct text text = {target, strlen(target)};
 	if (text.size == 0 || text.size > LIMIT_NAME)
 		return KUDOS_UNKNOWN_NODE;
-	return ask_for_user(a, now, type, (struct subject){.texts = &text, .count = 1}, id);
+	return question_ask(a, now, type, (struct subject){.texts = &text, .count = 1}, id);
 }
 
 void agent_cancel(struct agent *a, uint64_t id)

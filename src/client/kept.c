@@ -76,15 +76,11 @@ void kept_free_all(struct agent *a)
 
 int kept_open_session(struct agent *a, int64_t now, uint64_t lifetime, uint64_t *id)
 {
-	struct question *r;
 	uint64_t most =
 	    a->courier.direct ? LIFETIME_USUAL : LIFETIME_USUAL * lifetime_factor(LIFETIME_CLASSES - 1);
 	if (lifetime > most)
 		return KUDOS_LIMIT;
-	int error = question_ask(a, now, MESSAGE_ASSIGN, (struct subject){.n = lifetime}, &r);
-	if (error == 0)
-		*id = r->base.id;
-	return error;
+	return question_ask(a, now, MESSAGE_ASSIGN, (struct subject){.n = lifetime}, id);
 }
 
 static bool suits(const struct courier_request *base, struct session session)

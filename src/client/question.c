@@ -7,8 +7,7 @@
 
 #include "client/agent.h"
 
-int question_ask(struct agent *a, int64_t now, enum message_type type, struct subject about,
-		 struct question **question)
+int question_ask(struct agent *a, int64_t now, enum message_type type, struct subject about, uint64_t *id)
 {
 	const struct text *texts = about.texts;
 	size_t bytes = about.after_count * sizeof *about.after, count = about.count;
@@ -29,17 +28,17 @@ int question_ask(struct agent *a, int64_t now, enum message_type type, struct su
 	}
 	r->text_count = count;
 	r->n = about.n;
+	r->internal = about.internal;
 	r->type = type;
 	r->asked_at = now;
 	r->base.id = ++a->last_id;
 	r->base.of_leader = type != MESSAGE_COUNT && type != MESSAGE_TOP && !a->courier.direct;
 	int error = courier_ask(&a->courier, &r->base);
-	if (error) {
+	if (error)
 		free(r);
-		return error;
-	}
-	*question = r;
-	return 0;
+	else
+		*id = r->base.id;
+	return error;
 }
 
 struct question *question_take(struct agent *a, uint64_t id, bool answered)

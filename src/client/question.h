@@ -31,11 +31,11 @@ struct subject { /* copied */
 	const struct position *after;
 	size_t after_count;
 	size_t n;
+	bool internal;
 };
 
 /* 0, -ENOMEM or KUDOS_BUSY. */
-int question_ask(struct agent *a, int64_t now, enum message_type type, struct subject about,
-		 struct question **question);
+int question_ask(struct agent *a, int64_t now, enum message_type type, struct subject about, uint64_t *id);
 /* Takes the one with that id back: the caller frees it. answered: it has its answer, else it is given up.
  * NULL: unknown. */
 struct question *question_take(struct agent *a, uint64_t id, bool answered);

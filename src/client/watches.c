@@ -125,11 +125,10 @@ void watches_remove(struct agent *a, const char *key)
 
 static uint64_t ask(struct agent *a, int64_t now, enum message_type type, struct subject about)
 {
-	struct question *r;
-	if (question_ask(a, now, type, about, &r) != 0)
-		return 0;
-	r->internal = true;
-	return r->base.id;
+	uint64_t id = 0;
+	about.internal = true;
+	question_ask(a, now, type, about, &id);
+	return id;
 }
 
 static bool active(const struct agent *a)

@@ -12,6 +12,7 @@
 #include "wire/reader.h"
 #include "wire/writer.h"
 
+#include "base/array.h"
 #include "base/limits.h"
 
 #define ELEMENTS 4 /* of either message, and of a batch within */
@@ -169,16 +170,11 @@ struct event_list {
 
 static struct event *make_room(struct event_list *all, size_t count, size_t guess)
 {
-	if (count > all->capacity - all->count) {
-		size_t capacity = all->capacity ? 2 * all->capacity : guess;
-		if (capacity < all->count + count)
-			capacity = all->count + count;
-		struct event *list = realloc(all->list, capacity * sizeof *list);
-		if (!list)
-			return NULL;
-		all->list = list;
-		all->capacity = capacity;
-	}
+	size_t wanted = all->count + count;
+	if (!all->capacity && wanted < guess)
+		wanted = guess;
+	if (array_reserve(&all->list, wanted, &all->capacity, sizeof *all->list) < 0)
+		return NULL;
 	struct event *room = all->list + all->count;
 	all->count += count;
 	return room;
