@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <criterion/redirect.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "flag.h"
 
@@ -59,4 +60,35 @@ Test(flag, leaves_words_to_others, .init = cr_redirect_stdout)
 	completes("--quick", "dr", false);
 	completes(NULL, "", false);
 	cr_assert_stdout_eq_str("");
+}
+
+/* Flags are taken in any order. */
+static void expect_cluster(const char *flags, const char *leaders, const char *server)
+{
+	struct kudos_options o = {0};
+	flag_cluster_begin(&o);
+	for (; *flags; flags++)
+		cr_assert(
+		    flag_cluster(&o, *flags == 'l' ? FLAG_LEADER : FLAG_SERVER, *flags == 'l' ? "L" : "S"));
+	cr_assert_str_eq(o.leaders ? o.leaders : "", leaders);
+	cr_assert_str_eq(o.server ? o.server : "", server, "%s", o.server);
+	cr_assert(!o.key_file && !o.trust_dir);
+}
+
+Test(flag, a_flag_beats_its_variable_and_a_leader_by_flag_the_server_by_variable)
+{
+	unsetenv("KUDOS_LEADER");
+	unsetenv("KUDOS_TRUST");
+	setenv("KUDOS_KEY", "", 1);
+	setenv("KUDOS_SERVER", "s", 1);
+	expect_cluster("", "", "s");
+	expect_cluster("S", "", "S");
+	expect_cluster("l", "L", "");
+	expect_cluster("lS", "L", "S");
+	expect_cluster("Sl", "L", "S");
+	setenv("KUDOS_LEADER", "l", 1);
+	setenv("KUDOS_SERVER", "", 1);
+	expect_cluster("", "l", "");
+	expect_cluster("l", "L", "");
+	cr_assert(!flag_cluster(&(struct kudos_options){0}, FLAG_OWN, "x"));
 }

@@ -11,11 +11,7 @@
 #define TIMEOUT_S 30
 
 enum {
-	FLAG_LEADER = 256,
-	FLAG_SERVER,
-	FLAG_KEY,
-	FLAG_TRUST,
-	FLAG_KEY_COLUMN,
+	FLAG_KEY_COLUMN = FLAG_OWN,
 	FLAG_COUNT_COLUMN,
 	FLAG_HEADER,
 	FLAG_SKIP_BAD,
@@ -28,10 +24,7 @@ enum {
 };
 
 static const struct flag flags[] = {
-    {"leader", FLAG_LEADER, "EP[,EP...]", "leaders to ask ($KUDOS_LEADER; default " KUDOS_DEFAULT_LEADER ")"},
-    {"server", FLAG_SERVER, "EP", "one server's client endpoint, instead of asking a leader ($KUDOS_SERVER)"},
-    {"key", FLAG_KEY, "FILE", "secret key, for a cluster that has keys ($KUDOS_KEY)"},
-    {"trust", FLAG_TRUST, "DIR", "folder with the cluster's certificate ($KUDOS_TRUST)"},
+    FLAGS_CLUSTER,
     {"key-column", FLAG_KEY_COLUMN, "COLUMN", "of the key: a number, or a name in the first row (1)"},
     {"count-column", FLAG_COUNT_COLUMN, "COLUMN", "of the count (2)"},
     {"header", FLAG_HEADER, NULL, "the first row is names; needless when it is key,count"},
@@ -73,38 +66,29 @@ static bool set_timeout(struct options *options, const char *value)
 	return true;
 }
 
-static const char *from_variable(const char *name)
-{
-	const char *value = getenv(name);
-	return value && *value ? value : NULL;
-}
-
 static int from_environment(struct options *options)
 {
-	const char *timeout = from_variable("KUDOS_TIMEOUT");
-	options->kudos.leaders = from_variable("KUDOS_LEADER");
-	options->kudos.server = from_variable("KUDOS_SERVER");
-	options->kudos.key_file = from_variable("KUDOS_KEY");
-	options->kudos.trust_dir = from_variable("KUDOS_TRUST");
-	if (timeout && !set_timeout(options, timeout))
+	const char *timeout = getenv("KUDOS_TIMEOUT");
+	flag_cluster_begin(&options->kudos);
+	if (timeout && *timeout && !set_timeout(options, timeout))
 		return usage("KUDOS_TIMEOUT: a timeout is a number of seconds, not ", timeout);
 	return -1;
 }
 
 static int take_flag(struct options *options, int flag, const char **state, const char *value)
 {
-	const struct {
-		int flag;
-		const char **text;
-	} texts[] = {{FLAG_LEADER, &options->kudos.leaders},	  {FLAG_SERVER, &options->kudos.server},
-		     {FLAG_KEY, &options->kudos.key_file},	  {FLAG_TRUST, &options->kudos.trust_dir},
-		     {FLAG_KEY_COLUMN, &options->columns.key},	  {FLAG_STATE, state},
-		     {FLAG_COUNT_COLUMN, &options->columns.count}};
-	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-		if (texts[i].flag == flag)
-			*texts[i].text = value;
-	}
+	if (flag_cluster(&options->kudos, flag, value))
+		return -1;
 	switch (flag) {
+	case FLAG_KEY_COLUMN:
+		options->columns.key = value;
+		return -1;
+	case FLAG_COUNT_COLUMN:
+		options->columns.count = value;
+		return -1;
+	case FLAG_STATE:
+		*state = value;
+		return -1;
 	case FLAG_TIMEOUT:
 		return set_timeout(options, value)
 			   ? -1

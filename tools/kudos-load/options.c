@@ -11,11 +11,7 @@
 #define EXIT_USAGE 2
 
 enum {
-	FLAG_LEADER = 256,
-	FLAG_SERVER,
-	FLAG_TIMEOUT,
-	FLAG_KEY,
-	FLAG_TRUST,
+	FLAG_TIMEOUT = FLAG_OWN,
 	FLAG_SCRIPT,
 	FLAG_SETTLE,
 	FLAG_LINGER,
@@ -30,10 +26,7 @@ enum {
 };
 
 static const struct flag flags[] = {
-    {"leader", FLAG_LEADER, "EP[,EP...]", "leaders to ask ($KUDOS_LEADER; default " KUDOS_DEFAULT_LEADER ")"},
-    {"server", FLAG_SERVER, "EP", "one server's client endpoint, instead of asking a leader ($KUDOS_SERVER)"},
-    {"key", FLAG_KEY, "FILE", "secret key, for a cluster that has keys ($KUDOS_KEY)"},
-    {"trust", FLAG_TRUST, "DIR", "folder with the cluster's certificate ($KUDOS_TRUST)"},
+    FLAGS_CLUSTER,
     {"clients", FLAG_WORD, "N", "clients, spread over the servers by the leader (10)"},
     {"connections", FLAG_WORD, "N",
      "handles that the clients share, each with a session of its own (a handle for each)"},
@@ -100,19 +93,10 @@ static bool set_linger(struct options *options, const char *value)
 	return true;
 }
 
-static const char *from_variable(const char *name)
-{
-	const char *value = getenv(name);
-	return value && *value ? value : NULL;
-}
-
 static int from_environment(struct options *options)
 {
 	const char *timeout = getenv("KUDOS_TIMEOUT");
-	options->kudos.leaders = getenv("KUDOS_LEADER");
-	options->kudos.server = getenv("KUDOS_SERVER");
-	options->kudos.key_file = from_variable("KUDOS_KEY");
-	options->kudos.trust_dir = from_variable("KUDOS_TRUST");
+	flag_cluster_begin(&options->kudos);
 	if (timeout && !set_timeout(options, timeout))
 		return usage("KUDOS_TIMEOUT: a timeout is a number of seconds");
 	return -1;
@@ -123,22 +107,12 @@ static int take_flag(struct options *options, struct plan_phase *phase, int flag
 {
 	char error[PLAN_ERROR] = "";
 	bool good = true;
+	if (flag_cluster(&options->kudos, flag, value))
+		return -1;
 	switch (flag) {
-	case FLAG_LEADER:
-		options->kudos.leaders = value;
-		break;
-	case FLAG_SERVER:
-		options->kudos.server = value;
-		break;
 	case FLAG_TIMEOUT:
 		good = set_timeout(options, value);
 		snprintf(error, sizeof(error), "a timeout is a number of seconds, not '%.100s'", value);
-		break;
-	case FLAG_KEY:
-		options->kudos.key_file = value;
-		break;
-	case FLAG_TRUST:
-		options->kudos.trust_dir = value;
 		break;
 	case FLAG_SETTLE:
 		good = plan_time(value, &options->settle);

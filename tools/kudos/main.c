@@ -18,20 +18,18 @@
 
 /* The command line taken apart: flags may stand before or after the command. */
 struct flags {
-	const char *leaders, *server, *timeout, *key, *trust; /* NULL: not given */
+	struct kudos_options cluster;
+	const char *timeout; /* NULL: not given */
 	bool json, help, version;
 	const char **words; /* the command and what belongs to it */
 	size_t count;
 };
 
-enum { FLAG_LEADER = 256, FLAG_SERVER, FLAG_TIMEOUT, FLAG_KEY, FLAG_TRUST, FLAG_JSON };
+enum { FLAG_TIMEOUT = FLAG_OWN, FLAG_JSON };
 
 static const struct flag main_flags[] = {
-    {"leader", FLAG_LEADER, "EP[,EP...]", "the leaders (KUDOS_LEADER; " KUDOS_DEFAULT_LEADER ")"},
-    {"server", FLAG_SERVER, "EP", "use this server, ask no leader (KUDOS_SERVER)"},
+    FLAGS_CLUSTER,
     {"timeout", FLAG_TIMEOUT, "SECONDS", "give up after so long (KUDOS_TIMEOUT; " DEFAULT_TIMEOUT ")"},
-    {"key", FLAG_KEY, "FILE", "this user's secret key, for a cluster that has keys (KUDOS_KEY)"},
-    {"trust", FLAG_TRUST, "DIR", "folder with the cluster's certificate (KUDOS_TRUST)"},
     {"json", FLAG_JSON, NULL, "print JSON, one object a line (KUDOS_JSON=1)"},
     {"help", 'h', NULL, "show this help"},
     {"version", 'V', NULL, "show the version"},
@@ -60,21 +58,11 @@ static bool is_word(const char *argument)
 
 static bool take_flag(struct flags *flags, int flag)
 {
+	if (flag_cluster(&flags->cluster, flag, optarg))
+		return true;
 	switch (flag) {
-	case FLAG_LEADER:
-		flags->leaders = optarg;
-		return true;
-	case FLAG_SERVER:
-		flags->server = optarg;
-		return true;
 	case FLAG_TIMEOUT:
 		flags->timeout = optarg;
-		return true;
-	case FLAG_KEY:
-		flags->key = optarg;
-		return true;
-	case FLAG_TRUST:
-		flags->trust = optarg;
 		return true;
 	case FLAG_JSON:
 		flags->json = true;
@@ -119,12 +107,6 @@ static bool parse_flags(struct flags *flags, int argc, char **argv, const struct
 	return true;
 }
 
-static const char *setting(const char *flag, const char *variable)
-{
-	const char *value = flag ? flag : getenv(variable);
-	return value && *value ? value : NULL;
-}
-
 static bool is_set(const char *variable)
 {
 	const char *value = getenv(variable);
@@ -134,14 +116,13 @@ static bool is_set(const char *variable)
 
 static bool settle(struct session *session, const struct flags *flags)
 {
-	session->leaders = setting(flags->leaders, "KUDOS_LEADER");
-	/* A leader asked for by flag beats a server that the environment names. */
-	session->server = flags->server || !flags->leaders ? setting(flags->server, "KUDOS_SERVER") : NULL;
-	session->key = setting(flags->key, "KUDOS_KEY");
-	session->trust = setting(flags->trust, "KUDOS_TRUST");
-	const char *timeout = setting(flags->timeout, "KUDOS_TIMEOUT");
+	session->leaders = flags->cluster.leaders;
+	session->server = flags->cluster.server;
+	session->key = flags->cluster.key_file;
+	session->trust = flags->cluster.trust_dir;
+	const char *timeout = flags->timeout ? flags->timeout : getenv("KUDOS_TIMEOUT");
 	double seconds;
-	if (!words_seconds(timeout ? timeout : DEFAULT_TIMEOUT, &seconds) || seconds <= 0) {
+	if (!words_seconds(timeout && *timeout ? timeout : DEFAULT_TIMEOUT, &seconds) || seconds <= 0) {
 		output_error(&session->out, "usage",
 			     "bad timeout \"%s\": seconds, more than 0 and at most 86400, such as 5 or 0.5",
 			     printable(timeout).text);
@@ -252,6 +233,7 @@ int main(int argc, char **argv)
 	};
 	struct flags flags = {.words = calloc((size_t)argc + 1, sizeof(*flags.words))};
 	enum outcome outcome = USAGE;
+	flag_cluster_begin(&flags.cluster);
 	if (!flags.words) {
 		outcome = session_failed(&session, NULL, KUDOS_NO_MEMORY, "");
 	} else if (argc > 1 && strcmp(argv[1], "--complete") == 0) {

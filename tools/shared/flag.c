@@ -2,6 +2,7 @@
 #include "flag.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define COLUMN 28
@@ -35,6 +36,41 @@ const struct flag *flag_find(const struct flag *flags, const char *word)
 			return flags;
 	}
 	return NULL;
+}
+
+static const char *given(const char *value)
+{
+	return value && *value ? value : NULL;
+}
+
+void flag_cluster_begin(struct kudos_options *cluster)
+{
+	cluster->leaders = given(getenv("KUDOS_LEADER"));
+	cluster->server = given(getenv("KUDOS_SERVER"));
+	cluster->key_file = given(getenv("KUDOS_KEY"));
+	cluster->trust_dir = given(getenv("KUDOS_TRUST"));
+}
+
+bool flag_cluster(struct kudos_options *cluster, int flag, const char *value)
+{
+	switch (flag) {
+	case FLAG_LEADER:
+		cluster->leaders = given(value);
+		if (cluster->server == getenv("KUDOS_SERVER")) /* still the variable's */
+			cluster->server = NULL;
+		return true;
+	case FLAG_SERVER:
+		cluster->server = given(value);
+		return true;
+	case FLAG_KEY:
+		cluster->key_file = given(value);
+		return true;
+	case FLAG_TRUST:
+		cluster->trust_dir = given(value);
+		return true;
+	default:
+		return false;
+	}
 }
 
 void flag_offer(const char *typed, const char *word, const char *help)
