@@ -253,7 +253,8 @@ void sim_on_client_act(struct sim *s, struct sim_event *e)
 	if (c->agent)
 		schedule_client(s, e->to);
 	/* Now and then it rests for long enough that servers close its session. */
-	int64_t pause = s->faults.rests && sim_chance(s, 15) ? 12 * SECOND : s->faults.pace;
+	bool rests = s->faults.rests && sim_chance(s, 15) && !s->healing;
+	int64_t pause = rests ? 12 * SECOND : s->faults.pace;
 	sim_at(s, s->now + (int64_t)sim_below(s, (uint64_t)pause),
 	       (struct sim_event){.type = EVENT_CLIENT_ACT, .to = e->to});
 }
