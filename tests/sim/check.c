@@ -364,15 +364,21 @@ bool check_covered_by_others(struct sim *s, int i)
 	return covered;
 }
 
+/* Whether it is one that others count on, as far as its disk knows: who has not served, or is a copy from
+ * before it did, may begin anew. */
+static bool counts_as_member(const struct sim_server *v)
+{
+	return v->established && (v->host ? v->host->replica.established : !v->old);
+}
+
 bool check_alone(const struct sim *s, size_t owner, size_t like, int but)
 {
 	char key[48];
 	int size = snprintf(key, sizeof key, "o%zun%zu", owner, like);
 	for (int k = 0; k < s->server_count; k++) {
 		const struct sim_server *v = &s->servers[k];
-		/* Who has never served, as far as its disk knows, may begin anew. */
-		if (k != but && v->host && !v->disk->dead && v->established && v->host->replica.established &&
-		    !v->condemned && counts_get(&v->host->replica.counts, key, (size_t)size) > 0)
+		if (k != but && v->host && !v->disk->dead && counts_as_member(v) && !v->condemned &&
+		    counts_get(&v->host->replica.counts, key, (size_t)size) > 0)
 			return false;
 	}
 	return true;
@@ -386,7 +392,8 @@ static bool in_stream(struct sim *s, size_t owner, size_t like, int i)
 	bool reader = false;
 	for (int k = 0; k < s->server_count; k++) {
 		const struct sim_server *v = &s->servers[k];
-		reader = reader || (k != i && v->streams && v->established && !v->condemned && !v->forgotten);
+		reader =
+		    reader || (k != i && v->streams && counts_as_member(v) && !v->condemned && !v->forgotten);
 	}
 	return s->servers[i].streams && reader && stream_mentions(s, key, (size_t)size);
 }
