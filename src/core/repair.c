@@ -257,6 +257,15 @@ static struct peer *giver(struct replica *r, const struct log *log, int64_t now)
 	return NULL;
 }
 
+/* What is asked for ends with the last record up to `to` that does not wait here already: some of those that
+ * do come again, but hole by hole each would cost a way there and back. */
+static uint64_t last_missing(const struct log *log, uint64_t to)
+{
+	for (size_t i = log->waiting_count; i > 0 && log->waiting[i - 1]->at.lsn >= to; i--)
+		to -= log->waiting[i - 1]->at.lsn == to;
+	return to;
+}
+
 static int repair_log(struct replica *r, struct log *log, int64_t now)
 {
 	if (log->known <= log->appended || origin_equal(log->origin, r->config.self.origin) ||
@@ -291,10 +300,7 @@ static int repair_log(struct replica *r, struct log *log, int64_t now)
 	log->asked_until = now + patience(log);
 	log->asked_from = log->appended + 1;
 	r->stats.fetches++;
-	/* Records that wait here already need not be sent again. */
-	uint64_t to = log->waiting_count ? log->waiting[0]->at.lsn - 1
-		      : here		 ? log->held
-					 : vector_get(&p->vector, log->origin);
+	uint64_t to = last_missing(log, here ? log->held : vector_get(&p->vector, log->origin));
 	return replica_push(r, (struct action){.type = ACTION_FETCH,
 					       .node = log->asked,
 					       .origin = log->origin,
