@@ -25,6 +25,15 @@ bool replica_reachable(const struct peer *p, int64_t now)
 	return p->heard != 0 && now - p->heard < REACHABLE;
 }
 
+bool replica_told(const struct replica *r, struct position at)
+{
+	for (size_t i = 0; i < r->peer_count; i++) {
+		if (vector_get(&r->peers[i].vector, at.origin) >= at.lsn)
+			return true;
+	}
+	return false;
+}
+
 struct peer *replica_peer(struct replica *r, struct node node)
 {
 	for (size_t i = 0; i < r->peer_count; i++) {
@@ -351,10 +360,8 @@ void replica_unlearn(struct replica *r)
 	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
 		struct log *log = slot->value;
 		const struct member *owner = members_find(&r->members, log->owner);
-		bool told = !owner || !owner->forgotten || log->known <= log->appended;
-		for (size_t i = 0; i < r->peer_count; i++)
-			told = told || vector_get(&r->peers[i].vector, log->origin) > log->appended;
-		if (!told)
+		if (owner && owner->forgotten && log->known > log->appended &&
+		    !replica_told(r, (struct position){log->origin, log->appended + 1}))
 			log->known = log->appended;
 	}
 }

@@ -348,6 +348,7 @@ int replica_applied(struct replica *r, struct position at); /* raises V, and rem
 bool replica_has(const struct replica *r, struct origin origin, uint64_t lsn);
 bool replica_covers(const struct replica *r, const struct vector *v);
 bool replica_reachable(const struct peer *p, int64_t now);
+bool replica_told(const struct replica *r, struct position at); /* whether a member says that it has that */
 int replica_keep_waiting(struct replica *r, struct log *log, struct record *record);
 void replica_drop_waiting(struct replica *r, struct log *log, size_t count);
 int replica_drop_all_waiting(struct replica *r, int64_t now);

@@ -152,10 +152,7 @@ void replica_drop_shared(struct replica *r)
  * of a member that has all of it, who may wait for its word before it serves. */
 static bool comes_with_snapshot(const struct replica *r, const struct log *log, uint64_t last)
 {
-	bool somebody_has = false;
-	for (size_t i = 0; i < r->peer_count; i++)
-		somebody_has = somebody_has || vector_get(&r->peers[i].vector, log->origin) >= last;
-	return !r->established && log->let_go && somebody_has;
+	return !r->established && log->let_go && replica_told(r, (struct position){log->origin, last});
 }
 
 /* Whether all that the shared journal has of the node's runs is applied, and all that was taken of them. What
