@@ -32,19 +32,19 @@ static void put_block(void *store, const struct block *block)
 static int start_cutting(struct checkpointing *c, int64_t now)
 {
 	struct replica *r = c->replica;
-	int e = c->store->checkpoints->ops->checkpoint_begin(c->store->checkpoints, false);
+	struct store *store = c->store->checkpoints;
+	int e = store->ops->checkpoint_begin(store, false);
 	if (e < 0)
 		return e;
 	if (vector_copy(&c->next, &r->v) < 0)
 		return -ENOMEM;
-	arena_cut(&r->counts.arena, put_block, c->store->checkpoints);
+	arena_cut(&r->counts.arena, put_block, store);
 	c->phase = CHECKPOINT_CUTTING;
 	c->began = now;
 	c->appended_then = c->appended;
 	c->records_then = r->stats.records;
 	c->wanted = c->failed = false;
-	return tables_write(&c->tables, c->store->checkpoints, r,
-			    c->base_known && c->vector.base == r->v.base);
+	return tables_write(&c->tables, store, r, c->base_known && c->vector.base == r->v.base);
 }
 
 static int cut_slice(struct checkpointing *c)
@@ -53,7 +53,8 @@ static int cut_slice(struct checkpointing *c)
 	if (arena_cut_next(&c->replica->counts.arena, slice))
 		return 0;
 	c->phase = CHECKPOINT_WRITING;
-	return c->store->checkpoints->ops->checkpoint_commit(c->store->checkpoints);
+	struct store *store = c->store->checkpoints;
+	return store->ops->checkpoint_commit(store);
 }
 
 int checkpointing_truncate(struct checkpointing *c, bool held)
@@ -100,7 +101,8 @@ static bool is_due(const struct checkpointing *c, int64_t now)
 
 static void abandon(struct checkpointing *c)
 {
-	c->store->checkpoints->ops->checkpoint_abandon(c->store->checkpoints);
+	struct store *store = c->store->checkpoints;
+	store->ops->checkpoint_abandon(store);
 	c->phase = CHECKPOINT_NONE;
 	arena_cut_abandon(&c->replica->counts.arena);
 }
@@ -125,13 +127,14 @@ static void fail(struct checkpointing *c, int error)
 
 int checkpointing_step(struct checkpointing *c, int64_t now, bool held)
 {
+	struct store *store = c->store->checkpoints;
 	int e = 0;
 	if (c->phase == CHECKPOINT_NONE && !held && is_due(c, now))
 		e = start_cutting(c, now);
 	if (e == 0 && c->phase == CHECKPOINT_CUTTING)
 		e = cut_slice(c);
 	if (e == 0 && c->phase == CHECKPOINT_WRITING)
-		e = c->store->checkpoints->ops->checkpoint_poll(c->store->checkpoints);
+		e = store->ops->checkpoint_poll(store);
 	if (e < 0)
 		fail(c, e);
 	if (c->phase != CHECKPOINT_WRITING || e == 1)

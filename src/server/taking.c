@@ -94,9 +94,10 @@ int taking_start(struct taking *t, int64_t now, struct node from)
 
 static int give_up(struct taking *t, int64_t now, const char *why)
 {
+	struct store *store = t->store->checkpoints;
 	log_warn("the snapshot was given up: %s; trying again", why);
 	if (t->begun)
-		t->store->checkpoints->ops->checkpoint_abandon(t->store->checkpoints);
+		store->ops->checkpoint_abandon(store);
 	t->from = (struct node){0};
 	return replica_snapshot_ended(t->replica, now);
 }
@@ -104,10 +105,11 @@ static int give_up(struct taking *t, int64_t now, const char *why)
 /* This server's own half-made checkpoint makes room. 1: not yet. */
 static int begin(struct taking *t)
 {
+	struct store *store = t->store->checkpoints;
 	if (!checkpointing_give_way(t->checkpoint))
 		return 1;
 	t->begun = true;
-	return t->store->checkpoints->ops->checkpoint_begin(t->store->checkpoints, true);
+	return store->ops->checkpoint_begin(store, true);
 }
 
 /* Counts must not go backwards: all that is applied here must be in the snapshot, or in this server's journal
@@ -136,6 +138,7 @@ int taking_part(struct taking *t, int64_t now, struct node from, const struct me
 {
 	if (!node_equal(t->from, from) || t->committing || m->part.id != t->id || m->part.index != t->index)
 		return 0;
+	struct store *store = t->store->checkpoints;
 	int e = t->begun ? 0 : begin(t);
 	if (e != 0)
 		return e == 1 ? 0 : e; /* asked for again later */
@@ -145,8 +148,7 @@ int taking_part(struct taking *t, int64_t now, struct node from, const struct me
 		e = tables_entry_ok(key, value, &t->blocks) ? tables_note_vector(&t->vector, key, value)
 							    : -EBADMSG;
 		if (e == 0)
-			e = t->store->checkpoints->ops->checkpoint_put(t->store->checkpoints, key->data,
-								       key->size, value->data, value->size);
+			e = store->ops->checkpoint_put(store, key->data, key->size, value->data, value->size);
 	}
 	if (e == -ENOMEM)
 		return e;
@@ -165,7 +167,7 @@ int taking_part(struct taking *t, int64_t now, struct node from, const struct me
 		return give_up(t, now, "it lacks what is applied here and no longer in the journal");
 	if (t->replica->established && falls_behind(t))
 		return give_up(t, now, "it lacks what is in the checkpoint here");
-	e = t->store->checkpoints->ops->checkpoint_commit(t->store->checkpoints);
+	e = store->ops->checkpoint_commit(store);
 	if (e < 0)
 		return give_up(t, now, strerror(-e));
 	t->committing = t->replica->adopting = true;
@@ -198,7 +200,8 @@ int taking_step(struct taking *t, int64_t now)
 		t->patience = SNAPSHOT_POLL;
 		if (t->replica->pending_count > 0 || t->replica->committing)
 			return 0; /* what clients sent before it stopped serving is logged first */
-		int e = t->store->checkpoints->ops->checkpoint_poll(t->store->checkpoints);
+		struct store *store = t->store->checkpoints;
+		int e = store->ops->checkpoint_poll(store);
 		if (e == 0)
 			return adopt(t, now);
 		return e < 0 ? give_up(t, now, strerror(-e)) : 0;
