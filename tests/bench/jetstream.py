@@ -2,22 +2,17 @@
 # SPDX-License-Identifier: MIT
 """Asks JetStream's interface one thing: jetstream.py ADDRESS PORT SUBJECT [JSON]. Prints the answer, an object."""
 
-import socket
+import json
+import os
 import sys
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cluster"))
+from nats import Client  # noqa: E402
 
-def main(address, port, subject, body=""):
-    with socket.create_connection((address, int(port)), 10) as there, there.makefile("rb") as file:
-        there.sendall(b'CONNECT {"verbose":false}\r\nSUB _INBOX.1 1\r\n'
-                      + f"PUB {subject} _INBOX.1 {len(body)}\r\n{body}\r\n".encode())
-        for line in file:
-            words = line.split()
-            if words[0] == b"-ERR":
-                sys.exit(line.decode())
-            if words[0] == b"MSG":
-                print(file.read(int(words[-1])).decode())
-                return
-        sys.exit("the connection has ended")
+
+def main(address, port, subject, fields="{}"):
+    print(json.dumps(Client(int(port), host=address).request(subject, **json.loads(fields))))
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from cluster import die_with_parent, wait_until
 
 
 class Client:
-    def __init__(self, port, user=None):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=5)
+    def __init__(self, port, user=None, host="127.0.0.1"):
+        self.socket = socket.create_connection((host, port), timeout=5)
         self.file = self.socket.makefile("rb")
         self.file.readline()  # INFO …
         options = {"verbose": False, "lang": "python", "headers": True, "no_responders": True}
