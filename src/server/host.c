@@ -33,7 +33,7 @@ int host_meta(const struct host *h, struct bytes *out)
 	    (uint8_t)((h->replica.established || h->replica.establishing ? META_ESTABLISHED : 0) |
 		      (h->replica.doubtful ? META_DOUBTFUL : 0) | (h->shared.wrote ? META_WROTE : 0));
 	struct message m = {.type = MESSAGE_MEMBERS,
-			    .members = {.from = h->config.self.node,
+			    .members = {.from = h->replica.config.self.node,
 					.rows = h->replica.staged.list,
 					.row_count = h->replica.staged.count}};
 	bytes_clear(out);
@@ -43,50 +43,38 @@ int host_meta(const struct host *h, struct bytes *out)
 }
 
 /* Whether what the folder holds may be older than what this node has acknowledged. */
-static bool doubtful(struct host *h, uint8_t flags)
+static bool doubtful(const struct host *h, uint8_t flags, bool accept_stale)
 {
 	if (!h->store->report.copied && !(flags & META_DOUBTFUL))
 		return false;
 	log_warn("the data folder is a copy; %s",
-		 h->config.accept_stale ? "it is taken as it is (--accept-stale)"
-					: "this server serves once another member has brought it up to date");
-	return !h->config.accept_stale;
+		 accept_stale ? "it is taken as it is (--accept-stale)"
+			      : "this server serves once another member has brought it up to date");
+	return !accept_stale;
 }
 
-static int open_replica(struct host *h, const struct bytes *meta, int64_t now)
+static int open_replica(struct host *h, const struct host_config *config, const struct bytes *meta,
+			int64_t now)
 {
-	struct replica_config config = {
-	    .seed = h->config.seed,
-	    .ack_peers = h->config.ack_peers,
-	    .session_idle = h->config.session_idle,
-	    .session_limit = h->config.session_limit,
-	    .grace = h->config.grace,
-	    .block = h->config.checkpoint_block,
-	    .told = h->config.told,
-	    .gaps = h->config.gaps,
-	    .runs = h->config.runs,
-	    .lazy = h->config.lazy,
-	    .alone = h->config.leaders == 0,
-	    .shared = h->store->stream != NULL,
-	    .purges = h->config.purges,
-	};
+	struct replica_config rules = config->replica;
 	struct message m = {.type = MESSAGE_MEMBERS};
 	bool known = meta->size > 1;
 	int e = known ? message_decode(meta->data + 1, meta->size - 1, &m) : 0;
 	if (e != 0)
 		return e < 0 ? e : -EBADMSG;
 	if (known)
-		h->config.self.node = m.members.from; /* the data folder's node, whoever opens it */
+		rules.self.node = m.members.from; /* the data folder's node, whoever opens it */
 	/* Its secret, too: what was signed with it lasts. One from before there were any gets the new one. */
 	for (size_t i = 0; i < m.members.row_count; i++) {
 		const struct member *row = &m.members.rows[i];
-		if (node_equal(row->node, h->config.self.node) && !secret_is_none(&row->secret))
-			h->config.self.secret = row->secret;
+		if (node_equal(row->node, rules.self.node) && !secret_is_none(&row->secret))
+			rules.self.secret = row->secret;
 	}
-	config.self = h->config.self;
-	config.doubtful = known && doubtful(h, meta->data[0]);
-	config.unended = known && (meta->data[0] & META_WROTE);
-	e = replica_init(&h->replica, &config, now, known && (meta->data[0] & META_ESTABLISHED),
+	rules.alone = config->leaders == 0;
+	rules.shared = h->store->stream != NULL;
+	rules.doubtful = known && doubtful(h, meta->data[0], config->accept_stale);
+	rules.unended = known && (meta->data[0] & META_WROTE);
+	e = replica_init(&h->replica, &rules, now, known && (meta->data[0] & META_ESTABLISHED),
 			 m.members.rows, m.members.row_count);
 	if (known)
 		message_deinit(&m);
@@ -128,14 +116,15 @@ int host_open(struct host **host, const struct host_config *config, struct store
 		store->ops->close(store);
 		return -ENOMEM;
 	}
-	h->config = *config;
+	h->clock = config->clock;
 	h->out.io = *io;
 	h->leaders.majority.count = config->leaders;
 	h->store = store;
-	port_init(&h->port, &serve_rules, h, h->config.self.name, config->seed, send_to_client, h);
-	hand_init(&h->shared.lent, config->seed, LENT);
-	passed_init(&h->drains.passed, config->self.origin.id);
-	watch_init(&h->watching, config->seed);
+	port_init(&h->port, &serve_rules, h, h->replica.config.self.name, config->replica.seed,
+		  send_to_client, h);
+	hand_init(&h->shared.lent, config->replica.seed, LENT);
+	passed_init(&h->drains.passed, config->replica.self.origin.id);
+	watch_init(&h->watching, config->replica.seed);
 	metrics_init(&h->metrics, now);
 	h->checkpoint = (struct checkpointing){.store = store,
 					       .replica = &h->replica,
@@ -150,10 +139,10 @@ int host_open(struct host **host, const struct host_config *config, struct store
 				      .bytes = config->snapshot_bytes};
 	int e = store->ops->journal_meta(store, &meta);
 	if (e >= 0)
-		e = open_replica(h, &meta, now);
+		e = open_replica(h, config, &meta, now);
 	if (e == 0 && store->stream) {
-		store->stream->node = h->config.self.node;
-		store->stream->origin = h->config.self.origin;
+		store->stream->node = h->replica.config.self.node;
+		store->stream->origin = h->replica.config.self.origin;
 	}
 	if (e == 0)
 		e = checkpointing_recover(&h->checkpoint, now);
@@ -205,7 +194,7 @@ static void send_acks(struct host *h, struct acks *a)
 {
 	if (a->count == 0)
 		return;
-	struct position own = {h->config.self.origin, a->lsn};
+	struct position own = {h->replica.config.self.origin, a->lsn};
 	size_t recent;
 	const struct position *at = replica_recent(&h->replica, &recent);
 	struct message m = {.type = MESSAGE_ACK,
@@ -280,7 +269,7 @@ static void publish_vector(struct host *h)
 
 static void tell_members(struct host *h, struct node node)
 {
-	struct message m = out_members(h->config.self.node, &h->replica.members);
+	struct message m = out_members(h->replica.config.self.node, &h->replica.members);
 	out_peer(&h->out, node, &m);
 }
 
@@ -291,7 +280,7 @@ static void fetch(struct host *h, const struct action *a)
 			 */
 	struct message m = {.type = MESSAGE_FETCH,
 			    .fetch = {.origin = a->origin, .from = a->from, .to = a->to}};
-	if (node_equal(a->node, h->config.self.node))
+	if (node_equal(a->node, h->replica.config.self.node))
 		host_shared_fetch(h, a->origin, a->from, a->to);
 	else
 		out_peer(&h->out, a->node, &m);
@@ -327,7 +316,8 @@ static int lapse(struct host *h, struct session to)
 static int append_record(struct host *h, struct record *record)
 {
 	int e = 0;
-	if (h->store->stream && !h->shared.wrote && origin_equal(record->at.origin, h->config.self.origin)) {
+	if (h->store->stream && !h->shared.wrote &&
+	    origin_equal(record->at.origin, h->replica.config.self.origin)) {
 		h->shared.wrote = true;
 		e = append_meta(h);
 	}
@@ -411,7 +401,7 @@ void host_drain(struct host *h, int64_t now)
 	for (const struct connection *c = h->port.connections.oldest; c; c = c->newer) {
 		if (c->node.id == 0)
 			port_tell_error(&h->port, c->handle, 0, KUDOS_NOT_SERVING, "server %s is stopping",
-					h->config.self.name);
+					h->replica.config.self.name);
 	}
 	leaders_beat(h, now);
 }
@@ -419,7 +409,7 @@ void host_drain(struct host *h, int64_t now)
 bool host_drained(const struct host *h, int64_t now)
 {
 	const struct replica *r = &h->replica;
-	struct origin own = h->config.self.origin;
+	struct origin own = h->replica.config.self.origin;
 	if (r->pending_count > 0 || r->committing || r->waiter_count > 0)
 		return false;
 	for (size_t i = 0; i < r->peer_count; i++) {

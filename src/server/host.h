@@ -35,28 +35,22 @@
 #include "store/store.h"
 
 struct host_config {
-	struct member self; /* node: for a new data folder; an old one keeps its own. origin: fresh, random */
-	uint64_t seed;
-	unsigned ack_peers;
-	bool accept_stale; /* an operator's word: a copy of a data folder may serve as it is */
-	bool purges;	   /* the shared journal may let go of what every member has in its checkpoint */
-	size_t leaders;	   /* how many there are to register with */
-	int64_t session_idle, grace; /* 0: the defaults */
-	int64_t lazy;		     /* how long peers' records may wait for more; 0: not at all */
-	size_t session_limit;	     /* likewise */
+	/* self's node and secret: for a new data folder; an old one keeps its own. Its origin: fresh, random.
+	 * alone, unended, doubtful and shared: as host_open() finds it. */
+	struct replica_config replica;
+	size_t leaders;		     /* how many there are to register with */
+	bool accept_stale;	     /* an operator's word: a copy of a data folder may serve as it is */
 	uint64_t snapshot_bytes;     /* of missing records above which a snapshot is preferred; 0: as many as
 					counts take, and 16 MiB */
 	uint64_t checkpoint_bytes;   /* of journal between two checkpoints; 0: 64 MiB */
 	int64_t checkpoint_interval; /* at most so long between two, while anything changes; 0: 60 s */
-	size_t checkpoint_block;     /* bytes in a block of counts; 0: the default */
 	unsigned checkpoint_slice;   /* blocks handed to the store between two commits; 0: 64 */
-	size_t told, gaps, runs;     /* as in replica_config */
 	int64_t (*clock)(void);	     /* in µs, for the time of commits; NULL: it is not measured */
 };
 
 struct host_shared { /* the journal, where several write to it */
 	int64_t next_look;
-	int64_t committing_since, commit_began; /* the second by config.clock */
+	int64_t committing_since, commit_began; /* the second by clock */
 	int64_t tell_trouble;
 	bool troubled;		/* as last told */
 	bool wrote;		/* this run has begun to write there */
@@ -71,7 +65,7 @@ struct host_shared { /* the journal, where several write to it */
 };
 
 struct host {
-	struct host_config config;
+	int64_t (*clock)(void); /* as configured */
 	struct out out;
 	struct store *store; /* owned */
 	struct replica replica;

@@ -10,13 +10,13 @@
 
 static void register_with(struct host *h, size_t leader)
 {
-	struct message m = out_members(h->config.self.node, &h->replica.members);
+	struct message m = out_members(h->replica.config.self.node, &h->replica.members);
 	out_leader(&h->out, leader, &m);
 }
 
 static void greet(struct host *h, size_t leader)
 {
-	struct message m = out_hello(h->config.self.node);
+	struct message m = out_hello(h->replica.config.self.node);
 	out_leader(&h->out, leader, &m);
 	register_with(h, leader);
 	h->leaders.greeted[leader] = true;
@@ -29,8 +29,8 @@ void leaders_beat(struct host *h, int64_t now)
 	if (!h->replica.meta_durable)
 		return; /* this run's origin is not announced before it is durable (I4) */
 	struct message m = {.type = MESSAGE_HEARTBEAT,
-			    .heartbeat = {.node = h->config.self.node,
-					  .origin = h->config.self.origin,
+			    .heartbeat = {.node = h->replica.config.self.node,
+					  .origin = h->replica.config.self.origin,
 					  .digest = h->replica.digest}};
 	metrics_load(h, now, &m.heartbeat.load);
 	for (size_t i = 0; i < l->majority.count; i++) {

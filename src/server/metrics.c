@@ -147,13 +147,13 @@ static const char *peer_label(const struct host *h, const struct peer *p, char h
 static void tell_peers(struct metric_table *t, const struct host *h, int64_t now, char (*hex)[17])
 {
 	const struct replica *r = &h->replica;
-	uint64_t own = vector_get(&r->v, h->config.self.origin);
+	uint64_t own = vector_get(&r->v, h->replica.config.self.origin);
 	metric_gauge(t, "lag_records", "Records that others have and this server has not applied.",
 		     (int64_t)replica_lag(r));
 	metric_begin(t, METRIC_GAUGE, "peer_lag_records", "peer",
 		     "Records of this server that the peer has not told to have applied.");
 	for (size_t i = 0; i < r->peer_count; i++) {
-		uint64_t reached = vector_get(&r->peers[i].vector, h->config.self.origin);
+		uint64_t reached = vector_get(&r->peers[i].vector, h->replica.config.self.origin);
 		metric_sample(t, peer_label(h, &r->peers[i], hex[i]),
 			      own > reached ? (int64_t)(own - reached) : 0);
 	}

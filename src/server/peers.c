@@ -70,7 +70,7 @@ static int on_records(struct host *h, int64_t now, const struct message *m)
 
 static void on_peer_error(struct host *h, struct node peer, const struct message *m)
 {
-	const struct message hello = out_hello(h->config.self.node);
+	const struct message hello = out_hello(h->replica.config.self.node);
 	switch (m->error.code) {
 	case KUDOS_NO_HELLO: /* it restarted, or the connection is new: once it says welcome, what was asked
 				is asked again */

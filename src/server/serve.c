@@ -29,14 +29,15 @@ static int welcome(const struct request *rq)
 	struct host *h = host_of(rq);
 	struct session session = {0};
 	if (rq->m->hello.wants_session && h->replica.meta_durable)
-		session = (struct session){lifetime_issuer(h->config.self.origin.id, 0), ++h->sessions_given};
-	const struct member *self = members_find(&h->replica.staged, h->config.self.node);
+		session = (struct session){lifetime_issuer(h->replica.config.self.origin.id, 0),
+					   ++h->sessions_given};
+	const struct member *self = members_find(&h->replica.staged, h->replica.config.self.node);
 	struct proof proof = session.number ? proof_make(self, session) : (struct proof){0};
 	struct message m = {.type = MESSAGE_WELCOME,
 			    .welcome = {.version = PROTOCOL_VERSION,
-					.node = h->config.self.node,
-					.origin = h->config.self.origin,
-					.name = message_text(h->config.self.name),
+					.node = h->replica.config.self.node,
+					.origin = h->replica.config.self.origin,
+					.name = message_text(h->replica.config.self.name),
 					.session = session,
 					.proof = proof,
 					.serving = h->replica.phase == PHASE_SERVING}};
@@ -133,7 +134,7 @@ static int on_top(const struct request *rq)
 	size_t found;
 	if (h->replica.phase == PHASE_CATCHING_UP) {
 		port_answer_error(rq, rq->m->top.id, KUDOS_NOT_SERVING, "server %s is catching up",
-				  h->config.self.name);
+				  h->replica.config.self.name);
 		return 0;
 	}
 	if (!counts_top(&h->replica.counts, rq->m->top.n, top, &found)) {
@@ -248,7 +249,7 @@ static int on_drain(const struct request *rq)
 	} else {
 		port_answer_error(rq, id, KUDOS_NO_SERVER,
 				  "%s does not reach %s: there is nothing to drain, or ask elsewhere",
-				  h->config.self.name, found->name);
+				  h->replica.config.self.name, found->name);
 	}
 	return 0;
 }
@@ -314,7 +315,7 @@ static int on_reach(const struct request *rq)
 {
 	const struct replica *r = &host_of(rq)->replica;
 	struct position at[LIMIT_REACH_POSITIONS];
-	size_t told = host_of(rq)->config.told;
+	size_t told = host_of(rq)->replica.config.told;
 	struct message m = {
 	    .type = MESSAGE_REACHED,
 	    .reached = {.origin = r->config.self.origin, .after = rq->m->reach.after, .positions = at}};

@@ -251,7 +251,7 @@ static bool on_zap(void *arg)
 
 const struct member *server_self(const struct server *s)
 {
-	return &s->host->config.self;
+	return &s->host->replica.config.self;
 }
 
 /* The port, or a negative errno that has been logged. */
@@ -269,14 +269,14 @@ static int bind_port(zsock_t *socket, const struct options *o, const char *flag,
 static int open_host(struct server *s, const struct options *o, int client_port, int notify_port)
 {
 	const char *address = o->advertise ? o->advertise : o->address;
-	struct host_config config = {.ack_peers = (unsigned)o->ack_peers,
+	struct host_config config = {.replica = {.seed = random_id(),
+						 .ack_peers = (unsigned)o->ack_peers,
+						 .purges = o->purge_history && !o->keep_history,
+						 .lazy = LAZY},
 				     .leaders = o->leader_count,
-				     .seed = random_id(),
+				     .accept_stale = o->accept_stale,
 				     .clock = clock_now};
-	config.accept_stale = o->accept_stale;
-	config.purges = o->purge_history && !o->keep_history;
-	config.lazy = LAZY;
-	struct member *self = &config.self;
+	struct member *self = &config.replica.self;
 	self->node.id = random_id();
 	random_bytes(&self->secret, sizeof self->secret);
 	self->origin.id = random_id();

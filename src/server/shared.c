@@ -17,7 +17,7 @@
 
 static int64_t measured(const struct host *h)
 {
-	return h->config.clock ? h->config.clock() : NEVER;
+	return h->clock ? h->clock() : NEVER;
 }
 
 static int committed(struct host *h, int64_t now)
@@ -144,7 +144,7 @@ static int take(void *arg, const struct told_entry *told)
 		return replica_fetched(r, t->now, told->at);
 	case TOLD_GONE:
 		t->h->shared.absent = told->at;
-		return replica_gone(r, t->now, t->h->config.self.node, told->at);
+		return replica_gone(r, t->now, t->h->replica.config.self.node, told->at);
 	}
 	return 0;
 }

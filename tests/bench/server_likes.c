@@ -78,7 +78,7 @@ static struct host *open_host(void)
 {
 	struct store *store;
 	struct host *h;
-	const struct host_config config = {.self = self, .seed = 3, .clock = clock_now};
+	const struct host_config config = {.replica = {.self = self, .seed = 3}, .clock = clock_now};
 	const struct host_io io = {.send = answer, .publish = publish, .members = members};
 	must(store_open_memory(&store));
 	must(host_open(&h, &config, store, &io, 0, NULL, 0));

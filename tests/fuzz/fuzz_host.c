@@ -46,7 +46,7 @@ static struct position some_position(struct world *w, struct input *in)
 {
 	static const uint64_t origins[] = {PEER_ORIGIN, PEER_ORIGIN + 1, OTHER_ORIGIN, OTHER_ORIGIN + 1};
 	unsigned i = input_below(in, 5);
-	struct origin origin = i < 4 ? (struct origin){origins[i]} : w->h->config.self.origin;
+	struct origin origin = i < 4 ? (struct origin){origins[i]} : w->h->replica.config.self.origin;
 	return (struct position){origin, 1 + input_below(in, 32)};
 }
 

@@ -49,7 +49,8 @@ static void put_into_journal(struct store *store, const struct entry_bytes *e)
 
 static int open_host(struct host **h, struct store *store)
 {
-	struct host_config config = {.self = member_row(SELF, SELF_ORIGIN), .seed = 7, .checkpoint_slice = 5};
+	struct host_config config = {.replica = {.self = member_row(SELF, SELF_ORIGIN), .seed = 7},
+				     .checkpoint_slice = 5};
 	char error[256];
 	return host_open(h, &config, store, &ignore_all, SECOND, error, sizeof error);
 }

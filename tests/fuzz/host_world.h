@@ -179,7 +179,7 @@ static void on_publish(void *arg, const void *topic, size_t topic_size, const vo
 		return;
 	}
 	must(message_decode_record(data, size, &record) == 0);
-	must(origin_equal(record->at.origin, w->h->config.self.origin));
+	must(origin_equal(record->at.origin, w->h->replica.config.self.origin));
 	must(w->store->ops->journal_read(w->store, record->at, &held) == 0);
 	must(held.size == size && memcmp(held.data, data, size) == 0);
 	bytes_deinit(&held);
@@ -201,11 +201,11 @@ static int commit(struct store *store)
 
 static void start(struct world *w)
 {
-	struct host_config config = {.self = member_row(SELF, SELF_ORIGIN + 0x100 * w->run++),
-				     .seed = 7,
-				     .ack_peers = w->ack_peers,
+	struct host_config config = {.replica = {.self = member_row(SELF, SELF_ORIGIN + 0x100 * w->run++),
+						 .seed = 7,
+						 .ack_peers = w->ack_peers,
+						 .session_idle = 30 * SECOND},
 				     .leaders = w->leaders,
-				     .session_idle = 30 * SECOND,
 				     .checkpoint_bytes = 2000,
 				     .checkpoint_slice = 3};
 	struct host_io io = {w, on_send, on_send_peer, on_send_leader, on_publish, ignore_members};
@@ -216,7 +216,7 @@ static void start(struct world *w)
 	w->store->ops = &w->faulty;
 	w->dead = w->fail_commit = false;
 	must(host_open(&w->h, &config, w->store, &io, w->now, error, sizeof error) == 0);
-	must(origin_equal(w->h->replica.config.self.origin, config.self.origin)); /* I4 */
+	must(origin_equal(w->h->replica.config.self.origin, config.replica.self.origin)); /* I4 */
 }
 
 static int copy_entry(void *arg, const struct entry *e)

@@ -87,7 +87,8 @@ static const struct replica *run_of(const struct sim *s, struct node node, struc
 {
 	for (int i = 0; i < s->server_count; i++) {
 		const struct host *h = s->servers[i].host;
-		if (h && node_equal(s->servers[i].node, node) && origin_equal(h->config.self.origin, origin))
+		if (h && node_equal(s->servers[i].node, node) &&
+		    origin_equal(h->replica.config.self.origin, origin))
 			return &h->replica;
 	}
 	return NULL;

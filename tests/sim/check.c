@@ -307,7 +307,7 @@ void check_publish(struct sim *s, int i, const void *data, size_t size)
 		bool durable = false;
 		for (size_t row = 0; row < m.members.row_count; row++)
 			durable = durable || origin_equal(m.members.rows[row].origin,
-							  s->servers[i].host->config.self.origin);
+							  s->servers[i].host->replica.config.self.origin);
 		if (!durable)
 			sim_fail(s, "s%d published before its origin was durable", i + 1);
 		message_deinit(&m);

@@ -101,7 +101,8 @@ static bool subscribed(const struct sim_server *to, const struct sim_server *fro
 	const struct members *members = &to->host->replica.members;
 	for (size_t i = 0; i < members->count; i++) {
 		if (linked(to, &members->list[i]) &&
-		    strcmp(members->list[i].notify_endpoint, from->host->config.self.notify_endpoint) == 0)
+		    strcmp(members->list[i].notify_endpoint,
+			   from->host->replica.config.self.notify_endpoint) == 0)
 			return sim_subscribed(to->sim, to->index, from->index);
 	}
 	return false;
@@ -164,34 +165,38 @@ void sim_on_stream(struct sim *s, struct sim_event *e)
 static void fill_config(struct sim *s, struct sim_server *v, struct host_config *c)
 {
 	*c = (struct host_config){
-	    .seed = s->seed,
-	    .ack_peers = s->ack_peers,
+	    .replica =
+		{
+		    .seed = s->seed,
+		    .ack_peers = s->ack_peers,
+		    .session_idle = (int64_t)(2 + sim_below(s, 8)) * SECOND,
+		    .session_limit = s->faults.hostile ? 60 : 0,
+		    .block = 256,
+		    .purges = v->purges,
+		    .grace = v->patient			      ? 3600 * SECOND
+			     : s->faults.storm && !s->healing ? 20 * MS
+							      : 0,
+		    .told = s->faults.told,
+		    .gaps = s->faults.gaps,
+		    .lazy = v->run % 3 ? MS : 0,
+		},
 	    .leaders = (size_t)s->leader_count,
-	    .session_idle = (int64_t)(2 + sim_below(s, 8)) * SECOND,
-	    .session_limit = s->faults.hostile ? 60 : 0,
 	    .checkpoint_slice = 1 + (unsigned)sim_below(s, 4),
-	    .checkpoint_block = 256,
-	    .purges = v->purges,
-	    .grace = v->patient			      ? 3600 * SECOND
-		     : s->faults.storm && !s->healing ? 20 * MS
-						      : 0,
 	    .checkpoint_bytes = 500 + sim_below(s, 4000),
 	    .snapshot_bytes = s->seed % 4 == 1 ? 1 + s->seed % 200 : 0,
 	    .checkpoint_interval = (int64_t)(1 + sim_below(s, 10)) * SECOND,
-	    .told = s->faults.told,
-	    .gaps = s->faults.gaps,
-	    .lazy = v->run % 3 ? MS : 0,
 	};
-	c->self.node.id = random_next(&s->random) | 1;
-	c->self.origin.id = random_next(&s->random) | 1;
-	for (size_t i = 0; i < sizeof c->self.secret; i++)
-		c->self.secret.bytes[i] = (uint8_t)random_next(&s->random);
+	struct member *self = &c->replica.self;
+	self->node.id = random_next(&s->random) | 1;
+	self->origin.id = random_next(&s->random) | 1;
+	for (size_t i = 0; i < sizeof self->secret; i++)
+		self->secret.bytes[i] = (uint8_t)random_next(&s->random);
 	/* Wall clocks differ and jump: nothing may rest on them. */
-	c->self.since = 1000000 + s->now / MS + (s->faults.clock ? (int64_t)sim_below(s, 100000) : 0);
-	snprintf(c->self.name, sizeof c->self.name, "s%d", v->index + 1);
-	snprintf(c->self.client_endpoint, sizeof c->self.client_endpoint, "tcp://sim:%d", 1000 + v->address);
-	snprintf(c->self.notify_endpoint, sizeof c->self.notify_endpoint, "tcp://sim:%d", 2000 + v->address);
-	c->self.ephemeral = s->faults.memory_only;
+	self->since = 1000000 + s->now / MS + (s->faults.clock ? (int64_t)sim_below(s, 100000) : 0);
+	snprintf(self->name, sizeof self->name, "s%d", v->index + 1);
+	snprintf(self->client_endpoint, sizeof self->client_endpoint, "tcp://sim:%d", 1000 + v->address);
+	snprintf(self->notify_endpoint, sizeof self->notify_endpoint, "tcp://sim:%d", 2000 + v->address);
+	self->ephemeral = s->faults.memory_only;
 }
 
 void sim_start_server(struct sim *s, int i)
@@ -215,16 +220,16 @@ void sim_start_server(struct sim *s, int i)
 		sim_fail(s, "s%d cannot start: %s", i + 1, error);
 		return;
 	}
-	v->node = v->host->config.self.node;
+	v->node = v->host->replica.config.self.node;
 	v->lapsing = 0;
-	hostile_note_issuer(s, config.self.origin.id);
+	hostile_note_issuer(s, config.replica.self.origin.id);
 	for (size_t k = 0; k < s->gone_count;
 	     k++) { /* I10; a forgotten folder itself comes back as what it was */
 		if (node_equal(s->gone[k], v->node) && v->disk->count == 0)
 			sim_fail(s, "s%d's new disk gave it the node id of an old one", i + 1);
 	}
 	sim_log(s, "s%d starts as node %016llx origin %016llx", i + 1, (unsigned long long)v->node.id,
-		(unsigned long long)config.self.origin.id);
+		(unsigned long long)config.replica.self.origin.id);
 	if (v->host->forgotten) {
 		check_forgotten(s, i);
 		sim_stop_server(s, i);

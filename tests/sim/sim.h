@@ -270,7 +270,7 @@ struct faults {
 	int64_t delay;		  /* at most, µs */
 	int64_t interval;	  /* between faults, µs */
 	int asleep;		  /* a server that stays down until all heals; -1: none */
-	size_t told, gaps;	  /* as in host_config: small, so that few runs are many */
+	size_t told, gaps;	  /* as in replica_config: small, so that few runs are many */
 };
 
 #define SIM_ENTITIES (SIM_SERVERS + SIM_LEADERS + SIM_CLIENTS)

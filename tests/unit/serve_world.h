@@ -72,7 +72,7 @@ static inline void flush(struct fixture *f)
 static inline void setup(struct fixture *f)
 {
 	struct store *store;
-	const struct host_config config = {.self = self, .seed = 3};
+	const struct host_config config = {.replica = {.self = self, .seed = 3}};
 	const struct host_io io = {f, keep_sent, note_peer, note_leader, drop_published, drop_members};
 	*f = (struct fixture){.now = SECOND};
 	cr_assert(store_open_memory(&store) == 0);

@@ -75,7 +75,7 @@ static void setup(struct fixture *f, uint64_t bytes, int64_t interval)
 {
 	struct store *store;
 	const struct host_config config = {
-	    .self = self, .seed = 3, .checkpoint_bytes = bytes, .checkpoint_interval = interval};
+	    .replica = {.self = self, .seed = 3}, .checkpoint_bytes = bytes, .checkpoint_interval = interval};
 	const struct host_io io = {.send = drop_sent, .publish = drop_published, .members = drop_members};
 	*f = (struct fixture){.now = SECOND};
 	cr_assert(store_open_memory(&store) == 0);

@@ -160,7 +160,7 @@ Test(client_port, a_vector_has_its_pages_whatever_is_configured)
 	for (int i = 0; i < 2; i++) {
 		say(&f, 2, &(struct message){.type = MESSAGE_REACH});
 		cr_assert(f.m.reached.position_count == 4096 && !f.m.reached.last);
-		f.host->config.told = 100000;
+		f.host->replica.config.told = 100000;
 	}
 	teardown(&f);
 }
@@ -170,7 +170,7 @@ Test(client_port, a_node_is_named_by_sixteen_digits)
 	struct store *store;
 	struct host *h;
 	struct fixture f = {.now = SECOND};
-	const struct host_config config = {.self = self, .seed = 3};
+	const struct host_config config = {.replica = {.self = self, .seed = 3}};
 	const struct host_io io = {&f, keep_sent, note_peer, note_leader, drop_published, drop_members};
 	const struct text target = {"0000000000000001 and more", 16};
 	cr_assert(store_open_memory(&store) == 0);

@@ -121,7 +121,7 @@ static int serve(struct host *h, const struct script *s)
 static int server_life(void *arg)
 {
 	struct script *s = arg;
-	const struct host_config config = {.self = self, .seed = 1};
+	const struct host_config config = {.replica = {.self = self, .seed = 1}};
 	const struct host_io io = {s, to_client, to_peer, to_leader, to_all, told_members};
 	struct store *store;
 	struct host *h;

@@ -60,7 +60,7 @@ static void keep_for_peer(void *arg, struct node peer, const void *data, size_t 
 static void setup(struct fixture *f)
 {
 	struct store *store;
-	const struct host_config config = {.self = self, .seed = 3};
+	const struct host_config config = {.replica = {.self = self, .seed = 3}};
 	const struct host_io io = {.arg = f,
 				   .send = keep_sent,
 				   .publish = drop_published,
@@ -134,7 +134,7 @@ static int like(struct fixture *f, uint32_t who, uint64_t seq, size_t events)
 Test(host, refuses_a_checkpoint_without_a_journal)
 {
 	struct store *store;
-	const struct host_config config = {.self = self, .seed = 3};
+	const struct host_config config = {.replica = {.self = self, .seed = 3}};
 	const struct host_io io = {0};
 	struct host *host = NULL;
 	char error[512];

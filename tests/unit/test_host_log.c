@@ -23,7 +23,7 @@ static void setup(struct fixture *f, size_t leaders, bool copied, bool accept_st
 {
 	struct store *store;
 	const struct host_config config = {
-	    .self = self, .seed = 3, .leaders = leaders, .accept_stale = accept_stale};
+	    .replica = {.self = self, .seed = 3}, .leaders = leaders, .accept_stale = accept_stale};
 	const struct host_io io = {.arg = f,
 				   .send = drop_sent,
 				   .publish = drop_published,

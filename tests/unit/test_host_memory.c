@@ -39,7 +39,8 @@ static void count_sent(void *arg, const uint8_t *id, size_t id_size, const void 
 static void setup(struct fixture *f)
 {
 	struct store *store;
-	const struct host_config config = {.self = self, .seed = 3, .checkpoint_interval = 3600 * SECOND};
+	const struct host_config config = {.replica = {.self = self, .seed = 3},
+					   .checkpoint_interval = 3600 * SECOND};
 	const struct host_io io = {.arg = f,
 				   .send = count_sent,
 				   .publish = drop_published,

@@ -39,7 +39,7 @@ static void note_peer(void *arg, struct node peer, const void *data, size_t size
 static void setup(struct fixture *f, size_t leaders)
 {
 	struct store *store;
-	const struct host_config config = {.self = self, .seed = 3, .leaders = leaders};
+	const struct host_config config = {.replica = {.self = self, .seed = 3}, .leaders = leaders};
 	const struct host_io io = {f, drop_sent, note_peer, note_leader, drop_published, drop_members};
 	*f = (struct fixture){.now = 100 * SECOND};
 	cr_assert(store_open_memory(&store) == 0);

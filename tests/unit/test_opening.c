@@ -52,8 +52,8 @@ static void checkpoint(struct store *store, const char *key, size_t key_size, co
 static int open(struct store *store, char text[512])
 {
 	struct host *host = NULL;
-	int e =
-	    host_open(&host, &(struct host_config){.self = self, .seed = 3}, store, &io, SECOND, text, 512);
+	int e = host_open(&host, &(struct host_config){.replica = {.self = self, .seed = 3}}, store, &io,
+			  SECOND, text, 512);
 	host_close(&host);
 	assert_no_leak();
 	return e;
@@ -65,10 +65,10 @@ Test(opening, a_node_is_who_it_was)
 		struct host *h;
 		struct store *store = empty();
 		keep_meta(store, 5, i & 1, i & 2);
-		cr_assert(host_open(&h, &(struct host_config){.self = self, .seed = 3}, store, &io, SECOND,
-				    NULL, 0) == 0);
+		cr_assert(host_open(&h, &(struct host_config){.replica = {.self = self, .seed = 3}}, store,
+				    &io, SECOND, NULL, 0) == 0);
 		const struct member *row = members_find(&h->replica.staged, (struct node){5});
-		cr_assert(row && h->config.self.node.id == 5 && h->replica.established == (i & 1));
+		cr_assert(row && h->replica.config.self.node.id == 5 && h->replica.established == (i & 1));
 		cr_assert(row->secret.bytes[0] == (i & 2 ? 99 : self.secret.bytes[0]));
 		host_close(&h);
 		assert_no_leak();
@@ -82,8 +82,8 @@ Test(opening, a_copy_is_one_until_it_serves)
 		struct host *h;
 		struct store *store = empty();
 		keep_meta(store, 5, i ? 3 : 1, true);
-		cr_assert(host_open(&h, &(struct host_config){.self = self, .seed = 3}, store, &io, SECOND,
-				    NULL, 0) == 0);
+		cr_assert(host_open(&h, &(struct host_config){.replica = {.self = self, .seed = 3}}, store,
+				    &io, SECOND, NULL, 0) == 0);
 		cr_assert(h->replica.doubtful == (i == 1));
 		host_close(&h);
 		assert_no_leak();
@@ -99,8 +99,9 @@ Test(opening, what_cannot_be_read_is_said)
 	cr_assert(open(store, text) == -EBADMSG && strstr(text, "cannot read"), "%s", text);
 	store = empty();
 	journal(store, ENTRY_META, (struct position){0}, "\1rubbish", 8);
-	cr_assert(host_open(&(struct host *){NULL}, &(struct host_config){.self = self, .seed = 3}, store,
-			    &io, SECOND, NULL, 0) == -EBADMSG);
+	cr_assert(host_open(&(struct host *){NULL},
+			    &(struct host_config){.replica = {.self = self, .seed = 3}}, store, &io, SECOND,
+			    NULL, 0) == -EBADMSG);
 	store = empty();
 	keep_meta(store, 5, true, true);
 	journal(store, ENTRY_RECORD, at, "rubbish", 7);
@@ -146,8 +147,8 @@ Test(opening, what_is_kept_says_whether_it_has_served)
 {
 	struct host *h;
 	struct bytes meta = {0};
-	cr_assert(host_open(&h, &(struct host_config){.self = self, .seed = 3}, empty(), &io, SECOND, NULL,
-			    0) == 0);
+	cr_assert(host_open(&h, &(struct host_config){.replica = {.self = self, .seed = 3}}, empty(), &io,
+			    SECOND, NULL, 0) == 0);
 	for (int i = 0; i < 8; i++) {
 		h->replica.established = i & 1;
 		h->replica.establishing = i & 2;
@@ -173,8 +174,8 @@ Test(opening, no_room_is_made_for_more_keys_than_there_can_be)
 	store = empty();
 	keep_meta(store, 5, true, true);
 	checkpoint(store, "a", 1, &keys, sizeof keys);
-	cr_assert(
-	    host_open(&h, &(struct host_config){.self = self, .seed = 3}, store, &io, SECOND, NULL, 0) == 0);
+	cr_assert(host_open(&h, &(struct host_config){.replica = {.self = self, .seed = 3}}, store, &io,
+			    SECOND, NULL, 0) == 0);
 	cr_assert(h->replica.counts.shards[0].capacity >= 100000 / COUNTS_SHARDS);
 	host_close(&h);
 	assert_no_leak();

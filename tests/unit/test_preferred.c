@@ -64,8 +64,9 @@ static void receive_record(struct fixture *f, uint64_t lsn)
 static void setup(struct fixture *f)
 {
 	struct store *store;
-	const struct host_config config = {
-	    .self = self, .seed = 3, .snapshot_bytes = LEAST, .checkpoint_interval = 3600 * SECOND};
+	const struct host_config config = {.replica = {.self = self, .seed = 3},
+					   .snapshot_bytes = LEAST,
+					   .checkpoint_interval = 3600 * SECOND};
 	const struct host_io io = {f, drop_sent, note_peer, drop_for_leader, drop_published, drop_members};
 	const struct member row = {.node = {PEER}, .origin = {RUN}, .since = 1, .name = "s2"};
 	*f = (struct fixture){.now = SECOND};

@@ -319,13 +319,13 @@ Test(serve, a_vector_is_told_in_pages)
 		cr_assert(vector_set(&f.host->replica.v, (struct origin){i}, 1) == 0);
 	say(&f, 2, &m);
 	cr_assert(f.m.type == MESSAGE_REACHED && f.m.reached.position_count == 10 && f.m.reached.last);
-	f.host->config.told = 4;
+	f.host->replica.config.told = 4;
 	say(&f, 2, &m);
 	cr_assert(f.m.reached.position_count == 4 && !f.m.reached.last);
 	m.reach.after.id = 105;
 	say(&f, 2, &m);
 	cr_assert(f.m.reached.position_count == 4 && f.m.reached.last && f.m.reached.after.id == 105);
-	f.host->config.told = 100000;
+	f.host->replica.config.told = 100000;
 	say(&f, 2, &m);
 	cr_assert(f.m.reached.position_count == 4 && f.m.reached.last);
 	teardown(&f);

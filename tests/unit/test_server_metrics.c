@@ -68,7 +68,7 @@ static void greet(struct fixture *f)
 
 static void setup(struct fixture *f)
 {
-	struct host_config config = {.self = self, .seed = 3, .clock = ticking};
+	struct host_config config = {.replica = {.self = self, .seed = 3}, .clock = ticking};
 	const struct host_io io = {.arg = f,
 				   .send = keep_sent,
 				   .publish = drop_published,

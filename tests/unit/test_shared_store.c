@@ -224,7 +224,7 @@ static struct host *open_timed(struct store *s, int64_t (*clock)(void))
 					  .members = drop_members,
 					  .send_peer = drop_for_peer};
 	struct host *h;
-	const struct host_config config = {.self = self, .seed = 3, .clock = clock};
+	const struct host_config config = {.replica = {.self = self, .seed = 3}, .clock = clock};
 	cr_assert(host_open(&h, &config, s, &io, SECOND, NULL, 0) == 0);
 	return h;
 }
@@ -385,9 +385,9 @@ Test(shared_store, a_run_that_writes_is_known_to_the_next)
 		cr_assert(s->ops->journal_append(s, ENTRY_META, (struct position){0}, meta.data, meta.size) ==
 			  0);
 		cr_assert(s->ops->journal_commit(s) == 0);
-		struct host_config config = {.self = self, .seed = 3};
+		struct host_config config = {.replica = {.self = self, .seed = 3}};
 		static const struct host_io io = {.send = drop_sent};
-		config.self.origin.id = 3;
+		config.replica.self.origin.id = 3;
 		cr_assert(host_open(&h, &config, s, &io, SECOND, NULL, 0) == 0);
 		cr_assert(h->replica.former.id == (i ? self.origin.id : 0));
 		host_close(&h);
@@ -492,7 +492,7 @@ Test(shared_store, another_cluster_that_writes_to_it_is_told)
 	cr_assert(shared->strange_looks == 2 && shared->tell_stranger == 62 * SECOND, "once a minute");
 	see(h, stub, 62 * SECOND, 11);
 	cr_assert(shared->strange_looks == 0 && shared->tell_stranger == 122 * SECOND);
-	stub->writer = h->config.self.node;
+	stub->writer = h->replica.config.self.node;
 	see(h, stub, 200 * SECOND, 20);
 	cr_assert(shared->strange_before == 0, "a member");
 	stub->writer = (struct node){99};

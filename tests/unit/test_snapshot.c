@@ -45,8 +45,9 @@ static void pass(struct fixture *f, int64_t time)
 static void setup(struct fixture *f)
 {
 	struct store *store;
-	const struct host_config config = {
-	    .self = self, .seed = 3, .checkpoint_bytes = 1000, .checkpoint_interval = 3600 * SECOND};
+	const struct host_config config = {.replica = {.self = self, .seed = 3},
+					   .checkpoint_bytes = 1000,
+					   .checkpoint_interval = 3600 * SECOND};
 	const struct host_io io = {
 	    .arg = f, .send = keep_sent, .publish = drop_published, .members = drop_members};
 	*f = (struct fixture){.now = SECOND};

@@ -50,7 +50,8 @@ static void like(struct fixture *f, uint64_t seq)
 static void setup(struct fixture *f)
 {
 	struct store *store;
-	const struct host_config config = {.self = self, .seed = 3, .checkpoint_interval = 3600 * SECOND};
+	const struct host_config config = {.replica = {.self = self, .seed = 3},
+					   .checkpoint_interval = 3600 * SECOND};
 	const struct host_io io = {f, drop_sent, note_peer, NULL, drop_published, drop_members};
 	const struct member row = {.node = {PEER}, .origin = {21}, .since = 1, .name = "s2"};
 	*f = (struct fixture){.now = SECOND};
