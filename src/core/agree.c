@@ -27,48 +27,6 @@
 
 /* ---- membership ---- */
 
-static void peer_deinit(struct peer *p)
-{
-	vector_deinit(&p->vector);
-	vector_deinit(&p->sample);
-	vector_deinit(&p->covered);
-	vector_deinit(&p->target);
-}
-
-/* Makes peers the other living members, keeping what is known of those that stay. */
-static int match_peers(struct replica *r)
-{
-	struct peer *peers = calloc(r->members.count + 1, sizeof *peers);
-	if (!peers)
-		return -ENOMEM;
-	size_t count = 0;
-	for (size_t i = 0; i < r->members.count; i++) {
-		const struct member *m = &r->members.list[i];
-		if (m->forgotten || node_equal(m->node, r->config.self.node))
-			continue;
-		struct peer *old = replica_peer(r, m->node);
-		peers[count] = old ? *old : (struct peer){.node = m->node};
-		if (old)
-			old->node = (struct node){0}; /* moved */
-		count++;
-	}
-	for (size_t i = 0; i < r->peer_count; i++) {
-		if (r->peers[i].node.id != 0)
-			peer_deinit(&r->peers[i]);
-	}
-	free(r->peers);
-	r->peers = peers;
-	r->peer_count = count;
-	return 0;
-}
-
-/* Before this server serves, each member in reach is to say anew what it holds. */
-void replica_expect_confirmations(struct replica *r)
-{
-	for (size_t i = 0; i < r->peer_count; i++)
-		r->peers[i].confirmed = r->peers[i].vouched = false;
-}
-
 /* What is announced, and judged by: the membership, and which of its nodes this server is about to take for
  * forgotten (core/shared.h). Such a node is not confirmed, and nobody agrees with this server meanwhile. Who
  * has not served is nobody, and others may have to serve before it can read what it is to read. */
@@ -86,9 +44,8 @@ bool replica_renew_view(struct replica *r)
 	if (!r->meta_durable || view == r->digest)
 		return false;
 	r->digest = view;
-	for (size_t i = 0; i < r->peer_count; i++)
-		r->peers[i].has_sample = r->peers[i].has_covered = false;
-	replica_expect_confirmations(r);
+	peers_drop_samples(&r->peers);
+	peers_expect_confirmations(&r->peers);
 	return true;
 }
 
@@ -96,7 +53,8 @@ bool replica_renew_view(struct replica *r)
 int replica_membership_committed(struct replica *r, int64_t now)
 {
 	size_t before = r->members.count - members_alive(&r->members);
-	if (members_copy(&r->members, &r->staged) < 0 || match_peers(r) < 0)
+	if (members_copy(&r->members, &r->staged) < 0 ||
+	    peers_match(&r->peers, &r->members, r->config.self.node) < 0)
 		return -ENOMEM;
 	r->meta_durable = true;
 	r->established = r->established || r->establishing;
@@ -143,7 +101,7 @@ static int merge(struct replica *r, const struct member *rows, size_t count)
 
 int replica_members(struct replica *r, int64_t now, struct node from, const struct member *rows, size_t count)
 {
-	struct peer *peer = replica_peer(r, from);
+	struct peer *peer = peers_find(&r->peers, from);
 	r->heard_leader = r->heard_leader || from.id == 0;
 	/* A peer that does not know of this run yet ignores its vectors: it is told. It may answer in the
 	 * same way, for as long as neither can commit what it has heard. */
@@ -192,19 +150,12 @@ bool replica_is_forgotten(const struct replica *r)
 
 static bool repaired(const struct replica *r)
 {
-	struct map_slot *slot;
-	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
-		const struct log *log = slot->value;
+	const struct log *log;
+	for (size_t at = 0; (log = logs_next(&r->logs, &at));) {
 		if (!replica_has(r, log->origin, log->damaged) || !replica_has(r, log->origin, log->awaited))
 			return false;
 	}
 	return true;
-}
-
-/* Whether it has served, as far as can be told: who tells of records has. */
-static bool has_served(const struct peer *p)
-{
-	return p->serving || p->all != 0;
 }
 
 const char *replica_waits_for(const struct replica *r, int64_t now)
@@ -215,9 +166,9 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 		return "its first commit";
 	if (r->snapshot_from.id != 0 || r->lacks_many)
 		return "a snapshot";
-	for (size_t i = 0; i < r->peer_count; i++) {
-		const struct peer *p = &r->peers[i];
-		if (!replica_reachable(p, now)) {
+	for (size_t i = 0; i < r->peers.count; i++) {
+		const struct peer *p = &r->peers.list[i];
+		if (!peer_reachable(p, now)) {
 			missing++;
 			continue;
 		}
@@ -226,7 +177,7 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 		someone = someone || p->vouched;
 		serving = serving || p->serving;
 		behind = behind || !replica_covers(r, &p->target);
-		members += has_served(p);
+		members += peer_has_served(p);
 	}
 	if (r->anew && serving)
 		return "a snapshot";
@@ -296,55 +247,12 @@ void replica_drain(struct replica *r)
 
 /* ---- what all agree may be dropped ---- */
 
-static bool same_view(const struct replica *r, const struct peer *p)
-{
-	return p->serving && p->digest == r->digest;
-}
-
-/* Takes each peer's next sample once the last one is reached here: under a steady stream of likes the newest
- * vector of a peer is never quite reached, a kept one is soon. */
-static int advance_samples(struct replica *r)
-{
-	for (size_t i = 0; i < r->peer_count; i++) {
-		struct peer *p = &r->peers[i];
-		if (!p->has_sample || !replica_covers(r, &p->sample))
-			continue;
-		struct vector spare = p->covered;
-		p->covered = p->sample;
-		p->has_covered = true;
-		p->sample = spare;
-		p->has_sample = same_view(r, p) && p->exact;
-		if (p->has_sample && vector_copy(&p->sample, &p->vector) < 0)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-static bool all_covered(const struct replica *r)
-{
-	for (size_t i = 0; i < r->peer_count; i++) {
-		if (!r->peers[i].has_covered)
-			return false;
-	}
-	return true;
-}
-
-/* I8: every member had applied the close when it sent a vector that this server has reached since. */
-static bool close_agreed(const struct replica *r, struct position close)
-{
-	for (size_t i = 0; i < r->peer_count; i++) {
-		if (vector_get(&r->peers[i].covered, close.origin) < close.lsn)
-			return false;
-	}
-	return true;
-}
-
 static int forget_sessions(struct replica *r)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < r->closing_count; i++) {
 		const struct seen *seen = sessions_find(&r->sessions, r->closing[i]);
-		if (seen && (seen->pending.count > 0 || !close_agreed(r, seen->closed)))
+		if (seen && (seen->pending.count > 0 || !peers_agree_on(&r->peers, seen->closed)))
 			r->closing[kept++] = r->closing[i];
 		else if (seen && sessions_forget(&r->sessions, r->closing[i]) < 0)
 			return -ENOMEM;
@@ -360,7 +268,7 @@ static int settle_lapses(struct replica *r)
 	struct map_slot *slot;
 	for (size_t at = 0; r->sessions.lapsing > 0 && (slot = map_next(&r->sessions.issuers, &at));) {
 		struct issuer *issuer = slot->value;
-		if (issuer->lapse.at.lsn == 0 || !close_agreed(r, issuer->lapse.at))
+		if (issuer->lapse.at.lsn == 0 || !peers_agree_on(&r->peers, issuer->lapse.at))
 			continue;
 		if (sessions_forget_range(&r->sessions, issuer->id, 1, issuer->lapse.to) < 0)
 			return -ENOMEM;
@@ -376,10 +284,10 @@ int replica_agree(struct replica *r, int64_t now)
 	replica_close_logs(r);
 	if (replica_relearn(r, now) < 0)
 		return -ENOMEM;
-	if (advance_samples(r) < 0)
+	if (peers_advance_samples(&r->peers, &r->v, r->digest) < 0)
 		return -ENOMEM;
 	replica_follow_look(r);
-	if (r->phase == PHASE_CATCHING_UP || !r->meta_durable || !all_covered(r))
+	if (r->phase == PHASE_CATCHING_UP || !r->meta_durable || !peers_covered(&r->peers))
 		return 0;
 	return forget_sessions(r) < 0 ? -ENOMEM : settle_lapses(r);
 }
@@ -391,14 +299,14 @@ int replica_floor(struct replica *r, const struct vector *checkpoint, struct vec
 		return 0; /* who the members are is in effect with the first commit */
 	if (!repaired(r))
 		return 0; /* the next start must find the damage, too */
-	for (size_t i = 0; i < r->peer_count; i++) {
-		if (!same_view(r, &r->peers[i]))
+	for (size_t i = 0; i < r->peers.count; i++) {
+		if (!peer_shares_view(&r->peers.list[i], r->digest))
 			return 0;
 	}
 	if (vector_copy(floor, checkpoint) < 0)
 		return -ENOMEM;
-	for (size_t i = 0; i < r->peer_count; i++) {
-		if (vector_lower(floor, &r->peers[i].vector) < 0)
+	for (size_t i = 0; i < r->peers.count; i++) {
+		if (vector_lower(floor, &r->peers.list[i].vector) < 0)
 			return -ENOMEM;
 	}
 	return 0;

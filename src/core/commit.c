@@ -51,8 +51,8 @@ static int wait_for(struct replica *r, struct waiter w)
 static size_t peers_that_reached(const struct replica *r, const struct waiter *w)
 {
 	size_t n = 0;
-	for (size_t i = 0; i < r->peer_count; i++) {
-		const struct vector *v = &r->peers[i].vector;
+	for (size_t i = 0; i < r->peers.count; i++) {
+		const struct vector *v = &r->peers.list[i].vector;
 		bool reached;
 		if (w->lsn != UINT64_MAX)
 			reached = vector_get(v, r->config.self.origin) >= w->lsn;
@@ -119,7 +119,7 @@ static int wait_again(struct replica *r, uint64_t client, const struct batch *b)
 	const struct batch *first = find_pending(r, b);
 	struct waiter w = {.client = client, .session = b->session, .seq = b->seq};
 	if (!first) {
-		const struct log *own = map_get(&r->logs, r->config.self.origin.id, 0);
+		const struct log *own = logs_find(&r->logs, r->config.self.origin);
 		w.lsn = own->appended;
 	} else if (b->raw &&
 		   (first->raw_size != b->raw_size || memcmp(first->raw, b->raw, b->raw_size) != 0)) {
@@ -294,7 +294,7 @@ static int add_own_records(struct replica *r)
  * neither: its session was closed before it was logged, and they are refused. */
 static int settle_waiters(struct replica *r)
 {
-	const struct log *own = map_get(&r->logs, r->config.self.origin.id, 0);
+	const struct log *own = logs_find(&r->logs, r->config.self.origin);
 	size_t kept = 0;
 	for (size_t i = 0; i < r->waiter_count; i++) {
 		struct waiter w = r->waiters[i];

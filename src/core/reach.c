@@ -22,7 +22,7 @@ int replica_applied(struct replica *r, struct position at)
 {
 	if (vector_set(&r->v, at.origin, at.lsn) < 0)
 		return -ENOMEM;
-	return recent_touch(&r->recent, at.origin, RECENT + 2 * r->peer_count);
+	return recent_touch(&r->recent, at.origin, RECENT + 2 * r->peers.count);
 }
 
 const struct position *replica_recent(struct replica *r, size_t *count)
@@ -72,7 +72,7 @@ int replica_learn(struct replica *r, int64_t now, const struct position *at, siz
 			continue;
 		struct log *log = replica_log(r, at[i].origin);
 		if (log) {
-			replica_note_known(log, at[i].lsn, now);
+			log_note_known(log, at[i].lsn, now);
 			continue;
 		}
 		if (!replica_logs_full(r))
@@ -85,9 +85,9 @@ int replica_learn(struct replica *r, int64_t now, const struct position *at, siz
 
 int replica_learn_all(struct replica *r, int64_t now)
 {
-	for (size_t i = 0; i < r->peer_count; i++) {
-		const struct vector *v = &r->peers[i].vector;
-		if (!replica_reachable(&r->peers[i], now) || vector_covers(&r->v, v))
+	for (size_t i = 0; i < r->peers.count; i++) {
+		const struct vector *v = &r->peers.list[i].vector;
+		if (!peer_reachable(&r->peers.list[i], now) || vector_covers(&r->v, v))
 			continue;
 		struct position at;
 		for (struct vector_walk walk = {0}; !r->lacks_many && vector_next(v, &walk, &at);) {
@@ -107,9 +107,9 @@ static const struct vector *find_whole(const struct replica *r, const struct pee
 		return &p->vector;
 	if (vector_digest_with(&r->v, m->at, m->count) == m->all)
 		return &r->v;
-	for (size_t i = 0; i < r->peer_count; i++) {
-		if (vector_digest_with(&r->peers[i].vector, m->at, m->count) == m->all)
-			return &r->peers[i].vector;
+	for (size_t i = 0; i < r->peers.count; i++) {
+		if (vector_digest_with(&r->peers.list[i].vector, m->at, m->count) == m->all)
+			return &r->peers.list[i].vector;
 	}
 	return NULL;
 }
@@ -159,9 +159,9 @@ static int keep_vector(struct replica *r, struct peer *p, const struct vector_me
 /* Asks the peers of whom not everything is known for the next page. */
 int replica_ask_reach(struct replica *r, int64_t now)
 {
-	for (size_t i = 0; i < r->peer_count; i++) {
-		struct peer *p = &r->peers[i];
-		if (p->exact || !replica_reachable(p, now) || now < p->ask_at)
+	for (size_t i = 0; i < r->peers.count; i++) {
+		struct peer *p = &r->peers.list[i];
+		if (p->exact || !peer_reachable(p, now) || now < p->ask_at)
 			continue;
 		p->ask_at = now + ASK_TIMEOUT;
 		if (replica_push(
@@ -175,7 +175,7 @@ int replica_ask_reach(struct replica *r, int64_t now)
 int replica_reached_by(struct replica *r, int64_t now, struct node from, struct origin origin,
 		       struct origin after, const struct position *at, size_t count, bool last)
 {
-	struct peer *p = replica_peer(r, from);
+	struct peer *p = peers_find(&r->peers, from);
 	if (!p || p->exact || !origin_equal(p->origin, origin) || !origin_equal(p->after, after))
 		return 0;
 	for (size_t i = 0; i < count; i++) {
@@ -222,7 +222,7 @@ static void begin_run(struct peer *p, struct origin origin, int64_t now)
 
 int replica_vector(struct replica *r, int64_t now, const struct vector_message *m)
 {
-	struct peer *p = replica_peer(r, m->node);
+	struct peer *p = peers_find(&r->peers, m->node);
 	if (!p)
 		return 0;
 	if (!is_newest_run(r, m)) /* it will tell its newest run, when it sees that it is not known here */
@@ -231,7 +231,7 @@ int replica_vector(struct replica *r, int64_t now, const struct vector_message *
 		return 0;
 	if (!origin_equal(p->origin, m->origin))
 		begin_run(p, m->origin, now);
-	bool was_away = !replica_reachable(p, now);
+	bool was_away = !peer_reachable(p, now);
 	p->serial = m->serial;
 	p->heard = now;
 	p->digest = m->digest;

@@ -18,71 +18,13 @@
 #define GONE_MOST 50		 /* times GAP_GRACE: the shared journal is asked again */
 #define FETCH_DOUBLINGS 2	 /* … so many times: a long answer may take its time over a long way */
 #define SNAPSHOT_PAUSE SECOND	 /* after one: the next is no newer at once */
-#define REACHABLE (1500 * MS)	 /* heard within */
-
-bool replica_reachable(const struct peer *p, int64_t now)
-{
-	return p->heard != 0 && now - p->heard < REACHABLE;
-}
-
-bool replica_told(const struct replica *r, struct position at)
-{
-	for (size_t i = 0; i < r->peer_count; i++) {
-		if (vector_get(&r->peers[i].vector, at.origin) >= at.lsn)
-			return true;
-	}
-	return false;
-}
-
-struct peer *replica_peer(struct replica *r, struct node node)
-{
-	for (size_t i = 0; i < r->peer_count; i++) {
-		if (node_equal(r->peers[i].node, node))
-			return &r->peers[i];
-	}
-	return NULL;
-}
-
-/* Puts the record among those that wait, unless it is there already or the limit is reached: it is fetched
- * later then. */
-int replica_keep_waiting(struct replica *r, struct log *log, struct record *record)
-{
-	size_t i = log->waiting_count;
-	while (i > 0 && log->waiting[i - 1]->at.lsn > record->at.lsn)
-		i--;
-	if (i > 0 && log->waiting[i - 1]->at.lsn == record->at.lsn)
-		return 0;
-	if (r->waiting_bytes + record->raw_size > LIMIT_REORDER_BYTES)
-		return 0;
-	if (array_reserve(&log->waiting, log->waiting_count + 1, &log->waiting_capacity,
-			  sizeof *log->waiting) < 0)
-		return -ENOMEM;
-	memmove(&log->waiting[i + 1], &log->waiting[i], (log->waiting_count - i) * sizeof *log->waiting);
-	log->waiting[i] = record_ref(record);
-	log->waiting_count++;
-	r->waiting_bytes += record->raw_size;
-	return 0;
-}
-
-void replica_drop_waiting(struct replica *r, struct log *log, size_t count)
-{
-	if (count == 0)
-		return; /* there may be no list yet */
-	for (size_t i = 0; i < count; i++) {
-		r->waiting_bytes -= log->waiting[i]->raw_size;
-		record_unref(log->waiting[i]);
-	}
-	log->waiting_count -= count;
-	memmove(&log->waiting[0], &log->waiting[count], log->waiting_count * sizeof *log->waiting);
-}
 
 /* What members hold of it, they have told or will; what the shared journal holds, it need not tell again. */
 int replica_drop_all_waiting(struct replica *r, int64_t now)
 {
-	struct map_slot *slot;
-	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
-		struct log *log = slot->value;
-		replica_drop_waiting(r, log, log->waiting_count);
+	struct log *log;
+	for (size_t at = 0; (log = logs_next(&r->logs, &at));) {
+		logs_drop_waiting(&r->logs, log, log->waiting_count);
 		log->known = log->held > log->appended ? log->held : log->appended;
 	}
 	return replica_learn_all(r, now);
@@ -111,18 +53,8 @@ static int take_waiting(struct replica *r, struct log *log)
 			return -ENOMEM;
 		n++;
 	}
-	replica_drop_waiting(r, log, n);
+	logs_drop_waiting(&r->logs, log, n);
 	return 0;
-}
-
-void replica_note_known(struct log *log, uint64_t lsn, int64_t now)
-{
-	if (log->known < lsn)
-		log->known = lsn;
-	if (log->known <= log->appended)
-		log->gap_since = 0;
-	else if (log->gap_since == 0)
-		log->gap_since = now;
 }
 
 int replica_record(struct replica *r, int64_t now, struct record *record, bool published)
@@ -130,12 +62,12 @@ int replica_record(struct replica *r, int64_t now, struct record *record, bool p
 	struct position at = record->at;
 	if (origin_equal(at.origin, r->config.self.origin) || replica_has(r, at.origin, at.lsn))
 		return 0;
-	struct log *log = published ? map_get(&r->logs, at.origin.id, 0) : replica_log(r, at.origin);
+	struct log *log = published ? logs_find(&r->logs, at.origin) : replica_log(r, at.origin);
 	if (!log)
 		return published || replica_logs_full(r) ? 0 : -ENOMEM;
 	/* What a forgotten node still publishes must not get in: others may have agreed without it (I14). So
 	 * only the runs of members are listened to; a run not known yet is known after its next vector. */
-	if (published && (!replica_peer(r, log->owner) || replica_left(r, log->owner)))
+	if (published && (!peers_find(&r->peers, log->owner) || replica_left(r, log->owner)))
 		return 0;
 	if (at.lsn <= log->appended)
 		return 0;
@@ -147,8 +79,8 @@ int replica_record(struct replica *r, int64_t now, struct record *record, bool p
 			e = take_waiting(r, log);
 	} else {
 		r->stats.gaps++;
-		e = replica_keep_waiting(r, log, record);
-		replica_note_known(log, at.lsn, now);
+		e = logs_keep_waiting(&r->logs, log, record);
+		log_note_known(log, at.lsn, now);
 	}
 	return e;
 }
@@ -160,7 +92,7 @@ static int64_t patience(const struct log *log)
 
 int replica_fetched(struct replica *r, int64_t now, struct position from)
 {
-	struct log *log = map_get(&r->logs, from.origin.id, 0);
+	struct log *log = logs_find(&r->logs, from.origin);
 	if (!log || log->asked_until == 0 || log->asked_from != from.lsn)
 		return 0; /* nothing was asked, or something else since: that is under way still */
 	/* Of one that was asked again it is not known whose answer this is (Karn and Partridge 1987). */
@@ -178,7 +110,7 @@ int replica_fetched(struct replica *r, int64_t now, struct position from)
 
 int replica_gone(struct replica *r, int64_t now, struct node who, struct position from)
 {
-	struct log *log = map_get(&r->logs, from.origin.id, 0);
+	struct log *log = logs_find(&r->logs, from.origin);
 	if (!log || !node_equal(log->asked, who) || log->asked_from != from.lsn)
 		return 0;
 	log->asked_until = 0;
@@ -194,12 +126,11 @@ int replica_gone(struct replica *r, int64_t now, struct node who, struct positio
 /* What it was asked before it knew who asks, it has refused. */
 int replica_welcomed(struct replica *r, int64_t now, struct node by)
 {
-	struct peer *p = replica_peer(r, by);
+	struct peer *p = peers_find(&r->peers, by);
 	if (p && !p->exact)
 		p->ask_at = now;
-	struct map_slot *slot;
-	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
-		struct log *log = slot->value;
+	struct log *log;
+	for (size_t at = 0; (log = logs_next(&r->logs, &at));) {
 		if (node_equal(log->asked, by))
 			log->asked_until = 0;
 	}
@@ -208,7 +139,7 @@ int replica_welcomed(struct replica *r, int64_t now, struct node by)
 
 static bool holds_next(const struct peer *p, const struct log *log, int64_t now)
 {
-	return replica_reachable(p, now) && vector_get(&p->vector, log->origin) > log->appended;
+	return peer_reachable(p, now) && vector_get(&p->vector, log->origin) > log->appended;
 }
 
 /* Who is to be asked for the log's next record: of those who are there and hold it, the owner first, then
@@ -217,16 +148,16 @@ static struct peer *holder(struct replica *r, const struct log *log, int64_t now
 {
 	size_t owner = 0, at = 0;
 	*holders = 0;
-	for (size_t i = 0; i < r->peer_count; i++) {
-		if (!holds_next(&r->peers[i], log, now))
+	for (size_t i = 0; i < r->peers.count; i++) {
+		if (!holds_next(&r->peers.list[i], log, now))
 			continue;
-		if (node_equal(r->peers[i].node, log->owner))
+		if (node_equal(r->peers.list[i].node, log->owner))
 			owner = *holders;
 		(*holders)++;
 	}
-	for (size_t i = 0; *holders > 0 && i < r->peer_count; i++) {
-		if (holds_next(&r->peers[i], log, now) && at++ == (owner + log->tries) % *holders)
-			return &r->peers[i];
+	for (size_t i = 0; *holders > 0 && i < r->peers.count; i++) {
+		if (holds_next(&r->peers.list[i], log, now) && at++ == (owner + log->tries) % *holders)
+			return &r->peers.list[i];
 	}
 	return NULL;
 }
@@ -236,8 +167,8 @@ static struct peer *holder(struct replica *r, const struct log *log, int64_t now
  * while, and what is fetched would have to go the same way. */
 static bool on_its_way(struct replica *r, const struct log *log, int64_t now)
 {
-	const struct peer *owner = replica_peer(r, log->owner);
-	return owner && origin_equal(owner->origin, log->origin) && replica_reachable(owner, now) &&
+	const struct peer *owner = peers_find(&r->peers, log->owner);
+	return owner && origin_equal(owner->origin, log->origin) && peer_reachable(owner, now) &&
 	       log->waiting_count == 0 && vector_get(&owner->vector, log->origin) <= log->appended;
 }
 
@@ -250,7 +181,7 @@ static int ask_snapshot(struct replica *r, const struct peer *from, int64_t now)
 	r->snapshot_from = from->node;
 	if (r->phase == PHASE_SERVING) {
 		r->phase = PHASE_CATCHING_UP;
-		replica_expect_confirmations(r);
+		peers_expect_confirmations(&r->peers);
 	}
 	return replica_push(r, (struct action){.type = ACTION_SNAPSHOT, .node = from->node});
 }
@@ -258,8 +189,8 @@ static int ask_snapshot(struct replica *r, const struct peer *from, int64_t now)
 /* Who serves and has the effect of the log's next record. */
 static struct peer *giver(struct replica *r, const struct log *log, int64_t now)
 {
-	for (size_t i = 0; i < r->peer_count; i++) {
-		struct peer *p = &r->peers[(i + r->serial) % r->peer_count];
+	for (size_t i = 0; i < r->peers.count; i++) {
+		struct peer *p = &r->peers.list[(i + r->serial) % r->peers.count];
 		if (p->serving && holds_next(p, log, now))
 			return p;
 	}
@@ -321,9 +252,9 @@ static int repair_log(struct replica *r, struct log *log, int64_t now)
  * of what it has. */
 static int repair_many(struct replica *r, int64_t now)
 {
-	for (size_t i = 0; (r->lacks_many || r->anew) && i < r->peer_count; i++) {
-		struct peer *p = &r->peers[(i + r->serial) % r->peer_count];
-		if (replica_reachable(p, now) && p->serving)
+	for (size_t i = 0; (r->lacks_many || r->anew) && i < r->peers.count; i++) {
+		struct peer *p = &r->peers.list[(i + r->serial) % r->peers.count];
+		if (peer_reachable(p, now) && p->serving)
 			return ask_snapshot(r, p, now);
 	}
 	return 0;
@@ -333,9 +264,9 @@ int replica_repair(struct replica *r, int64_t now)
 {
 	if (repair_many(r, now) < 0 || replica_ask_reach(r, now) < 0)
 		return -ENOMEM;
-	struct map_slot *slot;
-	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
-		if (repair_log(r, slot->value, now) < 0)
+	struct log *log;
+	for (size_t at = 0; (log = logs_next(&r->logs, &at));) {
+		if (repair_log(r, log, now) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -344,10 +275,9 @@ int replica_repair(struct replica *r, int64_t now)
 /* What nobody in reach holds is nothing to do now; who comes back is learnt from again. */
 static void drop_out_of_reach(struct replica *r, int64_t now)
 {
-	struct map_slot *slot;
+	struct log *log;
 	size_t holders;
-	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
-		struct log *log = slot->value;
+	for (size_t at = 0; (log = logs_next(&r->logs, &at));) {
 		if (log->waiting_count == 0 && log->held <= log->appended && !holder(r, log, now, &holders))
 			log->known = log->appended;
 	}
@@ -356,12 +286,11 @@ static void drop_out_of_reach(struct replica *r, int64_t now)
 
 void replica_unlearn(struct replica *r)
 {
-	struct map_slot *slot;
-	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
-		struct log *log = slot->value;
+	struct log *log;
+	for (size_t at = 0; (log = logs_next(&r->logs, &at));) {
 		const struct member *owner = members_find(&r->members, log->owner);
 		if (owner && owner->forgotten && log->known > log->appended &&
-		    !replica_told(r, (struct position){log->origin, log->appended + 1}))
+		    !peers_have(&r->peers, (struct position){log->origin, log->appended + 1}))
 			log->known = log->appended;
 	}
 }
@@ -389,9 +318,8 @@ int replica_snapshot_ended(struct replica *r, int64_t now)
 	r->snapshot_after = now + SNAPSHOT_PAUSE;
 	r->snapshot_from = (struct node){0};
 	r->lacks_many = r->adopting = false;
-	struct map_slot *slot;
-	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
-		struct log *log = slot->value;
+	struct log *log;
+	for (size_t at = 0; (log = logs_next(&r->logs, &at));) {
 		log->gone = 0; /* ask for records first again */
 		log->gap_since = log->known > log->appended ? now : 0;
 	}

@@ -49,7 +49,7 @@ int replica_init(struct replica *r, const struct replica_config *config, int64_t
 		r->config.runs = LIMIT_RUNS;
 	counts_init(&r->counts, config->seed, config->block ? config->block : ARENA_BLOCK);
 	sessions_init(&r->sessions, config->seed);
-	map_init(&r->logs, config->seed);
+	logs_init(&r->logs, config->seed);
 	gather_init(&r->gather);
 	int e = members_merge(&r->staged, rows, row_count);
 	const struct member *former = members_find(&r->staged, config->self.node);
@@ -60,23 +60,6 @@ int replica_init(struct replica *r, const struct replica_config *config, int64_t
 	if (e >= 0 && members_find(&r->staged, config->self.node)->forgotten)
 		e = members_copy(&r->members, &r->staged); /* known at once: it must not even start */
 	return e < 0 ? e : 0;
-}
-
-static void log_free(struct log *log)
-{
-	for (size_t i = 0; i < log->waiting_count; i++)
-		record_unref(log->waiting[i]);
-	free(log->waiting);
-	free(log);
-}
-
-static void logs_clear(struct replica *r)
-{
-	struct map_slot *slot;
-	for (size_t at = 0; (slot = map_next(&r->logs, &at));)
-		log_free(slot->value);
-	map_deinit(&r->logs);
-	r->waiting_bytes = 0;
 }
 
 static void records_clear(struct record **records, size_t *count)
@@ -96,16 +79,10 @@ void replica_deinit(struct replica *r)
 	sessions_deinit(&r->sessions);
 	vector_deinit(&r->v);
 	recent_deinit(&r->recent);
-	logs_clear(r);
+	logs_clear(&r->logs);
 	members_deinit(&r->members);
 	members_deinit(&r->staged);
-	for (size_t i = 0; i < r->peer_count; i++) {
-		vector_deinit(&r->peers[i].vector);
-		vector_deinit(&r->peers[i].sample);
-		vector_deinit(&r->peers[i].covered);
-		vector_deinit(&r->peers[i].target);
-	}
-	free(r->peers);
+	peers_deinit(&r->peers);
 	free(r->leaving);
 	for (size_t i = 0; i < r->pending_count; i++)
 		batch_box_unref(r->pending[i]);
@@ -149,8 +126,8 @@ static bool log_idle(const struct replica *r, const struct log *log)
 	    log->awaited > applied || log->waiting_count > 0 ||
 	    origin_equal(log->origin, r->config.self.origin))
 		return false;
-	for (size_t i = 0; i < r->peer_count; i++) {
-		if (origin_equal(r->peers[i].origin, log->origin))
+	for (size_t i = 0; i < r->peers.count; i++) {
+		if (origin_equal(r->peers.list[i].origin, log->origin))
 			return false;
 	}
 	return true;
@@ -164,41 +141,30 @@ void replica_close_logs(struct replica *r)
 	size_t count;
 	do {
 		count = 0;
-		struct map_slot *slot;
-		for (size_t at = 0; count < CLOSED_AT_ONCE && (slot = map_next(&r->logs, &at));) {
-			if (log_idle(r, slot->value))
-				idle[count++] = slot->value;
+		struct log *log;
+		for (size_t at = 0; count < CLOSED_AT_ONCE && (log = logs_next(&r->logs, &at));) {
+			if (log_idle(r, log))
+				idle[count++] = log;
 		}
-		for (size_t i = 0; i < count; i++) {
-			map_remove(&r->logs, idle[i]->origin.id, 0);
-			log_free(idle[i]);
-		}
+		for (size_t i = 0; i < count; i++)
+			logs_close(&r->logs, idle[i]);
 	} while (count == CLOSED_AT_ONCE);
 }
 
 /* The members' present runs, its own among them, take no room. */
 bool replica_logs_full(const struct replica *r)
 {
-	return r->logs.count >= r->config.gaps + r->peer_count + 1;
+	return r->logs.by_origin.count >= r->config.gaps + r->peers.count + 1;
 }
 
 static struct log *open_log(struct replica *r, struct origin origin)
 {
-	struct log *log = calloc(1, sizeof *log);
-	if (!log)
-		return NULL;
-	log->origin = origin;
-	log->appended = log->known = vector_get(&r->v, origin);
-	if (map_put(&r->logs, origin.id, 0, log) < 0) {
-		free(log);
-		return NULL;
-	}
-	return log;
+	return logs_open(&r->logs, origin, vector_get(&r->v, origin));
 }
 
 struct log *replica_log(struct replica *r, struct origin origin)
 {
-	struct log *log = map_get(&r->logs, origin.id, 0);
+	struct log *log = logs_find(&r->logs, origin);
 	if (log)
 		return log;
 	bool own = origin_equal(origin, r->config.self.origin);
@@ -311,9 +277,8 @@ int replica_apply(struct replica *r, const struct record *record, int64_t now)
 uint64_t replica_lag(const struct replica *r)
 {
 	uint64_t lag = 0;
-	struct map_slot *slot;
-	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
-		const struct log *log = slot->value;
+	struct log *log;
+	for (size_t at = 0; (log = logs_next(&r->logs, &at));) {
 		uint64_t applied = vector_get(&r->v, log->origin);
 		lag += log->known > applied ? log->known - applied : 0;
 	}
@@ -330,7 +295,7 @@ void replica_unload(struct replica *r)
 	vector_clear(&r->v);
 	r->recent.count = 0;
 	r->closing_count = 0;
-	logs_clear(r);
+	logs_clear(&r->logs);
 	r->looked = r->look_cut = false;
 	r->history = (struct history){0};
 	records_clear(r->incoming, &r->incoming_count);
@@ -380,7 +345,7 @@ int replica_replay_gone(struct replica *r, struct position at)
 {
 	if (replica_has(r, at.origin, at.lsn))
 		return 0;
-	struct log *log = map_get(&r->logs, at.origin.id, 0);
+	struct log *log = logs_find(&r->logs, at.origin);
 	if (!log)
 		log = open_log(r, at.origin);
 	if (!log)
@@ -398,7 +363,7 @@ int replica_replay(struct replica *r, struct record *record, int64_t now)
 	struct position at = record->at;
 	if (replica_has(r, at.origin, at.lsn))
 		return 0;
-	struct log *log = map_get(&r->logs, at.origin.id, 0);
+	struct log *log = logs_find(&r->logs, at.origin);
 	if (!log && vector_get(&r->v, at.origin) + 1 == at.lsn)
 		return replica_apply(r, record, now);
 	if (!log)
@@ -410,7 +375,7 @@ int replica_replay(struct replica *r, struct record *record, int64_t now)
 	if (log->appended + 1 != at.lsn) {
 		if (log->damaged < at.lsn)
 			log->damaged = at.lsn;
-		return replica_keep_waiting(r, log, record);
+		return logs_keep_waiting(&r->logs, log, record);
 	}
 	int e = replica_apply(r, record, now);
 	size_t n = 0;
@@ -420,7 +385,7 @@ int replica_replay(struct replica *r, struct record *record, int64_t now)
 			e = replica_apply(r, log->waiting[n], now);
 		n++;
 	}
-	replica_drop_waiting(r, log, n);
+	logs_drop_waiting(&r->logs, log, n);
 	log->appended = vector_get(&r->v, at.origin);
 	return e;
 }

@@ -22,11 +22,12 @@
 #include <stdint.h>
 
 #include "base/ids.h"
-#include "base/map.h"
 #include "core/counts.h"
 #include "core/gather.h"
 #include "core/history.h"
+#include "core/logs.h"
 #include "core/members.h"
+#include "core/peers.h"
 #include "core/recent.h"
 #include "core/record.h"
 #include "core/sessions.h"
@@ -69,52 +70,6 @@ enum phase {
 	PHASE_CATCHING_UP, /* new or restarted: takes no clients yet */
 	PHASE_SERVING,
 	PHASE_DRAINING, /* stopping: takes no new batches */
-};
-
-/* What is known of an origin's log while something is going on with it: it is this server's or a peer's
- * present run, or some of it is on its way. How far it is applied stands in V. */
-struct log {
-	struct origin origin;
-	struct node owner;	 /* whose run it is; 0: not known yet */
-	uint64_t appended;	 /* up to here handed to the journal */
-	uint64_t known;		 /* up to here somebody holds it */
-	uint64_t damaged;	 /* up to here it was in this server's own journal, before damage */
-	uint64_t held;		 /* up to here the shared journal holds it; 0: it is not written there */
-	uint64_t awaited;	 /* up to here it held it when this server looked first: it had it, perhaps */
-	struct record **waiting; /* beyond a gap, sorted by lsn; owned references */
-	size_t waiting_count, waiting_capacity;
-	int64_t gap_since;   /* when appended < known was first noticed; 0: no gap */
-	int64_t asked_until; /* a fetch is on its way until then; 0: none */
-	uint64_t asked_from; /* … for what comes from here on */
-	struct node asked;   /* whom */
-	bool asked_again;    /* … when the one before had not answered in time */
-	unsigned tries;	     /* fetches so far that brought nothing */
-	unsigned late;	     /* … more of them than came soon lately: the next is given longer */
-	unsigned gone;	     /* answers in a row that said the records are not held any more */
-	bool let_go;	     /* the shared journal has said so */
-};
-
-/* Another member, as its vector messages show it. */
-struct peer {
-	struct node node;
-	struct origin origin;
-	uint64_t serial;
-	int64_t heard;	 /* 0: never */
-	uint64_t digest; /* of the membership it holds */
-	uint64_t all;	 /* digest of its whole V */
-	bool exact;	 /* vector is that V; else it is what is known of it, and never more than it has */
-	struct origin after; /* inexact: it is asked for its positions above this … */
-	int64_t ask_at;	     /* … not before then */
-	bool serving;
-	uint64_t checkpointed; /* up to here it has all of the shared journal in a checkpoint */
-	bool confirmed;	       /* it has sent a vector under our membership: target */
-	bool vouched;	       /* … and served when it sent that */
-	struct vector target;  /* to be reached here before this server serves, while the peer is in reach */
-	struct vector vector;
-	struct vector sample;  /* one of its exact vectors under our membership, to be reached here … */
-	struct vector covered; /* … and the newest of those that were reached here */
-	bool has_sample, has_covered;
-	int64_t told; /* when it was last sent the membership */
 };
 
 struct waiter { /* a client that waits for the acknowledgement of a batch */
@@ -184,7 +139,7 @@ struct replica {
 	struct sessions sessions;
 	struct vector v;      /* V */
 	struct recent recent; /* what changed in it lately */
-	struct map logs;      /* (origin, 0) → struct log, owned */
+	struct logs logs;
 
 	uint64_t looks;		 /* times that the shared journal was looked through */
 	bool looked;		 /* … since V came from a checkpoint */
@@ -199,9 +154,8 @@ struct replica {
 	struct members staged;	/* as it will be after the next commit */
 	bool meta_dirty;	/* staged (or established) is to be made durable */
 	bool meta_committing;
-	uint64_t digest;    /* of members, and of who is about to leave */
-	struct peer *peers; /* owned; one for each other member that is not forgotten */
-	size_t peer_count;
+	uint64_t digest; /* of members, and of who is about to leave */
+	struct peers peers;
 	uint64_t serial; /* of the next vector message */
 
 	struct batch_box **pending; /* for the next own record; owned references */
@@ -216,7 +170,6 @@ struct replica {
 	size_t group_count, group_capacity;
 	bool committing;
 	struct gather gather; /* since when pending and incoming wait */
-	size_t waiting_bytes; /* of all logs' records beyond gaps */
 
 	struct session *closing; /* closed, seen entry still kept */
 	size_t closing_count, closing_capacity;
@@ -340,23 +293,16 @@ int replica_learn(struct replica *r, int64_t now, const struct position *at, siz
 int replica_learn_all(struct replica *r, int64_t now); /* from the vectors of all peers in reach */
 bool replica_crowded(const struct replica *r);	       /* this run may take no likes: there are too many */
 int replica_ask_reach(struct replica *r, int64_t now);
-void replica_note_known(struct log *log, uint64_t lsn, int64_t now);
-struct peer *replica_peer(struct replica *r, struct node node); /* NULL when not a living other member */
 int replica_push(struct replica *r, struct action action);
 int replica_apply(struct replica *r, const struct record *record, int64_t now);
 int replica_applied(struct replica *r, struct position at); /* raises V, and remembers that it changed */
 bool replica_has(const struct replica *r, struct origin origin, uint64_t lsn);
 bool replica_covers(const struct replica *r, const struct vector *v);
-bool replica_reachable(const struct peer *p, int64_t now);
-bool replica_told(const struct replica *r, struct position at); /* whether a member says that it has that */
-int replica_keep_waiting(struct replica *r, struct log *log, struct record *record);
-void replica_drop_waiting(struct replica *r, struct log *log, size_t count);
 int replica_drop_all_waiting(struct replica *r, int64_t now);
 /* What a forgotten node had, and no member tells of any more: one that did has come back with less. */
 void replica_unlearn(struct replica *r);
 /* Where nobody gives a snapshot, records are fetched after all, of some origins at a time. */
 int replica_relearn(struct replica *r, int64_t now);
-void replica_expect_confirmations(struct replica *r);
 /* After a change of the membership, or of who leaves it. Whether it is another one now. */
 bool replica_renew_view(struct replica *r);
 int replica_acknowledge(struct replica *r);

@@ -50,10 +50,10 @@ static enum strangers judge_strangers(const struct replica *r)
 	bool heard = r->met_leader || r->config.alone;
 	if (r->established)
 		return IGNORED;
-	for (size_t i = 0; i < r->peer_count; i++) {
-		if (r->peers[i].serving)
+	for (size_t i = 0; i < r->peers.count; i++) {
+		if (r->peers.list[i].serving)
 			return IGNORED;
-		heard = heard && r->peers[i].confirmed;
+		heard = heard && r->peers.list[i].confirmed;
 	}
 	return heard ? TAKEN : UNDECIDED;
 }
@@ -79,7 +79,7 @@ static void note_passed_over(struct replica *r, struct node node, struct positio
 
 bool replica_is_shared(const struct replica *r, struct origin origin)
 {
-	const struct log *log = r->config.shared ? map_get(&r->logs, origin.id, 0) : NULL;
+	const struct log *log = r->config.shared ? logs_find(&r->logs, origin) : NULL;
 	const struct member *m = log ? members_find(&r->staged, log->owner) : NULL;
 	return log && log->held > 0 && !replica_left(r, log->owner) && !(m && m->forgotten);
 }
@@ -94,7 +94,7 @@ int replica_held(struct replica *r, int64_t now, struct node node, struct positi
 		note_passed_over(r, node, at);
 		return 0;
 	}
-	struct log *log = map_get(&r->logs, at.origin.id, 0);
+	struct log *log = logs_find(&r->logs, at.origin);
 	if (!log && replica_has(r, at.origin, at.lsn))
 		return 0;
 	if (!log)
@@ -111,7 +111,7 @@ int replica_held(struct replica *r, int64_t now, struct node node, struct positi
 		log->held = at.lsn;
 	if (!r->looked && log->awaited < at.lsn)
 		log->awaited = at.lsn;
-	replica_note_known(log, at.lsn, now);
+	log_note_known(log, at.lsn, now);
 	return 0;
 }
 
@@ -131,17 +131,15 @@ int replica_not_ended(struct replica *r, struct node node, struct position at)
 /* The run before this one may have nothing there yet, and its first record on its way. */
 static int end_former(struct replica *r)
 {
-	if (r->former.id == 0 || r->looked || replica_has(r, r->former, 1) ||
-	    map_get(&r->logs, r->former.id, 0))
+	if (r->former.id == 0 || r->looked || replica_has(r, r->former, 1) || logs_find(&r->logs, r->former))
 		return 0;
 	return end_run(r, (struct position){.origin = r->former});
 }
 
 void replica_drop_shared(struct replica *r)
 {
-	struct map_slot *slot;
-	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
-		struct log *log = slot->value;
+	struct log *log;
+	for (size_t at = 0; (log = logs_next(&r->logs, &at));) {
 		const struct member *m = members_find(&r->members, log->owner);
 		if (m && m->forgotten)
 			log->held = log->awaited = 0;
@@ -152,16 +150,15 @@ void replica_drop_shared(struct replica *r)
  * of a member that has all of it, who may wait for its word before it serves. */
 static bool comes_with_snapshot(const struct replica *r, const struct log *log, uint64_t last)
 {
-	return !r->established && log->let_go && replica_told(r, (struct position){log->origin, last});
+	return !r->established && log->let_go && peers_have(&r->peers, (struct position){log->origin, last});
 }
 
 /* Whether all that the shared journal has of the node's runs is applied, and all that was taken of them. What
  * others may have of them besides is kept here when it comes. */
 static bool read_out(const struct replica *r, struct node node)
 {
-	struct map_slot *slot;
-	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
-		const struct log *log = slot->value;
+	const struct log *log;
+	for (size_t at = 0; (log = logs_next(&r->logs, &at));) {
 		uint64_t last = log->held > log->appended ? log->held : log->appended;
 		if (node_equal(log->owner, node) && !replica_has(r, log->origin, last) &&
 		    !comes_with_snapshot(r, log, last))
@@ -197,11 +194,10 @@ int replica_looked(struct replica *r, int64_t now, uint64_t number)
 /* Its own run's too: one that was stored and not acknowledged yet is not applied. */
 void replica_follow_look(struct replica *r)
 {
-	struct map_slot *slot;
+	const struct log *log;
 	bool applied =
 	    r->history.number != 0 && !r->lacks_many && replica_has(r, r->config.self.origin, r->history.own);
-	for (size_t at = 0; applied && (slot = map_next(&r->logs, &at));) {
-		const struct log *log = slot->value;
+	for (size_t at = 0; applied && (log = logs_next(&r->logs, &at));) {
 		applied = replica_has(r, log->origin, log->held);
 	}
 	if (applied)
@@ -213,9 +209,9 @@ uint64_t replica_purgeable(const struct replica *r)
 	uint64_t least = r->history.covered;
 	if (!r->config.purges || r->phase != PHASE_SERVING || !r->meta_durable || r->leaving_count > 0)
 		return 0;
-	for (size_t i = 0; i < r->peer_count; i++) {
-		const struct peer *p = &r->peers[i];
-		if (!p->serving || p->digest != r->digest)
+	for (size_t i = 0; i < r->peers.count; i++) {
+		const struct peer *p = &r->peers.list[i];
+		if (!peer_shares_view(p, r->digest))
 			return 0;
 		least = p->checkpointed < least ? p->checkpointed : least;
 	}

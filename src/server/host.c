@@ -412,9 +412,9 @@ bool host_drained(const struct host *h, int64_t now)
 	struct origin own = h->replica.config.self.origin;
 	if (r->pending_count > 0 || r->committing || r->waiter_count > 0)
 		return false;
-	for (size_t i = 0; i < r->peer_count; i++) {
-		const struct peer *p = &r->peers[i];
-		if (replica_reachable(p, now) && vector_get(&p->vector, own) < vector_get(&r->v, own))
+	for (size_t i = 0; i < r->peers.count; i++) {
+		const struct peer *p = &r->peers.list[i];
+		if (peer_reachable(p, now) && vector_get(&p->vector, own) < vector_get(&r->v, own))
 			return false;
 	}
 	return true;
@@ -462,7 +462,7 @@ int host_flush(struct host *h, int64_t now)
 		if (h->told_phase == PHASE_SERVING)
 			log_info("serving: %llu keys, %lld likes, %zu members",
 				 (unsigned long long)h->replica.counts.keys,
-				 (long long)h->replica.counts.total, h->replica.peer_count + 1);
+				 (long long)h->replica.counts.total, h->replica.peers.count + 1);
 		h->leaders.next_beat = 0; /* the leaders are to know at once */
 	}
 	if (replica_is_forgotten(&h->replica))

@@ -19,7 +19,7 @@ static void tell_status(struct notify *n, const struct host *h, int64_t now)
 	case PHASE_SERVING:
 		metrics_load(h, now, &load);
 		notify_status(n, "serving %llu clients; %zu members", (unsigned long long)load.clients,
-			      h->replica.peer_count + 1);
+			      h->replica.peers.count + 1);
 		break;
 	case PHASE_DRAINING:
 		manager_tell_stopping(n);

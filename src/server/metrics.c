@@ -152,17 +152,17 @@ static void tell_peers(struct metric_table *t, const struct host *h, int64_t now
 		     (int64_t)replica_lag(r));
 	metric_begin(t, METRIC_GAUGE, "peer_lag_records", "peer",
 		     "Records of this server that the peer has not told to have applied.");
-	for (size_t i = 0; i < r->peer_count; i++) {
-		uint64_t reached = vector_get(&r->peers[i].vector, h->replica.config.self.origin);
-		metric_sample(t, peer_label(h, &r->peers[i], hex[i]),
+	for (size_t i = 0; i < r->peers.count; i++) {
+		uint64_t reached = vector_get(&r->peers.list[i].vector, h->replica.config.self.origin);
+		metric_sample(t, peer_label(h, &r->peers.list[i], hex[i]),
 			      own > reached ? (int64_t)(own - reached) : 0);
 	}
 	metric_begin(t, METRIC_GAUGE, "peer_silence_seconds", "peer",
 		     "How long ago the peer was heard, since this server's start.");
 	metric_per(t, 1000000);
-	for (size_t i = 0; i < r->peer_count; i++) {
-		int64_t heard = r->peers[i].heard ? r->peers[i].heard : r->started;
-		metric_sample(t, peer_label(h, &r->peers[i], hex[i]), now - heard);
+	for (size_t i = 0; i < r->peers.count; i++) {
+		int64_t heard = r->peers.list[i].heard ? r->peers.list[i].heard : r->started;
+		metric_sample(t, peer_label(h, &r->peers.list[i], hex[i]), now - heard);
 	}
 }
 
@@ -170,7 +170,7 @@ int host_metrics(struct host *h, int64_t now, uint64_t client, uint64_t id)
 {
 	struct metric_table t;
 	struct message m;
-	char(*hex)[17] = calloc(h->replica.peer_count + 1, sizeof *hex);
+	char(*hex)[17] = calloc(h->replica.peers.count + 1, sizeof *hex);
 	if (!hex)
 		return -ENOMEM;
 	metric_table_init(&t);

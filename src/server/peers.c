@@ -92,7 +92,7 @@ static void on_peer_error(struct host *h, struct node peer, const struct message
 int peers_receive(struct host *h, int64_t now, struct node peer, const void *data, size_t size)
 {
 	struct message m;
-	if (!replica_peer(&h->replica, peer))
+	if (!peers_find(&h->replica.peers, peer))
 		return 0; /* forgotten meanwhile: nothing more of it gets in */
 	int e = message_decode(data, size, &m);
 	if (e != 0) {

@@ -170,11 +170,11 @@ static int on_status(const struct request *rq)
 		row->server = (struct server_row){member->node, message_text(member->name),
 						  message_text(member->client_endpoint),
 						  message_text(member->notify_endpoint)};
-		const struct peer *p = replica_peer(&h->replica, member->node);
+		const struct peer *p = peers_find(&h->replica.peers, member->node);
 		if (p) {
-			row->state = !replica_reachable(p, rq->now) ? SERVER_DOWN
-				     : p->serving		    ? SERVER_UP
-								    : SERVER_CATCHING_UP;
+			row->state = !peer_reachable(p, rq->now) ? SERVER_DOWN
+				     : p->serving		 ? SERVER_UP
+								 : SERVER_CATCHING_UP;
 		} else {
 			metrics_load(h, rq->now, &row->load);
 			row->state = row->load.serving ? SERVER_UP : SERVER_CATCHING_UP;
@@ -196,8 +196,8 @@ static int on_metrics(const struct request *rq)
 static bool is_down(const void *request, const struct member *m)
 {
 	const struct request *rq = request;
-	const struct peer *p = replica_peer(&host_of(rq)->replica, m->node);
-	return p && !replica_reachable(p, rq->now);
+	const struct peer *p = peers_find(&host_of(rq)->replica.peers, m->node);
+	return p && !peer_reachable(p, rq->now);
 }
 
 /* The member that an operator named; NULL: there is none, and so it was answered. */
@@ -236,11 +236,11 @@ static int on_drain(const struct request *rq)
 	const struct member *found = find_named(rq, id, rq->m->drain.target, false);
 	if (!found)
 		return 0;
-	const struct peer *peer = replica_peer(&h->replica, found->node);
+	const struct peer *peer = peers_find(&h->replica.peers, found->node);
 	if (!peer) {
 		drains_told(&h->drains, &h->replica, rq->m->drain.target);
 		port_answer(rq, &(struct message){.type = MESSAGE_DONE, .done = {id}});
-	} else if (rq->from->node.id == 0 && replica_reachable(peer, rq->now)) {
+	} else if (rq->from->node.id == 0 && peer_reachable(peer, rq->now)) {
 		if (passed_add(&h->drains.passed, rq->now, found->node, found->origin, rq->from->handle,
 			       id) != 0)
 			port_answer_error(rq, id, KUDOS_BUSY,

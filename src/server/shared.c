@@ -169,8 +169,8 @@ static void tell_trouble(struct host *h, int64_t now)
 /* One of the members asks for it. */
 static bool is_purger(const struct replica *r)
 {
-	for (size_t i = 0; i < r->peer_count; i++) {
-		if (r->peers[i].node.id < r->config.self.node.id)
+	for (size_t i = 0; i < r->peers.count; i++) {
+		if (r->peers.list[i].node.id < r->config.self.node.id)
 			return false;
 	}
 	return true;

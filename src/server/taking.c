@@ -47,7 +47,7 @@ static void ask(struct taking *t, int64_t now)
 void taking_weigh(struct taking *t, const struct message *m)
 {
 	struct replica *r = t->replica;
-	const struct log *log = map_get(&r->logs, m->records.origin.id, 0);
+	const struct log *log = logs_find(&r->logs, m->records.origin);
 	size_t size = 0;
 	if (t->preferred || r->phase != PHASE_CATCHING_UP || r->config.shared || !log ||
 	    m->records.record_count == 0)

@@ -321,7 +321,7 @@ static void tell_rest(struct world *w, struct input *in)
 		if (which >= 0xf0)
 			host_drain(w->h, w->now);
 		must(host_drained(w->h, w->now) || w->h->replica.phase != PHASE_DRAINING ||
-		     w->h->replica.peer_count + w->h->replica.waiter_count > 0);
+		     w->h->replica.peers.count + w->h->replica.waiter_count > 0);
 		break;
 	}
 }

@@ -141,7 +141,7 @@ static void act(struct world *w, const struct action *a)
 		lapse(w, a->session);
 		break;
 	case ACTION_FETCH:
-		must(a->from >= 1 && a->from <= a->to && replica_peer(&w->r, a->node));
+		must(a->from >= 1 && a->from <= a->to && peers_find(&w->r.peers, a->node));
 		break;
 	default:
 		break;
@@ -303,7 +303,7 @@ static void tell_members(struct world *w, struct input *in)
 static struct position asked_position(struct world *w, struct input *in)
 {
 	struct origin origin = some_origin(w, in);
-	const struct log *log = map_get(&w->r.logs, origin.id, 0);
+	const struct log *log = logs_find(&w->r.logs, origin);
 	return (struct position){origin, log ? log->asked_from : 1};
 }
 

@@ -98,17 +98,16 @@ static inline void check_counts(const struct counts *c)
 
 static inline void check_waiting(const struct replica *r)
 {
-	struct map_slot *slot;
+	const struct log *log;
 	size_t bytes = 0;
-	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
-		const struct log *log = slot->value;
+	for (size_t at = 0; (log = logs_next(&r->logs, &at));) {
 		for (size_t i = 0; i < log->waiting_count; i++) {
 			must(i == 0 || log->waiting[i - 1]->at.lsn < log->waiting[i]->at.lsn);
 			must(origin_equal(log->waiting[i]->at.origin, log->origin));
 			bytes += log->waiting[i]->raw_size;
 		}
 	}
-	must(bytes == r->waiting_bytes && bytes <= LIMIT_REORDER_BYTES);
+	must(bytes == r->logs.waiting_bytes && bytes <= LIMIT_REORDER_BYTES);
 }
 
 static inline void check_replica(const struct replica *r)
@@ -116,11 +115,11 @@ static inline void check_replica(const struct replica *r)
 	struct map_slot *slot;
 	check_counts(&r->counts);
 	check_vector(&r->v);
-	for (size_t i = 0; i < r->peer_count; i++) {
-		check_vector(&r->peers[i].vector);
-		check_vector(&r->peers[i].sample);
-		check_vector(&r->peers[i].covered);
-		check_vector(&r->peers[i].target);
+	for (size_t i = 0; i < r->peers.count; i++) {
+		check_vector(&r->peers.list[i].vector);
+		check_vector(&r->peers.list[i].sample);
+		check_vector(&r->peers.list[i].covered);
+		check_vector(&r->peers.list[i].target);
 	}
 	for (size_t at = 0; (slot = map_next(&r->sessions.seen, &at));) {
 		const struct seen *seen = slot->value;

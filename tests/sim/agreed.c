@@ -10,8 +10,8 @@ static void check_views(struct sim *s, int i)
 {
 	struct sim_server *v = &s->servers[i];
 	const struct replica *r = &v->host->replica;
-	for (size_t k = 0; k < r->peer_count; k++) {
-		const struct peer *p = &r->peers[k];
+	for (size_t k = 0; k < r->peers.count; k++) {
+		const struct peer *p = &r->peers.list[k];
 		uint64_t sampled = p->has_sample ? p->node.id : 0;
 		bool before = false;
 		for (size_t n = 0; n < v->sampled_count; n++)
@@ -21,9 +21,9 @@ static void check_views(struct sim *s, int i)
 				 i + 1, (unsigned long long)p->node.id);
 	}
 	v->sampled_count = 0;
-	for (size_t k = 0; k < r->peer_count && v->sampled_count < SIM_PEERS; k++) {
-		if (r->peers[k].has_sample)
-			v->sampled[v->sampled_count++] = r->peers[k].node.id;
+	for (size_t k = 0; k < r->peers.count && v->sampled_count < SIM_PEERS; k++) {
+		if (r->peers.list[k].has_sample)
+			v->sampled[v->sampled_count++] = r->peers.list[k].node.id;
 	}
 }
 
@@ -100,8 +100,8 @@ void check_known(struct sim *s, int i)
 {
 	const struct replica *r = &s->servers[i].host->replica;
 	bool settled = members_digest(&r->members) == r->digest;
-	for (size_t k = 0; k < r->peer_count; k++) {
-		const struct peer *p = &r->peers[k];
+	for (size_t k = 0; k < r->peers.count; k++) {
+		const struct peer *p = &r->peers.list[k];
 		const struct member *m = members_find(&r->members, p->node);
 		const struct replica *run = m ? run_of(s, p->node, m->origin) : NULL;
 		const struct replica *heard = run_of(s, p->node, p->origin);

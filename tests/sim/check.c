@@ -42,8 +42,8 @@ static void dump_server(const struct sim *s, const struct sim_server *v)
 	if (r->config.shared)
 		printf("    looked %d, %llu times; applied %llu records\n", r->looked,
 		       (unsigned long long)r->looks, (unsigned long long)r->stats.records);
-	for (size_t i = 0; i < r->peer_count; i++) {
-		const struct peer *p = &r->peers[i];
+	for (size_t i = 0; i < r->peers.count; i++) {
+		const struct peer *p = &r->peers.list[i];
 		printf("    peer %016llx heard %.3f ms ago serving %d confirmed %d digest %llx exact %d "
 		       "sample %d covered %d\n",
 		       (unsigned long long)p->node.id, (double)(s->now - p->heard) / 1000, p->serving,
@@ -51,9 +51,8 @@ static void dump_server(const struct sim *s, const struct sim_server *v)
 		dump_vector("  vector", &p->vector);
 		dump_vector("  target", &p->target);
 	}
-	struct map_slot *slot;
-	for (size_t at = 0; (slot = map_next(&r->logs, &at));) {
-		const struct log *log = slot->value;
+	const struct log *log;
+	for (size_t at = 0; (log = logs_next(&r->logs, &at));) {
 		printf("    log %04llx owner %llx appended %llu known %llu damaged %llu waiting %zu tries %u "
 		       "gone %u\n",
 		       (unsigned long long)log->origin.id >> 48, (unsigned long long)log->owner.id,
@@ -148,8 +147,8 @@ void check_renewed(struct sim *s, struct sim_server *v)
 {
 	const struct replica *r = &v->host->replica;
 	bool met = false;
-	for (size_t i = 0; i < r->peer_count; i++) {
-		const struct peer *p = &r->peers[i];
+	for (size_t i = 0; i < r->peers.count; i++) {
+		const struct peer *p = &r->peers.list[i];
 		met = met || (p->heard != 0 && p->vouched && replica_covers(r, &p->target));
 	}
 	if (v->old && !met)
@@ -163,9 +162,9 @@ void check_drained(struct sim *s, int i)
 	const struct replica *r = &s->servers[i].host->replica;
 	const struct origin own = r->config.self.origin;
 	const uint64_t all = vector_get(&r->v, own);
-	for (size_t k = 0; k < r->peer_count; k++) {
-		const struct peer *p = &r->peers[k];
-		for (int j = 0; replica_reachable(p, s->now) && j < s->server_count; j++) {
+	for (size_t k = 0; k < r->peers.count; k++) {
+		const struct peer *p = &r->peers.list[k];
+		for (int j = 0; peer_reachable(p, s->now) && j < s->server_count; j++) {
 			const struct host *h = s->servers[j].host;
 			if (h && origin_equal(h->replica.config.self.origin, p->origin) &&
 			    vector_get(&h->replica.v, own) < all)
@@ -535,8 +534,8 @@ void check_quiet(struct sim *s)
 		hostile_check(s, i, true);
 		if (open > 0)
 			sim_fail(s, "s%d still remembers %zu sessions", i + 1, open);
-		if (r->logs.count > r->peer_count + 1)
-			sim_fail(s, "s%d still has %zu logs", i + 1, r->logs.count);
+		if (r->logs.by_origin.count > r->peers.count + 1)
+			sim_fail(s, "s%d still has %zu logs", i + 1, r->logs.by_origin.count);
 		if (r->waiter_count || r->pending_count || v->host->reads.count)
 			sim_fail(s, "s%d still has waiters", i + 1);
 		if (v->disk->count > 100)

@@ -388,10 +388,9 @@ void faults_hasty(struct sim *s, int i)
 	struct replica *r = &v->host->replica;
 	if (!v->hasty || v->condemned || r->phase != PHASE_CATCHING_UP)
 		return;
-	for (size_t k = 0; k < r->peer_count; k++) {
-		const struct peer *p = &r->peers[k];
-		if (p->serving && p->confirmed && replica_reachable(p, s->now) &&
-		    replica_covers(r, &p->target))
+	for (size_t k = 0; k < r->peers.count; k++) {
+		const struct peer *p = &r->peers.list[k];
+		if (p->serving && p->confirmed && peer_reachable(p, s->now) && replica_covers(r, &p->target))
 			r->config.grace = 1;
 	}
 }

@@ -140,7 +140,7 @@ static inline struct peer *add_peer(struct fixture *f, const char *name, uint64_
 	cr_assert(replica_members(&f->host->replica, f->now, (struct node){0}, &row, 1) == 0);
 	flush(f);
 	forget(f);
-	return replica_peer(&f->host->replica, row.node);
+	return peers_find(&f->host->replica.peers, row.node);
 }
 
 static inline void heard(struct peer *p, int64_t now, bool serving)

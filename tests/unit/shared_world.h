@@ -44,7 +44,7 @@ static inline void hold(struct fixture *f, uint64_t lsn)
 static inline bool takes_strangers(struct fixture *f)
 {
 	cr_assert(replica_held(&f->r, f->now, (struct node){77}, (struct position){{7}, 1}) == 0);
-	return map_get(&f->r.logs, 7, 0) != NULL;
+	return logs_find(&f->r.logs, (struct origin){7}) != NULL;
 }
 
 #endif

@@ -55,11 +55,11 @@ static void start(struct world *w, size_t peers, bool established)
 		rows[i] = row(20 + i, 2 + i);
 	cr_assert(replica_init(&w->r, &config, w->now, established, rows, peers) == 0);
 	carry_out(w);
-	cr_assert(w->r.phase == PHASE_CATCHING_UP && w->r.peer_count == peers);
+	cr_assert(w->r.phase == PHASE_CATCHING_UP && w->r.peers.count == peers);
 	w->now += GRACE;
 	w->r.heard_leader = w->r.met_leader = true;
 	for (size_t i = 0; i < peers; i++) {
-		struct peer *p = &w->r.peers[i];
+		struct peer *p = &w->r.peers.list[i];
 		p->heard = w->now;
 		p->confirmed = p->vouched = p->serving = true;
 	}
@@ -82,8 +82,8 @@ static void expect(const struct world *w, const char *reason)
 
 static void lose(struct world *w, size_t peer)
 {
-	w->r.peers[peer].heard = 0;
-	w->r.peers[peer].confirmed = w->r.peers[peer].vouched = false;
+	w->r.peers.list[peer].heard = 0;
+	w->r.peers.list[peer].confirmed = w->r.peers.list[peer].vouched = false;
 }
 
 Test(agree, serves_once_its_own_start_is_over)
@@ -101,7 +101,7 @@ Test(agree, serves_once_its_own_start_is_over)
 	w.r.snapshot_from.id = 1;
 	expect(&w, "a snapshot");
 	w.r.snapshot_from.id = 0;
-	cr_assert(vector_set(&w.r.peers[0].target, (struct origin){9}, 1) == 0);
+	cr_assert(vector_set(&w.r.peers.list[0].target, (struct origin){9}, 1) == 0);
 	expect(&w, "records that other members have");
 	cr_assert(vector_set(&w.r.v, (struct origin){9}, 1) == 0);
 	expect(&w, NULL);
@@ -120,7 +120,7 @@ Test(agree, serves_once_it_has_what_each_had)
 {
 	struct world w;
 	start(&w, 2, true);
-	cr_assert(vector_set(&w.r.peers[0].target, (struct origin){9}, 1) == 0);
+	cr_assert(vector_set(&w.r.peers.list[0].target, (struct origin){9}, 1) == 0);
 	expect(&w, "records that other members have");
 	stop(&w);
 }
@@ -157,9 +157,10 @@ Test(agree, who_never_served_begins_anew_when_a_member_is_forgotten)
 		if (has)
 			cr_assert(vector_set(&w.r.v, (struct origin){2}, 7) == 0);
 		forget_first_peer(&w);
-		cr_assert(w.r.anew == anew && w.r.peer_count == 1);
-		w.r.peers[0].heard = w.now;
-		w.r.peers[0].confirmed = w.r.peers[0].vouched = w.r.peers[0].serving = another_serves;
+		cr_assert(w.r.anew == anew && w.r.peers.count == 1);
+		w.r.peers.list[0].heard = w.now;
+		w.r.peers.list[0].confirmed = w.r.peers.list[0].vouched = w.r.peers.list[0].serving =
+		    another_serves;
 		cr_assert(replica_repair(&w.r, w.now) == 0);
 		carry_out(&w);
 		cr_assert(w.done[ACTION_SNAPSHOT] == (anew && another_serves));
@@ -177,7 +178,7 @@ Test(agree, begins_anew_until_it_has_served_and_for_nothing_else)
 	cr_assert(vector_set(&w.r.v, (struct origin){2}, 7) == 0);
 	cr_assert(replica_members(&w.r, w.now, (struct node){0}, &news, 1) == 0);
 	carry_out(&w);
-	cr_assert(!w.r.anew && w.r.peer_count == 3, "nobody was forgotten");
+	cr_assert(!w.r.anew && w.r.peers.count == 3, "nobody was forgotten");
 	w.r.meta_dirty = true;
 	carry_out(&w);
 	cr_assert(!w.r.established, "it does not serve");
@@ -188,16 +189,16 @@ Test(agree, begins_anew_until_it_has_served_and_for_nothing_else)
 
 	start(&w, 2, false);
 	w.r.anew = true;
-	w.r.peers[1].serving = false;
+	w.r.peers.list[1].serving = false;
 	expect(&w, "a snapshot");
-	w.r.peers[0].serving = false;
+	w.r.peers.list[0].serving = false;
 	expect(&w, NULL);
 	stop(&w);
 
 	start(&w, 2, false);
 	w.r.anew = true; /* the stream does not begin at the beginning */
 	forget_first_peer(&w);
-	cr_assert(w.r.anew && w.r.peer_count == 1);
+	cr_assert(w.r.anew && w.r.peers.count == 1);
 	stop(&w);
 
 	start(&w, 2, false);
@@ -217,10 +218,10 @@ Test(agree, the_membership_stays_while_a_snapshot_becomes_durable)
 	w.r.snapshot_from.id = 21;
 	w.r.adopting = true;
 	forget_first_peer(&w);
-	cr_assert(w.done[ACTION_APPEND_META] == 0 && w.r.peer_count == 2);
+	cr_assert(w.done[ACTION_APPEND_META] == 0 && w.r.peers.count == 2);
 	cr_assert(replica_snapshot_ended(&w.r, w.now) == 0);
 	carry_out(&w);
-	cr_assert(w.done[ACTION_APPEND_META] == 1 && w.r.peer_count == 1);
+	cr_assert(w.done[ACTION_APPEND_META] == 1 && w.r.peers.count == 1);
 	stop(&w);
 }
 
@@ -228,7 +229,7 @@ Test(agree, serves_once_the_members_in_reach_confirm)
 {
 	struct world w;
 	start(&w, 2, true);
-	w.r.peers[1].confirmed = false;
+	w.r.peers.list[1].confirmed = false;
 	expect(&w, "the other members to confirm");
 	lose(&w, 1);
 	expect(&w, NULL);
@@ -268,7 +269,7 @@ Test(agree, a_new_node_is_told_whether_it_is_the_first)
 	start(&w, 1, false);
 	w.r.met_leader = false;
 	expect(&w, NULL);
-	w.r.peers[0].vouched = false;
+	w.r.peers.list[0].vouched = false;
 	expect(&w, "a majority of the leaders");
 	stop(&w);
 }
@@ -279,7 +280,7 @@ Test(agree, a_new_node_needs_one_that_serves_and_a_majority)
 	start(&w, 2, false);
 	lose(&w, 1);
 	expect(&w, "a majority of the members");
-	w.r.peers[0].vouched = false;
+	w.r.peers.list[0].vouched = false;
 	expect(&w, "a member that serves: start");
 	w.r.established = true;
 	expect(&w, NULL);
@@ -287,11 +288,11 @@ Test(agree, a_new_node_needs_one_that_serves_and_a_majority)
 	start(&w, 3, false);
 	lose(&w, 1);
 	expect(&w, NULL);
-	w.r.peers[2].vouched = false;
+	w.r.peers.list[2].vouched = false;
 	expect(&w, NULL);
-	w.r.peers[0].vouched = false;
-	w.r.peers[1].heard = w.now;
-	w.r.peers[1].confirmed = true;
+	w.r.peers.list[0].vouched = false;
+	w.r.peers.list[1].heard = w.now;
+	w.r.peers.list[1].confirmed = true;
 	expect(&w, NULL);
 	stop(&w);
 }
@@ -303,18 +304,18 @@ Test(agree, those_that_join_as_well_are_no_majority)
 	struct world w;
 	start(&w, 3, false);
 	lose(&w, 1);
-	w.r.peers[2].vouched = w.r.peers[2].serving = false;
-	w.r.peers[2].all = 0;
+	w.r.peers.list[2].vouched = w.r.peers.list[2].serving = false;
+	w.r.peers.list[2].all = 0;
 	expect(&w, "a majority of the members");
-	w.r.peers[2].all = 1;
+	w.r.peers.list[2].all = 1;
 	expect(&w, NULL);
-	w.r.peers[2].all = 0;
-	w.r.peers[2].serving = true;
+	w.r.peers.list[2].all = 0;
+	w.r.peers.list[2].serving = true;
 	expect(&w, NULL);
 	stop(&w);
 	start(&w, 2, false); /* the first ones of a cluster */
 	for (size_t i = 0; i < 2; i++)
-		w.r.peers[i].vouched = w.r.peers[i].serving = false;
+		w.r.peers.list[i].vouched = w.r.peers.list[i].serving = false;
 	expect(&w, NULL);
 	stop(&w);
 }
@@ -325,7 +326,7 @@ Test(agree, a_copy_needs_one_that_serves)
 	start(&w, 1, true);
 	w.r.doubtful = true;
 	expect(&w, NULL);
-	w.r.peers[0].vouched = false;
+	w.r.peers.list[0].vouched = false;
 	expect(&w, "a member that serves, because");
 	lose(&w, 0);
 	expect(&w, "a member that serves, because");
@@ -418,15 +419,16 @@ Test(agree, what_changes_is_committed_and_told_once)
 	newer.since = 2;
 	hear(&w, 0, newer);
 	cr_assert(w.r.digest == digest, "it is not durable yet");
-	w.r.peers[0].has_sample = w.r.peers[0].has_covered = true;
+	w.r.peers.list[0].has_sample = w.r.peers.list[0].has_covered = true;
 	carry_out(&w);
 	cr_assert(w.r.digest != digest && w.done[ACTION_APPEND_META] == 1 && w.done[ACTION_MEMBERS] >= 1);
-	cr_assert(!w.r.peers[0].has_sample && !w.r.peers[0].has_covered && !w.r.peers[0].confirmed);
+	cr_assert(!w.r.peers.list[0].has_sample && !w.r.peers.list[0].has_covered &&
+		  !w.r.peers.list[0].confirmed);
 	hear(&w, 0, newer);
 	cr_assert(!w.r.meta_dirty);
 	cr_assert(replica_forget(&w.r, w.now, (struct node){20}) == 0 && w.r.meta_dirty);
 	carry_out(&w);
-	cr_assert(w.r.peer_count == 0 && !replica_is_forgotten(&w.r));
+	cr_assert(w.r.peers.count == 0 && !replica_is_forgotten(&w.r));
 	cr_assert(replica_forget(&w.r, w.now, (struct node){20}) == 0 && !w.r.meta_dirty, "already");
 	hear(&w, 0, newer);
 	cr_assert(!w.r.meta_dirty, "a forgotten node's row stays");

@@ -305,11 +305,11 @@ Test(commit, a_journal_is_read_in_order)
 	replay(&w, 5, 1);
 	replay(&w, 5, 2);
 	replay(&w, 5, 2);
-	cr_assert(applied(&w, 5) == 2 && !map_get(&w.r.logs, 5, 0), "nothing is open");
+	cr_assert(applied(&w, 5) == 2 && !logs_find(&w.r.logs, (struct origin){5}), "nothing is open");
 	replay(&w, 5, 5);
 	replay(&w, 5, 4);
 	replay(&w, 5, 7);
-	struct log *log = map_get(&w.r.logs, 5, 0);
+	struct log *log = logs_find(&w.r.logs, (struct origin){5});
 	cr_assert(log->damaged == 7 && log->known == 7 && log->waiting_count == 3 && applied(&w, 5) == 2);
 	replay(&w, 5, 3);
 	cr_assert(applied(&w, 5) == 5 && log->waiting_count == 1 && log->appended == 5);
@@ -319,7 +319,7 @@ Test(commit, a_journal_is_read_in_order)
 	cr_assert(applied(&w, 5) == 8 && log->known == 8 && log->damaged == 7);
 	cr_assert(counts_get(&w.r.counts, "k", 1) == 8, "each once");
 	replica_close_logs(&w.r);
-	cr_assert(!map_get(&w.r.logs, 5, 0));
+	cr_assert(!logs_find(&w.r.logs, (struct origin){5}));
 	stop(&w);
 }
 
@@ -329,16 +329,16 @@ Test(commit, what_is_gone_is_missed_until_it_is_here)
 	start(&w);
 	replay(&w, 5, 1);
 	cr_assert(replica_replay_gone(&w.r, (struct position){{5}, 1}) == 0);
-	cr_assert(replica_replay_gone(&w.r, (struct position){{6}, 0}) == 0 && w.r.logs.count == 0);
+	cr_assert(replica_replay_gone(&w.r, (struct position){{6}, 0}) == 0 && w.r.logs.by_origin.count == 0);
 	cr_assert(replica_replay_gone(&w.r, (struct position){{5}, 4}) == 0);
-	struct log *log = map_get(&w.r.logs, 5, 0);
+	struct log *log = logs_find(&w.r.logs, (struct origin){5});
 	cr_assert(log->damaged == 4 && log->known == 4 && log->appended == 1);
 	cr_assert(replica_replay_gone(&w.r, (struct position){{5}, 3}) == 0);
 	cr_assert(log->damaged == 4 && log->known == 4, "the highest");
 	cr_assert(replica_replay_gone(&w.r, (struct position){{5}, 6}) == 0);
 	cr_assert(log->damaged == 6 && log->known == 6);
 	replica_close_logs(&w.r);
-	cr_assert(map_get(&w.r.logs, 5, 0), "it is not forgotten");
+	cr_assert(logs_find(&w.r.logs, (struct origin){5}), "it is not forgotten");
 	cr_assert(replica_lag(&w.r) == 5);
 	stop(&w);
 }

@@ -53,7 +53,7 @@ Test(dropping, what_a_peer_said_counts_once_it_is_reached_here)
 	start_serving(&f);
 	add_peer(&f);
 	closed(&f);
-	struct peer *p = &f.r.peers[0];
+	struct peer *p = &f.r.peers.list[0];
 	cr_assert(vector_set(&f.r.v, (struct origin){1}, 1) == 0);
 	cr_assert(vector_set(&p->sample, (struct origin){1}, 1) == 0);
 	cr_assert(vector_set(&p->sample, (struct origin){9}, 5) == 0);
@@ -81,7 +81,7 @@ Test(dropping, records_that_all_have_who_serve_under_one_membership)
 	struct vector floor = {0};
 	start_serving(&f);
 	add_peer(&f);
-	struct peer *p = &f.r.peers[0];
+	struct peer *p = &f.r.peers.list[0];
 	cr_assert(vector_set(&f.r.v, (struct origin){2}, 7) == 0);
 	cr_assert(vector_set(&p->vector, (struct origin){2}, 5) == 0);
 	for (int i = 0; i < 4; i++) {

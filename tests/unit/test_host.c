@@ -294,8 +294,9 @@ Test(host, records_that_wait)
 		record_unref(record);
 	}
 	const struct replica *r = &f.host->replica;
-	cr_assert(r->waiting_bytes <= LIMIT_REORDER_BYTES);
-	cr_assert(r->waiting_bytes > LIMIT_REORDER_BYTES - LIMIT_MESSAGE, "%zu", (size_t)r->waiting_bytes);
+	cr_assert(r->logs.waiting_bytes <= LIMIT_REORDER_BYTES);
+	cr_assert(r->logs.waiting_bytes > LIMIT_REORDER_BYTES - LIMIT_MESSAGE, "%zu",
+		  (size_t)r->logs.waiting_bytes);
 	for (int i = 0; i < 12; i++)
 		batch_box_unref(boxes[i]);
 	teardown(&f);
@@ -372,7 +373,7 @@ Test(host, a_drain_that_is_passed_on_is_done_when_the_other_says_so)
 	const struct member row = {.node = {PEER}, .origin = {21}, .since = 1, .name = "s2"};
 	cr_assert(replica_members(&f.host->replica, f.now, (struct node){0}, &row, 1) == 0);
 	cr_assert(host_flush(f.host, f.now) == 0);
-	replica_peer(&f.host->replica, row.node)->heard = f.now;
+	peers_find(&f.host->replica.peers, row.node)->heard = f.now;
 	hello(&f, 5, 0);
 	say(&f, 5, &(struct message){.type = MESSAGE_DRAIN, .drain = {7, {"s2", 2}}});
 	uint64_t id = f.drain;
@@ -386,7 +387,7 @@ Test(host, a_drain_that_is_passed_on_is_done_when_the_other_says_so)
 	cr_assert(f.done == 7);
 
 	/* Who does not confirm: an error, in time. */
-	replica_peer(&f.host->replica, row.node)->heard = f.now;
+	peers_find(&f.host->replica.peers, row.node)->heard = f.now;
 	say(&f, 5, &(struct message){.type = MESSAGE_DRAIN, .drain = {8, {"s2", 2}}});
 	f.now += 3 * SECOND;
 	cr_assert(host_tick(f.host, f.now) == 0);
@@ -395,7 +396,7 @@ Test(host, a_drain_that_is_passed_on_is_done_when_the_other_says_so)
 	/* Who is another run by then, or is forgotten, need not be told. */
 	for (int i = 0; i < 2; i++) {
 		const struct member other = {.node = {PEER}, .origin = {22}, .since = 2, .name = "s2"};
-		replica_peer(&f.host->replica, row.node)->heard = f.now;
+		peers_find(&f.host->replica.peers, row.node)->heard = f.now;
 		say(&f, 5, &(struct message){.type = MESSAGE_DRAIN, .drain = {9, {"s2", 2}}});
 		cr_assert(f.code == -1);
 		if (i == 0)

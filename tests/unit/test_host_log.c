@@ -161,7 +161,7 @@ Test(host_log, it_tells_what_it_waits_for)
 	cr_assert(replica_members(&f.host->replica, f.now, (struct node){0}, &other, 1) == 0);
 	for (int i = 0; i < 10; i++) {
 		step(&f, SECOND);
-		replica_peer(&f.host->replica, other.node)->heard = f.now; /* and confirms nothing */
+		peers_find(&f.host->replica.peers, other.node)->heard = f.now; /* and confirms nothing */
 	}
 	cr_assert(replica_waits_for(&f.host->replica, f.now) && told(&f, "not serving yet") == 0, "it does");
 	teardown(&f);

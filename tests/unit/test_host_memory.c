@@ -130,7 +130,7 @@ Test(host_memory, nothing_is_truncated_by_half_a_floor)
 	struct replica *r = &f.host->replica;
 	cr_assert(replica_members(r, f.now, (struct node){0}, &row, 1) == 0);
 	cr_assert(host_flush(f.host, f.now) == 0);
-	struct peer *p = replica_peer(r, row.node);
+	struct peer *p = peers_find(&r->peers, row.node);
 	p->serving = true;
 	p->digest = r->digest;
 	cr_assert(vector_copy(&f.host->checkpoint.vector, &r->v) == 0);

@@ -245,7 +245,7 @@ Test(leaders, what_is_not_of_the_protocol_is_counted)
 				       .vector = {.node = {PEER}, .origin = {21}, .serial = 1}};
 	message_encode(&vector, &b);
 	cr_assert(peers_published(f.host, f.now, b.data, b.size) == 0 && f.host->port.malformed == n);
-	cr_assert(replica_peer(&f.host->replica, (struct node){PEER})->heard == f.now);
+	cr_assert(peers_find(&f.host->replica.peers, (struct node){PEER})->heard == f.now);
 	struct event event = {"~", 2, 1};
 	struct batch_box *box = message_make_batch((struct session){7, 1}, 1, &event, 1);
 	struct record *one = record_new((struct position){{21}, 1}, &box, 1);

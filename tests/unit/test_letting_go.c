@@ -54,9 +54,9 @@ Test(letting_go, lets_go_of_what_every_member_has_in_a_checkpoint)
 	cr_assert(replica_purgeable(&f.r) == 0, "there may be a member that is not known here");
 	peer_covers(&f, 5, 0, f.r.digest);
 	cr_assert(replica_purgeable(&f.r) == 0, "it keeps");
-	f.r.peers[0].checkpointed = 12;
+	f.r.peers.list[0].checkpointed = 12;
 	cr_assert(replica_purgeable(&f.r) == 9);
-	f.r.peers[0].serving = false;
+	f.r.peers.list[0].serving = false;
 	cr_assert(replica_purgeable(&f.r) == 0, "it may yet be another");
 	peer_covers(&f, 6, 12, f.r.digest);
 	f.r.phase = PHASE_CATCHING_UP;

@@ -10,7 +10,7 @@ static struct log *open(struct fixture *f, uint64_t origin)
 static bool kept(struct fixture *f, uint64_t origin)
 {
 	replica_close_logs(&f->r);
-	return map_get(&f->r.logs, origin, 0);
+	return logs_find(&f->r.logs, (struct origin){origin});
 }
 
 Test(logs, are_kept_while_something_goes_on)
@@ -40,7 +40,7 @@ Test(logs, are_kept_while_something_goes_on)
 	for (uint64_t i = 100; i < 300; i++)
 		open(&f, i);
 	replica_close_logs(&f.r);
-	cr_assert(f.r.logs.count == 2, "all at once");
+	cr_assert(f.r.logs.by_origin.count == 2, "all at once");
 	stop(&f);
 }
 
@@ -53,21 +53,21 @@ Test(logs, are_so_many_and_its_own)
 	cr_assert(open(&f, 1) && open(&f, 2));
 	for (uint64_t i = 30; !replica_logs_full(&f.r); i++)
 		open(&f, i)->known = 1;
-	cr_assert(f.r.logs.count == 5);
-	cr_assert(!open(&f, 99) && f.r.logs.count == 5);
+	cr_assert(f.r.logs.by_origin.count == 5);
+	cr_assert(!open(&f, 99) && f.r.logs.by_origin.count == 5);
 	cr_assert(open(&f, 30), "that is there");
 	cr_assert(open(&f, 1), "its own is always let in");
 	cr_assert(!open(&f, 99));
 	open(&f, 30)->known = open(&f, 31)->known = 0;
 	cr_assert(open(&f, 99), "those that are done with make room");
-	cr_assert(!map_get(&f.r.logs, 30, 0));
+	cr_assert(!logs_find(&f.r.logs, (struct origin){30}));
 	stop(&f);
 
 	start_serving(&f);
 	f.r.config.gaps = 3;
 	for (uint64_t i = 30; !replica_logs_full(&f.r); i++)
 		open(&f, i)->known = 1;
-	cr_assert(!map_get(&f.r.logs, 1, 0) && open(&f, 1), "also when it comes last");
+	cr_assert(!logs_find(&f.r.logs, (struct origin){1}) && open(&f, 1), "also when it comes last");
 	stop(&f);
 }
 

@@ -74,7 +74,7 @@ static void setup(struct fixture *f)
 	cr_assert(host_open(&f->host, &config, store, &io, f->now, NULL, 0) == 0);
 	cr_assert(replica_members(&f->host->replica, f->now, (struct node){0}, &row, 1) == 0);
 	cr_assert(host_tick(f->host, f->now) == 0 && host_flush(f->host, f->now) == 0);
-	f->peer = replica_peer(&f->host->replica, (struct node){PEER});
+	f->peer = peers_find(&f->host->replica.peers, (struct node){PEER});
 	f->log = replica_log(&f->host->replica, (struct origin){RUN});
 	cr_assert(f->peer && f->log && f->host->replica.phase == PHASE_CATCHING_UP);
 	f->peer->heard = f->now;

@@ -53,7 +53,7 @@ static void stop(struct world *w)
 
 static struct peer *peer(struct world *w, uint64_t node)
 {
-	return replica_peer(&w->r, (struct node){node});
+	return peers_find(&w->r.peers, (struct node){node});
 }
 
 static void set(struct vector *v, uint64_t origin, uint64_t lsn)
@@ -101,7 +101,7 @@ Test(reach, a_message_that_shows_all_is_exact)
 	cr_assert(p->exact && p->confirmed && p->vouched && p->has_sample && p->serving);
 	cr_assert(get(&p->vector, 2) == 4 && get(&p->target, 7) == 1 && get(&p->sample, 2) == 4);
 	cr_assert(p->heard == w.now && p->digest == w.r.digest && p->all == v.digest);
-	struct log *log = map_get(&w.r.logs, 2, 0);
+	struct log *log = logs_find(&w.r.logs, (struct origin){2});
 	cr_assert(log->owner.id == PEER && log->known == 4);
 	set(&v, 2, 6);
 	hear(&w, message(&w, &v, 1));
@@ -130,7 +130,7 @@ Test(reach, what_another_has_just_so_need_not_be_shown)
 	cr_assert(vector_copy(&peer(&w, PEER + 1)->vector, &v) == 0);
 	struct vector_message m = message(&w, &v, 1);
 	hear(&w, m);
-	struct log *log = map_get(&w.r.logs, 61, 0);
+	struct log *log = logs_find(&w.r.logs, (struct origin){61});
 	cr_assert(peer(&w, PEER)->exact && get(&peer(&w, PEER)->vector, 61) == 1 && log && log->known == 1,
 		  "the other's, of which all is learnt");
 	vector_deinit(&v);
@@ -199,7 +199,7 @@ Test(reach, what_is_not_shown_is_asked_for_in_pages)
 	cr_assert(get(&p->vector, 7) == 1 && p->after.id == 0 && w.done[ACTION_REACH] == 0);
 	cr_assert(p->ask_at == w.now + 100 * MS,
 		  "from the beginning, unless the next message says that it is whole");
-	struct log *log = map_get(&w.r.logs, 7, 0);
+	struct log *log = logs_find(&w.r.logs, (struct origin){7});
 	cr_assert((log && log->known == 1) || w.r.lacks_many, "learnt");
 	hear(&w, message(&w, &v, 1));
 	cr_assert(p->exact && p->confirmed && get(&p->target, 7) == 1);
@@ -291,7 +291,7 @@ Test(reach, who_catches_up_confirms_and_vouches_later)
 	cr_assert(get(&p->target, 2) == 1, "nothing new");
 	hear(&w, message(&w, &v, 1));
 	cr_assert(p->vouched && p->has_sample && get(&p->target, 2) == 2, "it can tell now what there is");
-	replica_expect_confirmations(&w.r);
+	peers_expect_confirmations(&w.r.peers);
 	w.r.phase = PHASE_SERVING;
 	set(&v, 2, 3);
 	hear(&w, message(&w, &v, 1));
@@ -339,8 +339,8 @@ Test(reach, too_many_origins_are_left_for_later)
 	for (uint64_t origin = 30; origin < 40; origin++)
 		set(&v, origin, 1);
 	hear(&w, message(&w, &v, 16));
-	cr_assert(w.r.lacks_many && replica_logs_full(&w.r) && map_get(&w.r.logs, 30, 0) &&
-		  !map_get(&w.r.logs, 39, 0));
+	cr_assert(w.r.lacks_many && replica_logs_full(&w.r) && logs_find(&w.r.logs, (struct origin){30}) &&
+		  !logs_find(&w.r.logs, (struct origin){39}));
 	vector_deinit(&v);
 	stop(&w);
 	start(&w);
@@ -348,12 +348,13 @@ Test(reach, too_many_origins_are_left_for_later)
 	set(&w.r.v, 35, 1);
 	set(&peer(&w, PEER)->vector, 34, 2);
 	set(&peer(&w, PEER)->vector, 35, 1);
-	cr_assert(replica_learn_all(&w.r, w.now) == 0 && !map_get(&w.r.logs, 34, 0),
+	cr_assert(replica_learn_all(&w.r, w.now) == 0 && !logs_find(&w.r.logs, (struct origin){34}),
 		  "who is away is left out");
 	peer(&w, PEER)->heard = w.now;
 	cr_assert(replica_learn_all(&w.r, w.now) == 0);
-	struct log *log = map_get(&w.r.logs, 34, 0);
-	cr_assert(log && log->known == 2 && !map_get(&w.r.logs, 35, 0), "what is here is not missing");
+	struct log *log = logs_find(&w.r.logs, (struct origin){34});
+	cr_assert(log && log->known == 2 && !logs_find(&w.r.logs, (struct origin){35}),
+		  "what is here is not missing");
 	vector_deinit(&v);
 	stop(&w);
 }

@@ -47,7 +47,7 @@ static void start(struct world *w)
 	carry_out(w);
 	w->r.phase = PHASE_SERVING;
 	for (uint64_t i = 0; i < PEERS; i++) {
-		struct peer *p = &w->r.peers[i];
+		struct peer *p = &w->r.peers.list[i];
 		p->origin.id = 2 + i;
 		p->exact = p->serving = p->confirmed = p->vouched = true;
 		p->heard = w->now;
@@ -63,7 +63,7 @@ static void stop(struct world *w)
 
 static struct log *log_of(struct world *w, uint64_t origin)
 {
-	return map_get(&w->r.logs, origin, 0);
+	return logs_find(&w->r.logs, (struct origin){origin});
 }
 
 static size_t receive(struct world *w, uint64_t origin, uint64_t lsn, bool published)
@@ -85,7 +85,7 @@ static void hold(struct world *w, unsigned peers, uint64_t origin, uint64_t lsn)
 	struct position at = {{origin}, lsn};
 	for (unsigned i = 0; i < PEERS; i++) {
 		if (peers >> i & 1)
-			cr_assert(vector_set(&w->r.peers[i].vector, at.origin, lsn) == 0);
+			cr_assert(vector_set(&w->r.peers.list[i].vector, at.origin, lsn) == 0);
 	}
 	cr_assert(replica_learn(&w->r, w->now, &at, 1) == 0);
 }
@@ -94,17 +94,9 @@ static void later(struct world *w, int64_t time)
 {
 	w->now += time;
 	for (size_t i = 0; i < PEERS; i++)
-		w->r.peers[i].heard = w->now;
+		w->r.peers.list[i].heard = w->now;
 	cr_assert(replica_repair(&w->r, w->now) == 0);
 	carry_out(w);
-}
-
-Test(repair, a_peer_is_in_reach_for_a_while)
-{
-	struct peer p = {.heard = 1000 * MS};
-	cr_assert(replica_reachable(&p, 2500 * MS - 1) && !replica_reachable(&p, 2500 * MS));
-	p.heard = 0;
-	cr_assert(!replica_reachable(&p, 1), "never heard");
 }
 
 Test(repair, what_is_beyond_a_gap_waits_in_order)
@@ -117,25 +109,26 @@ Test(repair, what_is_beyond_a_gap_waits_in_order)
 	receive(&w, 2, 4, true);
 	receive(&w, 2, 3, true);
 	receive(&w, 2, 5, true);
-	cr_assert(log->waiting_count == 3 && w.r.waiting_bytes == 3 * size && w.r.stats.gaps == 5);
+	cr_assert(log->waiting_count == 3 && w.r.logs.waiting_bytes == 3 * size && w.r.stats.gaps == 5);
 	for (uint64_t i = 0; i < 3; i++)
 		cr_assert(log->waiting[i]->at.lsn == 3 + i);
 	cr_assert(log->appended == 0 && log->known == 5 && log->gap_since == w.now);
-	replica_drop_waiting(&w.r, log, 0);
-	replica_drop_waiting(&w.r, log, 1);
-	cr_assert(log->waiting_count == 2 && log->waiting[0]->at.lsn == 4 && w.r.waiting_bytes == 2 * size);
+	logs_drop_waiting(&w.r.logs, log, 0);
+	logs_drop_waiting(&w.r.logs, log, 1);
+	cr_assert(log->waiting_count == 2 && log->waiting[0]->at.lsn == 4 &&
+		  w.r.logs.waiting_bytes == 2 * size);
 	receive(&w, 2, 1, true);
 	cr_assert(log->appended == 1 && log->waiting_count == 2 && w.r.incoming_count == 1);
 	receive(&w, 2, 3, true);
 	receive(&w, 2, 2, true);
 	cr_assert(log->appended == 5 && log->waiting_count == 0 && w.r.incoming_count == 5);
-	cr_assert(w.r.waiting_bytes == 0 && w.r.incoming_bytes == 5 * size && log->gap_since == 0);
+	cr_assert(w.r.logs.waiting_bytes == 0 && w.r.incoming_bytes == 5 * size && log->gap_since == 0);
 	receive(&w, 2, 5, true);
 	cr_assert(w.r.incoming_count == 5, "already on its way");
-	w.r.waiting_bytes = LIMIT_REORDER_BYTES - size;
+	w.r.logs.waiting_bytes = LIMIT_REORDER_BYTES - size;
 	receive(&w, 2, 8, true);
 	receive(&w, 2, 9, true);
-	cr_assert(log->waiting_count == 1 && w.r.waiting_bytes == LIMIT_REORDER_BYTES, "no more fits");
+	cr_assert(log->waiting_count == 1 && w.r.logs.waiting_bytes == LIMIT_REORDER_BYTES, "no more fits");
 	stop(&w);
 }
 
@@ -158,18 +151,18 @@ Test(repair, only_members_runs_are_listened_to)
 	cr_assert(w.r.incoming_count == 1, "applied");
 	for (uint64_t origin = 50; origin < 60; origin++)
 		receive(&w, origin, 2, false);
-	cr_assert(replica_logs_full(&w.r) && w.r.logs.count == 4 + PEERS + 1, "no more at a time");
+	cr_assert(replica_logs_full(&w.r) && w.r.logs.by_origin.count == 4 + PEERS + 1, "no more at a time");
 	stop(&w);
 }
 
 Test(repair, what_is_known_only_rises)
 {
 	struct log log = {.appended = 3};
-	replica_note_known(&log, 5, 10);
-	replica_note_known(&log, 4, 20);
+	log_note_known(&log, 5, 10);
+	log_note_known(&log, 4, 20);
 	cr_assert(log.known == 5 && log.gap_since == 10, "since it was first noticed");
 	log.appended = 5;
-	replica_note_known(&log, 5, 30);
+	log_note_known(&log, 5, 30);
 	cr_assert(log.known == 5 && log.gap_since == 0);
 }
 
@@ -243,7 +236,7 @@ Test(repair, a_late_answer_is_not_taken_for_the_one_that_is_awaited)
 		static const unsigned late[] = {2, 2, 1};
 		receive(&w, 3, lsn, false);
 		w.now += lsn == 4 ? SECOND - 1 : SECOND;
-		w.r.peers[1].heard = w.now;
+		w.r.peers.list[1].heard = w.now;
 		cr_assert(replica_fetched(&w.r, w.now, (struct position){{3}, lsn}) == 0);
 		cr_assert(log_of(&w, 3)->late == late[lsn - 2], "asked twice; took long; came soon");
 	}
@@ -263,17 +256,17 @@ Test(repair, who_did_not_know_the_asker_is_asked_again_when_it_does)
 	cr_assert(replica_welcomed(&w.r, w.now, (struct node){22}) == 0);
 	carry_out(&w);
 	cr_assert(w.asked == 0, "it was asked nothing");
-	w.r.peers[1].exact = false;
-	w.r.peers[1].ask_at = NEVER;
+	w.r.peers.list[1].exact = false;
+	w.r.peers.list[1].ask_at = NEVER;
 	cr_assert(replica_welcomed(&w.r, w.now, (struct node){21}) == 0);
-	cr_assert(w.r.peers[1].ask_at < NEVER, "nor is its vector to be waited for");
+	cr_assert(w.r.peers.list[1].ask_at < NEVER, "nor is its vector to be waited for");
 	carry_out(&w);
 	cr_assert(w.asked == 1 && w.last.node.id == 21 && w.last.origin.id == 3 && w.last.from == 1);
 	cr_assert(log_of(&w, 3)->tries == 0 && log_of(&w, 3)->late == 0, "that is no failure");
-	w.r.peers[1].exact = true;
-	w.r.peers[1].ask_at = NEVER;
+	w.r.peers.list[1].exact = true;
+	w.r.peers.list[1].ask_at = NEVER;
 	cr_assert(replica_welcomed(&w.r, w.now, (struct node){21}) == 0);
-	cr_assert(w.r.peers[1].ask_at == NEVER, "its vector is known");
+	cr_assert(w.r.peers.list[1].ask_at == NEVER, "its vector is known");
 	cr_assert(replica_welcomed(&w.r, w.now, (struct node){99}) == 0, "no member");
 	carry_out(&w);
 	stop(&w);
@@ -330,7 +323,7 @@ Test(repair, the_shared_journal_is_asked_in_its_turn)
 		cr_assert(w.asked == 1 && w.last.type == ACTION_FETCH);
 		cr_assert(w.last.node.id == (tries % 2 ? 10 : 21), "%u", (unsigned)tries);
 	}
-	cr_assert(vector_set(&w.r.peers[1].vector, (struct origin){30}, 0) == 0);
+	cr_assert(vector_set(&w.r.peers.list[1].vector, (struct origin){30}, 0) == 0);
 	log->asked_until = 0;
 	log->gone = 1;
 	later(&w, 0);
@@ -365,7 +358,7 @@ Test(repair, what_its_owner_does_not_tell_of_yet_is_on_its_way)
 	start(&w);
 	hold(&w, 4, 3, 6);
 	w.now += 1500 * MS;
-	w.r.peers[2].heard = w.now;
+	w.r.peers.list[2].heard = w.now;
 	cr_assert(replica_repair(&w.r, w.now) == 0);
 	carry_out(&w);
 	cr_assert(w.asked == 1 && w.last.node.id == 22, "who is silent sends nothing");
@@ -402,7 +395,7 @@ Test(repair, what_a_forgotten_node_had_is_known_as_long_as_a_member_tells_of_it)
 	hold(&w, 2, 77, 5);
 	struct log *log = log_of(&w, 77);
 	cr_assert(log->known == 5);
-	vector_clear(&w.r.peers[1].vector);
+	vector_clear(&w.r.peers.list[1].vector);
 	replica_unlearn(&w.r);
 	cr_assert(log->known == 5, "whose it is is not known");
 	log->owner.id = 22;
@@ -412,8 +405,8 @@ Test(repair, what_a_forgotten_node_had_is_known_as_long_as_a_member_tells_of_it)
 	hold(&w, 1, 77, 5);
 	replica_unlearn(&w.r);
 	cr_assert(log->known == 5, "another has it");
-	vector_clear(&w.r.peers[0].vector);
-	cr_assert(vector_set(&w.r.peers[0].vector, log->origin, log->appended = 4) == 0);
+	vector_clear(&w.r.peers.list[0].vector);
+	cr_assert(vector_set(&w.r.peers.list[0].vector, log->origin, log->appended = 4) == 0);
 	replica_unlearn(&w.r);
 	cr_assert(log->known == 4);
 	log->known = 3;
@@ -426,18 +419,18 @@ Test(repair, only_who_is_there_and_has_it_is_asked)
 {
 	struct world w;
 	start(&w);
-	w.r.peers[1].origin.id = 33; /* the owner has begun another run, and lost it */
+	w.r.peers.list[1].origin.id = 33; /* the owner has begun another run, and lost it */
 	hold(&w, 4, 3, 6);
 	later(&w, 20 * MS);
 	cr_assert(w.asked == 1 && w.last.node.id == 22 && w.last.to == 6);
 	hold(&w, 2, 4, 2);
-	w.r.peers[1].heard = 0;
+	w.r.peers.list[1].heard = 0;
 	w.now += SECOND / 10;
 	cr_assert(replica_repair(&w.r, w.now) == 0);
 	carry_out(&w);
 	cr_assert(w.asked == 0, "the one that has it is out of reach");
-	cr_assert(vector_set(&w.r.peers[2].vector, (struct origin){4}, 0) == 0 ||
-		  vector_get(&w.r.peers[2].vector, (struct origin){4}) == 0);
+	cr_assert(vector_set(&w.r.peers.list[2].vector, (struct origin){4}, 0) == 0 ||
+		  vector_get(&w.r.peers.list[2].vector, (struct origin){4}) == 0);
 	stop(&w);
 }
 
@@ -455,15 +448,15 @@ Test(repair, a_snapshot_when_no_holder_keeps_the_records)
 	cr_assert(replica_gone(&w.r, w.now, (struct node){21}, (struct position){{3}, 1}) == 0);
 	carry_out(&w);
 	cr_assert(w.asked == 1 && w.last.type == ACTION_FETCH && w.last.node.id == 20);
-	w.r.peers[0].serving = w.r.peers[1].serving = false;
+	w.r.peers.list[0].serving = w.r.peers.list[1].serving = false;
 	cr_assert(replica_gone(&w.r, w.now, (struct node){20}, (struct position){{3}, 1}) == 0);
 	carry_out(&w);
 	cr_assert(w.asked == 0 && w.r.phase == PHASE_SERVING, "who catches up itself has none to give");
-	w.r.peers[0].serving = w.r.peers[1].serving = true;
+	w.r.peers.list[0].serving = w.r.peers.list[1].serving = true;
 	later(&w, 1);
 	cr_assert(w.asked == 1 && w.last.type == ACTION_SNAPSHOT && w.r.phase == PHASE_CATCHING_UP);
-	cr_assert(node_equal(w.r.snapshot_from, w.last.node) && !w.r.peers[0].confirmed &&
-		  !w.r.peers[0].vouched);
+	cr_assert(node_equal(w.r.snapshot_from, w.last.node) && !w.r.peers.list[0].confirmed &&
+		  !w.r.peers.list[0].vouched);
 	later(&w, SECOND);
 	cr_assert(w.asked == 0, "one at a time");
 	cr_assert(replica_snapshot_ended(&w.r, w.now) == 0);
@@ -481,7 +474,7 @@ Test(repair, who_catches_up_need_not_begin_again)
 	w.r.phase = PHASE_CATCHING_UP;
 	w.r.lacks_many = true;
 	later(&w, 1);
-	cr_assert(w.asked == 1 && w.last.type == ACTION_SNAPSHOT && w.r.peers[0].confirmed);
+	cr_assert(w.asked == 1 && w.last.type == ACTION_SNAPSHOT && w.r.peers.list[0].confirmed);
 	stop(&w);
 }
 
@@ -493,19 +486,19 @@ Test(repair, so_many_origins_are_asked_of_one_that_serves)
 	cr_assert(w.asked == 0);
 	w.r.lacks_many = true;
 	w.r.serial = 3;
-	w.r.peers[0].serving = false;
+	w.r.peers.list[0].serving = false;
 	later(&w, 1);
 	cr_assert(w.asked == 1 && w.last.type == ACTION_SNAPSHOT && w.last.node.id == 21);
 	cr_assert(replica_snapshot_ended(&w.r, w.now) == 0 && !w.r.lacks_many);
 	w.r.lacks_many = true;
-	w.r.peers[1].heard = 0;
+	w.r.peers.list[1].heard = 0;
 	w.now += 1;
-	w.r.peers[2].heard = w.now;
+	w.r.peers.list[2].heard = w.now;
 	cr_assert(replica_repair(&w.r, w.now) == 0);
 	carry_out(&w);
 	cr_assert(w.last.node.id != 22, "not at once after the one before");
 	w.now += SECOND;
-	w.r.peers[2].heard = w.now;
+	w.r.peers.list[2].heard = w.now;
 	cr_assert(replica_repair(&w.r, w.now) == 0);
 	carry_out(&w);
 	cr_assert(w.last.type == ACTION_SNAPSHOT && w.last.node.id == 22);
@@ -530,7 +523,7 @@ Test(repair, what_only_those_away_hold_takes_no_room)
 	struct world w;
 	start(&w);
 	for (size_t i = 0; i < PEERS; i++)
-		w.r.peers[i].serving = false;
+		w.r.peers.list[i].serving = false;
 	uint64_t origin = 30;
 	for (; !replica_logs_full(&w.r); origin++)
 		hold(&w, 1, origin, 1);
@@ -543,7 +536,7 @@ Test(repair, what_only_those_away_hold_takes_no_room)
 	later(&w, 100 * MS);
 	cr_assert(replica_agree(&w.r, w.now) == 0 && w.r.lacks_many, "all are there and may give it");
 
-	w.r.peers[0].heard = w.now - 10 * SECOND;
+	w.r.peers.list[0].heard = w.now - 10 * SECOND;
 	cr_assert(replica_agree(&w.r, w.now) == 0 && !w.r.lacks_many);
 	cr_assert(log_of(&w, 40) && log_of(&w, 40)->known == 1);
 	cr_assert(!log_of(&w, 34), "only who is away holds it");
@@ -555,7 +548,7 @@ Test(repair, what_only_those_away_hold_takes_no_room)
 	receive(&w, 40, 1, false);
 	cr_assert(replica_flush(&w.r) == 0);
 	carry_out(&w);
-	come_back(&w, &w.r.peers[0]);
+	come_back(&w, &w.r.peers.list[0]);
 	replica_close_logs(&w.r);
 	cr_assert(replica_agree(&w.r, w.now) == 0 && log_of(&w, 34) && log_of(&w, 34)->known == 1);
 	stop(&w);
@@ -569,7 +562,8 @@ Test(repair, what_waits_is_learnt_anew_once_it_was_dropped)
 	receive(&w, 3, 1, true);
 	hold(&w, 4, 4, 2);
 	cr_assert(replica_drop_all_waiting(&w.r, w.now) == 0);
-	cr_assert(log_of(&w, 2)->waiting_count == 0 && w.r.waiting_bytes == 0 && log_of(&w, 2)->known == 0);
+	cr_assert(log_of(&w, 2)->waiting_count == 0 && w.r.logs.waiting_bytes == 0 &&
+		  log_of(&w, 2)->known == 0);
 	cr_assert(log_of(&w, 3)->known == 1 && log_of(&w, 4)->known == 2, "a member has it");
 	stop(&w);
 }

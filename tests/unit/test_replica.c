@@ -278,7 +278,7 @@ Test(replica, hears_nothing_from_those_that_are_forgotten)
 	cr_assert(replica_forget(&f.r, f.now, (struct node){PEER}) == 0);
 	cr_assert(replica_forget(&f.r, f.now, (struct node){99}) == KUDOS_UNKNOWN_NODE);
 	expect(&f, "meta, commit, members, vector");
-	cr_assert(f.r.peer_count == 0);
+	cr_assert(f.r.peers.count == 0);
 	peer_record(&f, 1, 2, 1, 100, true);
 	expect(&f, "");
 	cr_assert(likes(&f) == 0 && !replica_is_forgotten(&f.r));

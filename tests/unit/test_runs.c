@@ -296,8 +296,8 @@ static void all_equal(struct world *w)
 		cr_assert(serves(w, i), "%d waits for %s", i, replica_waits_for(r, w->now));
 		cr_assert(r->v.digest == w->servers[0].v.digest && replica_lag(r) == 0);
 		cr_assert(counts_get(&r->counts, "likes", 5) == (int64_t)w->likes);
-		for (size_t k = 0; k < r->peer_count; k++)
-			cr_assert(r->peers[k].exact && r->peers[k].vector.base == r->v.base);
+		for (size_t k = 0; k < r->peers.count; k++)
+			cr_assert(r->peers.list[k].exact && r->peers.list[k].vector.base == r->v.base);
 		/* Every run is over and done with: its records may leave the journal. */
 		cr_assert(replica_floor(r, &r->v, &floor) == 0 && vector_covers(&floor, &r->v));
 		vector_deinit(&floor);
@@ -319,10 +319,10 @@ Test(runs, any_number_while_a_member_is_down)
 		settle(&w, 50 * MS);
 	struct replica *a = &w.servers[0], *c = &w.servers[2];
 	cr_assert(vector_size(&a->v) == (size_t)runs + SERVERS && vector_covers(&w.servers[1].v, &a->v));
-	cr_assert(w.most_told <= 64 + 2 * (SERVERS - 1) && a->logs.count <= SERVERS + 1);
+	cr_assert(w.most_told <= 64 + 2 * (SERVERS - 1) && a->logs.by_origin.count <= SERVERS + 1);
 	cr_assert(a->phase == PHASE_SERVING && w.fetches == 0 && w.snapshots == 0);
 	cr_assert(w.pages == 0);
-	cr_assert(replica_peer(a, node_of(1))->vector.base == a->v.base);
+	cr_assert(peers_find(&a->peers, node_of(1))->vector.base == a->v.base);
 
 	start(&w, 2, &limits);
 	cr_assert(vector_size(&c->v) == SERVERS);
@@ -462,7 +462,7 @@ static void join_by_a_node_that_is_lost(bool truncated)
 	cr_assert(replica_members(x, w.now, (struct node){0}, w.servers[1].staged.list, 2) == 0);
 	pass(&w, 2 * SECOND);
 	cr_assert(x->phase == PHASE_CATCHING_UP && counts_get(&x->counts, "likes", 5) == 4);
-	const struct vector *told = &replica_peer(&w.servers[1], node_of(2))->vector;
+	const struct vector *told = &peers_find(&w.servers[1].peers, node_of(2))->vector;
 	cr_assert(vector_size(told) == 0, "nobody is to count on it");
 
 	w.up[1] = false;

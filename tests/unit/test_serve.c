@@ -167,9 +167,9 @@ Test(serve, status_shows_whom_it_hears)
 	add_peer(&f, "gone", 23);
 	cr_assert(replica_forget(&f.host->replica, f.now, (struct node){23}) == 0);
 	flush(&f);
-	heard(replica_peer(&f.host->replica, (struct node){20}), f.now - 1500 * MS, true);
-	heard(replica_peer(&f.host->replica, (struct node){21}), f.now, true);
-	heard(replica_peer(&f.host->replica, (struct node){22}), f.now, false);
+	heard(peers_find(&f.host->replica.peers, (struct node){20}), f.now - 1500 * MS, true);
+	heard(peers_find(&f.host->replica.peers, (struct node){21}), f.now, true);
+	heard(peers_find(&f.host->replica.peers, (struct node){22}), f.now, false);
 	hello(&f, 1, 0);
 	for (int i = 0; i < 2; i++) {
 		say(&f, 1, &(struct message){.type = MESSAGE_STATUS, .status = {3}});
@@ -225,14 +225,14 @@ Test(serve, a_member_is_named_by_name_or_node)
 	drain(&f, 1, "two", 3);
 	cr_assert(f.sent == 0, "the one that runs was asked before");
 	add_peer(&f, "two", 31);
-	replica_peer(&f.host->replica, (struct node){31})->heard = f.now;
+	peers_find(&f.host->replica.peers, (struct node){31})->heard = f.now;
 	drain(&f, 1, "two", 3);
 	cr_assert(told(&f, KUDOS_UNKNOWN_NODE), "two of them run");
 	struct message m = {.type = MESSAGE_FORGET, .forget = {8, {"0000000000000014", 16}}};
 	say(&f, 1, &m);
 	cr_assert(f.m.type == MESSAGE_DONE && f.m.done.id == 8);
 	flush(&f);
-	cr_assert(!replica_peer(&f.host->replica, (struct node){PEER}));
+	cr_assert(!peers_find(&f.host->replica.peers, (struct node){PEER}));
 	say(&f, 1, &m);
 	cr_assert(f.m.type == MESSAGE_DONE, "done already is done");
 	m.forget.target = (struct text){"two", 3};
@@ -240,7 +240,7 @@ Test(serve, a_member_is_named_by_name_or_node)
 		say(&f, 1, &m);
 		cr_assert(f.m.type == MESSAGE_DONE, "the one that is down, then the last");
 		flush(&f);
-		cr_assert(!replica_peer(&f.host->replica, (struct node){(uint64_t)(30 + i)}));
+		cr_assert(!peers_find(&f.host->replica.peers, (struct node){(uint64_t)(30 + i)}));
 	}
 	say(&f, 1, &m);
 	cr_assert(told(&f, KUDOS_UNKNOWN_NODE), "who is forgotten has no name");

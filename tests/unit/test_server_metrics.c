@@ -233,7 +233,7 @@ Test(server_metrics, peers)
 	cr_assert(told(&f, "peer_lag_records", "s3") == 0);
 	cr_assert(told(&f, "peer_lag_records", "000000000000001e") == 2);
 	cr_assert(told(&f, "peer_lag_records", "0000000000000028") == 2);
-	struct peer *peer = replica_peer(&f.host->replica, rows[0].node);
+	struct peer *peer = peers_find(&f.host->replica.peers, rows[0].node);
 	cr_assert(vector_set(&peer->vector, self.origin, 1) == 0);
 	peer->heard = f.now - 3 * SECOND;
 	cr_assert(told(&f, "peer_lag_records", "s2") == 1);

@@ -8,7 +8,7 @@
 /* As if its records up to lsn had been applied. */
 static void log_done(struct fixture *f, uint64_t origin, uint64_t lsn)
 {
-	struct log *log = map_get(&f->r.logs, origin, 0);
+	struct log *log = logs_find(&f->r.logs, (struct origin){origin});
 	log->appended = lsn;
 	cr_assert(vector_set(&f->r.v, log->origin, lsn) == 0);
 }
@@ -30,7 +30,8 @@ Test(shared, what_it_held_is_applied_before_it_is_served)
 	tick(&f, 60 * MS);
 	forget_trace(&f);
 	cr_assert(f.r.phase == PHASE_CATCHING_UP, "it has not read");
-	cr_assert(node_equal(((struct log *)map_get(&f.r.logs, 2, 0))->asked, (struct node){SELF}));
+	cr_assert(
+	    node_equal(((struct log *)logs_find(&f.r.logs, (struct origin){2}))->asked, (struct node){SELF}));
 	peer_record(&f, 1, 1, 1, 5, false);
 	peer_record(&f, 2, 1, 2, 6, false);
 	expect(&f, "shared 2:1, shared 2:2, commit, meta, commit, vector, vector");
@@ -50,7 +51,7 @@ Test(shared, is_asked_for_what_is_gone_ever_less_often)
 		hold(&f, 6);
 		tick(&f, 60 * MS);
 		tick(&f, 60 * MS);
-		struct log *log = map_get(&f.r.logs, 2, 0);
+		struct log *log = logs_find(&f.r.logs, (struct origin){2});
 		cr_assert(log->asked.id == SELF && log->asked_until > f.now);
 		log->gone = gone;
 		cr_assert(replica_gone(&f.r, f.now, (struct node){SELF}, at(1)) == 0);
@@ -89,7 +90,7 @@ Test(shared, a_node_is_forgotten_when_what_it_left_is_read_and_in_a_checkpoint)
 	replica_checkpointed(&f.r, f.r.stats.records);
 	cr_assert(forgotten(&f) && f.r.leaving_count == 0);
 	forget_trace(&f);
-	cr_assert(f.r.peer_count == 0 && likes(&f) == 5);
+	cr_assert(f.r.peers.count == 0 && likes(&f) == 5);
 	stop(&f);
 }
 
@@ -101,10 +102,10 @@ Test(shared, who_leaves_is_confirmed_no_more)
 	serve_beside_peer(&f);
 	uint64_t with = f.r.digest;
 	cr_assert(with == members_digest(&f.r.members));
-	f.r.peers[0].has_sample = true;
+	f.r.peers.list[0].has_sample = true;
 	cr_assert(replica_forget(&f.r, f.now, OTHER) == 0 && !forgotten(&f));
 	cr_assert(f.r.digest != with && replica_vector_message(&f.r).digest == f.r.digest);
-	cr_assert(!f.r.peers[0].has_sample && !f.r.peers[0].confirmed);
+	cr_assert(!f.r.peers.list[0].has_sample && !f.r.peers.list[0].confirmed);
 	look(&f);
 	look(&f);
 	cr_assert(f.r.digest != with);
@@ -180,15 +181,15 @@ Test(shared, who_is_new_does_not_wait_for_what_was_let_go_of)
 		start_shared(&f);
 		f.r.anew = true;
 		add_peer(&f);
-		f.r.peers[0].serving = false;
+		f.r.peers.list[0].serving = false;
 		struct member row = {.node = lost, .origin = {3}, .since = 1, .name = "s3"};
 		cr_assert(replica_members(&f.r, f.now, (struct node){0}, &row, 1) == 0);
 		cr_assert(replica_held(&f.r, f.now, lost, (struct position){{3}, 12}) == 0);
 		forget_trace(&f);
 		peer_has(&f, 2, (struct position){{3}, i == 1 ? 11 : 12});
 		if (i == 4) /* who comes last has it, too */
-			cr_assert(vector_set(&f.r.peers[1].vector, (struct origin){3}, 12) == 0);
-		struct log *log = map_get(&f.r.logs, 3, 0);
+			cr_assert(vector_set(&f.r.peers.list[1].vector, (struct origin){3}, 12) == 0);
+		struct log *log = logs_find(&f.r.logs, (struct origin){3});
 		log->asked = (struct node){i == 2 ? PEER : SELF};
 		log->asked_from = 1;
 		cr_assert(replica_gone(&f.r, f.now, log->asked, (struct position){{3}, 1}) == 0);
@@ -267,12 +268,12 @@ Test(shared, nothing_is_taken_of_who_has_left)
 	hold(&f, 7);
 	peer_record(&f, 1, 1, 1, 5, true);
 	forget_trace(&f);
-	cr_assert(((struct log *)map_get(&f.r.logs, 2, 0))->held == 0 && likes(&f) == 0);
+	cr_assert(((struct log *)logs_find(&f.r.logs, (struct origin){2}))->held == 0 && likes(&f) == 0);
 	replica_checkpointed(&f.r, f.r.stats.records);
 	cr_assert(forgotten(&f));
 	forget_trace(&f);
 	hold(&f, 8);
-	struct log *log = map_get(&f.r.logs, 2, 0);
+	struct log *log = logs_find(&f.r.logs, (struct origin){2});
 	cr_assert(!log || log->held == 0);
 	stop(&f);
 }
@@ -289,7 +290,7 @@ Test(shared, a_node_that_came_and_was_lost_meanwhile_is_read_first)
 	cr_assert(!members_find(&f.r.staged, lost)->forgotten);
 	look(&f);
 	cr_assert(replica_held(&f.r, f.now, lost, (struct position){{3}, 1}) == 0);
-	cr_assert(map_get(&f.r.logs, 3, 0));
+	cr_assert(logs_find(&f.r.logs, (struct origin){3}));
 	stop(&f);
 
 	start_shared(&f); /* others have agreed on what to leave out before this one came */
@@ -311,7 +312,7 @@ Test(shared, what_it_holds_is_read_also_when_another_is_forgotten_meanwhile)
 	forget_trace(&f);
 	members_find(&f.r.staged, row.node)->forgotten = f.r.meta_dirty = true;
 	forget_trace(&f);
-	log = map_get(&f.r.logs, 2, 0);
+	log = logs_find(&f.r.logs, (struct origin){2});
 	cr_assert(log && log->held == 3 && log->known == 3);
 	cr_assert(replica_is_shared(&f.r, (struct origin){2}));
 	members_find(&f.r.staged, OTHER)->forgotten = true;
@@ -341,7 +342,7 @@ Test(shared, is_looked_at_in_pieces_where_there_is_much)
 	serve_beside_peer(&f);
 	hold(&f, 5);
 	hold(&f, 2);
-	struct log *log = map_get(&f.r.logs, 2, 0);
+	struct log *log = logs_find(&f.r.logs, (struct origin){2});
 	cr_assert(log->held == 5 && log->awaited == 0 && node_equal(log->owner, OTHER));
 	uint64_t looks = f.r.looks;
 	f.r.config.gaps = 1;
@@ -355,7 +356,7 @@ Test(shared, is_looked_at_in_pieces_where_there_is_much)
 	start_shared(&f);
 	hold(&f, 5);
 	hold(&f, 2);
-	log = map_get(&f.r.logs, 2, 0);
+	log = logs_find(&f.r.logs, (struct origin){2});
 	cr_assert(log->held == 5 && log->awaited == 5, "it is to be here before this server serves");
 	cr_assert(replica_is_shared(&f.r, (struct origin){2}) &&
 		  !replica_is_shared(&f.r, (struct origin){3}));
@@ -384,7 +385,8 @@ Test(shared, each_leaves_by_itself)
 		  !replica_is_shared(&f.r, (struct origin){3}));
 	replica_checkpointed(&f.r, f.r.stats.records);
 	forget_trace(&f);
-	struct log *left = map_get(&f.r.logs, 3, 0), *other = map_get(&f.r.logs, 2, 0);
+	struct log *left = logs_find(&f.r.logs, (struct origin){3}),
+		   *other = logs_find(&f.r.logs, (struct origin){2});
 	cr_assert((!left || left->held == 0) && other->held == 4);
 	stop(&f);
 }
@@ -395,7 +397,8 @@ Test(shared, strangers_are_heard_only_by_who_knows_nobody)
 	start_shared(&f);
 	cr_assert(takes_strangers(&f), "all folders may be lost");
 	replica_drop_shared(&f.r);
-	cr_assert(((struct log *)map_get(&f.r.logs, 7, 0))->held == 1, "they are not forgotten");
+	cr_assert(((struct log *)logs_find(&f.r.logs, (struct origin){7}))->held == 1,
+		  "they are not forgotten");
 	stop(&f);
 	serve_beside_peer(&f);
 	cr_assert(!takes_strangers(&f), "it may be the stream of another cluster");
@@ -412,18 +415,18 @@ Test(shared, strangers_wait_until_it_is_known_whether_anybody_serves)
 	cr_assert(!f.r.looked, "it is looked at again before it serves");
 	f.r.met_leader = true;
 	add_peer(&f);
-	f.r.peers[0].serving = f.r.peers[0].confirmed = false;
+	f.r.peers.list[0].serving = f.r.peers.list[0].confirmed = false;
 	cr_assert(!takes_strangers(&f), "a member has not been heard");
 	look(&f);
 	cr_assert(!f.r.looked);
-	f.r.peers[0].serving = f.r.look_cut = true;
+	f.r.peers.list[0].serving = f.r.look_cut = true;
 	cr_assert(!takes_strangers(&f) && f.r.look_cut, "there was no room for another");
 	f.r.look_cut = false;
 	cr_assert(!takes_strangers(&f), "a member serves");
 	look(&f);
 	cr_assert(f.r.looked);
-	f.r.peers[0].serving = false;
-	f.r.peers[0].confirmed = true;
+	f.r.peers.list[0].serving = false;
+	f.r.peers.list[0].confirmed = true;
 	f.r.met_leader = false;
 	cr_assert(!takes_strangers(&f), "members alone may not know of all");
 	f.r.met_leader = true;

@@ -452,11 +452,11 @@ Test(shared_store, one_member_has_it_let_go)
 		struct replica *r = &h->replica;
 		const struct member row = {.node = {PEER}, .origin = {21}, .since = 1, .name = "s2"};
 		cr_assert(replica_members(r, SECOND, (struct node){0}, &row, 1) == 0);
-		cr_assert(host_flush(h, SECOND) == 0 && r->peer_count == 1);
+		cr_assert(host_flush(h, SECOND) == 0 && r->peers.count == 1);
 		r->phase = PHASE_SERVING;
-		r->config.purges = r->peers[0].serving = true;
-		r->peers[0].digest = r->digest;
-		r->peers[0].checkpointed = 5;
+		r->config.purges = r->peers.list[0].serving = true;
+		r->peers.list[0].digest = r->digest;
+		r->peers.list[0].checkpointed = 5;
 		r->history.covered = i == 0 ? 0 : 1;
 		r->config.self.node.id = i == 2 ? PEER + 1 : 1;
 		h->shared.next_look = 0;
