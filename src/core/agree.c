@@ -66,7 +66,8 @@ int replica_membership_committed(struct replica *r, int64_t now)
 		/* What a node sent before it was forgotten and nobody has applied must not get in any more.
 		 * Nor what this server has of it, as long as it is nobody: others have agreed without it. */
 		replica_drop_shared(r);
-		r->anew = !r->established && (r->anew || vector_size(&r->v) > 0 || r->incoming_count > 0);
+		r->anew =
+		    !r->established && (r->anew || vector_size(&r->v) > 0 || r->group.incoming_count > 0);
 		if (replica_drop_all_waiting(r, now) < 0)
 			return -ENOMEM;
 	}
@@ -162,7 +163,7 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 {
 	bool someone = false, serving = false, behind = false;
 	size_t missing = 0, members = 0;
-	if (!r->meta_durable || r->committing)
+	if (!r->meta_durable || r->group.committing)
 		return "its first commit";
 	if (r->snapshot_from.id != 0 || r->lacks_many)
 		return "a snapshot";

@@ -32,20 +32,11 @@ static int refuse(struct replica *r, uint64_t client, const struct batch *b, int
 
 static int answer(struct replica *r, const struct waiter *w)
 {
-	bool mixed = w->lsn == UINT64_MAX; /* applied in a record that need not be this server's */
 	return replica_push(r, (struct action){.type = w->seq ? ACTION_ACK : ACTION_CLOSED,
 					       .client = w->client,
 					       .session = w->session,
 					       .seq = w->seq,
-					       .lsn = mixed ? 0 : w->lsn});
-}
-
-static int wait_for(struct replica *r, struct waiter w)
-{
-	if (array_reserve(&r->waiters, r->waiter_count + 1, &r->waiter_capacity, sizeof w) < 0)
-		return -ENOMEM;
-	r->waiters[r->waiter_count++] = w;
-	return 0;
+					       .lsn = w->lsn == LSN_MIXED ? 0 : w->lsn});
 }
 
 static size_t peers_that_reached(const struct replica *r, const struct waiter *w)
@@ -54,7 +45,7 @@ static size_t peers_that_reached(const struct replica *r, const struct waiter *w
 	for (size_t i = 0; i < r->peers.count; i++) {
 		const struct vector *v = &r->peers.list[i].vector;
 		bool reached;
-		if (w->lsn != UINT64_MAX)
+		if (w->lsn != LSN_MIXED)
 			reached = vector_get(v, r->config.self.origin) >= w->lsn;
 		else
 			reached = vector_covers(v, &w->needs);
@@ -67,19 +58,15 @@ static size_t peers_that_reached(const struct replica *r, const struct waiter *w
  * as soon as they have reached what is applied here now. A resend of what waits already adds nothing. */
 static int answer_again(struct replica *r, uint64_t client, const struct batch *b)
 {
-	struct waiter w = {.client = client, .session = b->session, .seq = b->seq, .lsn = UINT64_MAX};
+	struct waiter w = {.client = client, .session = b->session, .seq = b->seq, .lsn = LSN_MIXED};
 	if (r->config.ack_peers == 0)
 		return answer(r, &w);
-	for (size_t i = 0; i < r->waiter_count; i++) {
-		const struct waiter *other = &r->waiters[i];
-		if (other->client == client && other->seq == b->seq &&
-		    session_equal(other->session, b->session))
-			return 0;
-	}
+	if (waiters_have(&r->waiters, client, b->session, b->seq))
+		return 0;
 	if (vector_copy(&w.needs, &r->v) < 0)
 		return -ENOMEM;
 	bool reached = peers_that_reached(r, &w) >= r->config.ack_peers;
-	int e = reached ? answer(r, &w) : wait_for(r, w);
+	int e = reached ? answer(r, &w) : waiters_add(&r->waiters, w);
 	if (reached || e < 0)
 		vector_deinit(&w.needs);
 	return e;
@@ -88,35 +75,22 @@ static int answer_again(struct replica *r, uint64_t client, const struct batch *
 static int add_pending(struct replica *r, int64_t now, uint64_t client, struct seen *seen,
 		       struct batch_box *box)
 {
-	if (array_reserve(&r->pending, r->pending_count + 1, &r->pending_capacity, sizeof box) < 0 ||
-	    intervals_add(&seen->pending, box->batch.seq, box->batch.seq) < 0)
+	if (intervals_add(&seen->pending, box->batch.seq, box->batch.seq) < 0 ||
+	    group_add_batch(&r->group, box) < 0)
 		return -ENOMEM;
 	seen->active = now;
 	seen->accepted_here = true;
-	gather_own(&r->gather, now);
-	r->pending[r->pending_count++] = batch_box_ref(box);
-	r->pending_bytes += box->batch.raw_size;
-	return wait_for(
-	    r, (struct waiter){.client = client, .session = box->batch.session, .seq = box->batch.seq});
-}
-
-/* The batch or close with b's number that gathers for the next group; NULL: it is in the group being
- * committed. */
-static const struct batch *find_pending(const struct replica *r, const struct batch *b)
-{
-	for (size_t i = 0; i < r->pending_count; i++) {
-		const struct batch *other = &r->pending[i]->batch;
-		if (other->seq == b->seq && session_equal(other->session, b->session))
-			return other;
-	}
-	return NULL;
+	gather_own(&r->group.gather, now);
+	return waiters_add(
+	    &r->waiters,
+	    (struct waiter){.client = client, .session = box->batch.session, .seq = box->batch.seq});
 }
 
 /* Here already, not yet durable: waits with the first. Other content under the number is refused (I5) while
  * its bytes are at hand; those of the group being committed are no longer looked through. */
 static int wait_again(struct replica *r, uint64_t client, const struct batch *b)
 {
-	const struct batch *first = find_pending(r, b);
+	const struct batch *first = group_find(&r->group, b->session, b->seq);
 	struct waiter w = {.client = client, .session = b->session, .seq = b->seq};
 	if (!first) {
 		const struct log *own = logs_find(&r->logs, r->config.self.origin);
@@ -125,7 +99,7 @@ static int wait_again(struct replica *r, uint64_t client, const struct batch *b)
 		   (first->raw_size != b->raw_size || memcmp(first->raw, b->raw, b->raw_size) != 0)) {
 		return refuse(r, client, b, KUDOS_CONFLICT);
 	}
-	return wait_for(r, w);
+	return waiters_add(&r->waiters, w);
 }
 
 /* Those that last are few, or they would keep out those that come and go. */
@@ -140,7 +114,7 @@ static bool has_room_for(const struct replica *r, struct session session)
  * is; 0 or -ENOMEM: answered. */
 static int answer_known(struct replica *r, uint64_t client, const struct batch *b, const struct seen *seen)
 {
-	if (r->waiter_count >= LIMIT_WAITERS)
+	if (r->waiters.count >= LIMIT_WAITERS)
 		return refuse(r, client, b, KUDOS_BUSY);
 	if (!seen && sessions_forgotten(&r->sessions, b->session))
 		return refuse(r, client, b, KUDOS_EXPIRED); /* I9 */
@@ -153,9 +127,9 @@ static int answer_known(struct replica *r, uint64_t client, const struct batch *
 	if ((seen && seen_closed(seen)) || sessions_lapsed(&r->sessions, b->session, seen))
 		return refuse(r, client, b, KUDOS_EXPIRED);
 	if (seen && intervals_has(&seen->pending, b->seq)) {
-		size_t waiters = r->waiter_count;
+		size_t waiters = r->waiters.count;
 		int e = wait_again(r, client, b);
-		r->stats.again += b->raw && r->waiter_count > waiters; /* else it is refused */
+		r->stats.again += b->raw && r->waiters.count > waiters; /* else it is refused */
 		return e;
 	}
 	return 1;
@@ -170,7 +144,7 @@ int replica_batch(struct replica *r, int64_t now, uint64_t client, struct batch_
 	int e = answer_known(r, client, b, seen);
 	if (e <= 0)
 		return e;
-	if (r->stalled || r->pending_bytes + b->raw_size > LIMIT_PENDING_BYTES ||
+	if (r->stalled || r->group.pending_bytes + b->raw_size > LIMIT_PENDING_BYTES ||
 	    (!seen && !has_room_for(r, b->session)) ||
 	    (seen && seen->applied.count + seen->pending.count >= LIMIT_SEEN_INTERVALS))
 		return refuse(r, client, b, KUDOS_BUSY);
@@ -203,13 +177,7 @@ int replica_close(struct replica *r, int64_t now, uint64_t client, struct batch_
 
 int replica_lapse(struct replica *r, struct batch_box *box)
 {
-	if (r->phase != PHASE_SERVING)
-		return 0;
-	if (array_reserve(&r->pending, r->pending_count + 1, &r->pending_capacity, sizeof box) < 0)
-		return -ENOMEM;
-	r->pending[r->pending_count++] = batch_box_ref(box);
-	r->pending_bytes += box->batch.raw_size;
-	return 0;
+	return r->phase == PHASE_SERVING ? group_add_batch(&r->group, box) : 0;
 }
 
 /* The pending batches that may still be logged, in order; those of sessions that were closed meanwhile, or
@@ -217,32 +185,29 @@ int replica_lapse(struct replica *r, struct batch_box *box)
 static int sift_pending(struct replica *r)
 {
 	size_t kept = 0;
-	for (size_t i = 0; i < r->pending_count; i++) {
-		struct batch_box *box = r->pending[i];
+	for (size_t i = 0; i < r->group.pending_count; i++) {
+		struct batch_box *box = r->group.pending[i];
 		struct seen *seen = sessions_find(&r->sessions, box->batch.session);
 		if (box->batch.seq == SEQ_LAPSE ||
 		    (seen && !seen_closed(seen) && !sessions_lapsed(&r->sessions, seen->session, seen))) {
-			r->pending[kept++] = box;
+			r->group.pending[kept++] = box;
 			continue;
 		}
 		if (seen && intervals_remove(&seen->pending, box->batch.seq) < 0)
 			return -ENOMEM;
 		if (seen && !seen_closed(seen) && seen->pending.count == 0)
 			sessions_drop(&r->sessions, seen); /* it has lapsed */
-		r->pending_bytes -= box->batch.raw_size;
+		r->group.pending_bytes -= box->batch.raw_size;
 		batch_box_unref(box);
 	}
-	r->pending_count = kept;
+	r->group.pending_count = kept;
 	return 0;
 }
 
 static int add_to_group(struct replica *r, struct record *record)
 {
-	if (array_reserve(&r->group, r->group_count + 1, &r->group_capacity, sizeof record) < 0) {
-		record_unref(record);
+	if (group_append(&r->group, record) < 0)
 		return -ENOMEM;
-	}
-	r->group[r->group_count++] = record;
 	bool shared = replica_is_shared(r, record->at.origin);
 	return replica_push(r, (struct action){.type = shared ? ACTION_APPEND_SHARED : ACTION_APPEND,
 					       .record = record_ref(record)});
@@ -251,20 +216,12 @@ static int add_to_group(struct replica *r, struct record *record)
 /* One own record of pending batches from `first` on, as many as fit; tells how many. */
 static int add_own_record(struct replica *r, struct log *own, size_t first, size_t *taken)
 {
-	size_t n = 0, bytes = 0;
-	while (first + n < r->pending_count && n < LIMIT_RECORD_BATCHES) {
-		bytes += r->pending[first + n]->batch.raw_size;
-		if (bytes > LIMIT_RECORD_BYTES)
-			break;
-		n++;
-	}
 	struct record *record =
-	    record_new((struct position){own->origin, own->appended + 1}, &r->pending[first], n);
+	    group_make_record(&r->group, (struct position){own->origin, own->appended + 1}, first, taken);
 	if (!record)
 		return -ENOMEM;
 	own->appended++;
 	own->known = own->appended;
-	*taken = n;
 	return add_to_group(r, record);
 }
 
@@ -272,20 +229,17 @@ static int add_own_records(struct replica *r)
 {
 	if (sift_pending(r) < 0)
 		return -ENOMEM;
-	if (r->pending_count == 0)
+	if (r->group.pending_count == 0)
 		return 0;
 	struct log *own = replica_log(r, r->config.self.origin);
 	if (!own)
 		return -ENOMEM;
 	own->owner = r->config.self.node;
-	for (size_t first = 0, taken; first < r->pending_count; first += taken) {
+	for (size_t first = 0, taken; first < r->group.pending_count; first += taken) {
 		if (add_own_record(r, own, first, &taken) < 0)
 			return -ENOMEM;
 	}
-	for (size_t i = 0; i < r->pending_count; i++)
-		batch_box_unref(r->pending[i]);
-	r->pending_count = 0;
-	r->pending_bytes = 0;
+	group_drop_pending(&r->group);
 	return 0;
 }
 
@@ -296,55 +250,56 @@ static int settle_waiters(struct replica *r)
 {
 	const struct log *own = logs_find(&r->logs, r->config.self.origin);
 	size_t kept = 0;
-	for (size_t i = 0; i < r->waiter_count; i++) {
-		struct waiter w = r->waiters[i];
-		r->waiters[i] = (struct waiter){0}; /* moved: a failure below must not find it twice */
+	for (size_t i = 0; i < r->waiters.count; i++) {
+		struct waiter w = r->waiters.list[i];
+		r->waiters.list[i] = (struct waiter){0}; /* moved: a failure below must not find it twice */
 		const struct seen *seen = w.lsn ? NULL : sessions_find(&r->sessions, w.session);
 		struct batch b = {.session = w.session, .seq = w.seq};
 		if (seen && intervals_has(&seen->pending, w.seq)) {
 			w.lsn = own->appended;
 		} else if (seen && intervals_has(&seen->applied, w.seq)) {
-			w.lsn = UINT64_MAX;
+			w.lsn = LSN_MIXED;
 			if (r->config.ack_peers && vector_copy(&w.needs, &r->v) < 0)
 				return -ENOMEM;
 		}
 		if (w.lsn)
-			r->waiters[kept++] = w;
+			r->waiters.list[kept++] = w;
 		else if ((w.seq == 0 ? answer(r, &w) : refuse(r, w.client, &b, KUDOS_EXPIRED)) < 0)
 			return -ENOMEM;
 	}
-	r->waiter_count = kept;
+	r->waiters.count = kept;
 	return replica_acknowledge(r);
 }
 
 /* A lapse by itself has no time, and goes at once. */
 int64_t replica_flush_at(const struct replica *r, bool looked_at)
 {
-	if (r->committing || (r->pending_count == 0 && r->incoming_count == 0 && !r->meta_dirty))
+	if (r->group.committing || (!group_waits(&r->group) && !r->meta_dirty))
 		return NEVER;
 	if (r->meta_dirty || r->phase != PHASE_SERVING)
 		return 0;
 	/* Who acknowledges by what its peers hold is in a hurry here, too. */
-	const int64_t at = gather_until(&r->gather, looked_at || r->config.ack_peers ? 0 : r->config.lazy);
+	const int64_t at =
+	    gather_until(&r->group.gather, looked_at || r->config.ack_peers ? 0 : r->config.lazy);
 	return at == NEVER ? 0 : at;
 }
 
 int replica_flush(struct replica *r)
 {
 	bool meta = r->meta_dirty && !r->adopting;
-	if (r->committing || (r->pending_count == 0 && r->incoming_count == 0 && !meta))
+	if (r->group.committing || (!group_waits(&r->group) && !meta))
 		return 0;
-	gather_taken(&r->gather);
+	gather_taken(&r->group.gather);
 	if (add_own_records(r) < 0 || settle_waiters(r) < 0)
 		return -ENOMEM;
-	for (size_t i = 0; i < r->incoming_count; i++) {
-		struct record *record = r->incoming[i];
-		r->incoming[i] = NULL;
+	for (size_t i = 0; i < r->group.incoming_count; i++) {
+		struct record *record = r->group.incoming[i];
+		r->group.incoming[i] = NULL;
 		if (add_to_group(r, record) < 0)
 			return -ENOMEM;
 	}
-	r->incoming_count = 0;
-	r->incoming_bytes = 0;
+	r->group.incoming_count = 0;
+	r->group.incoming_bytes = 0;
 	if (meta) {
 		/* Who has just heard of other members looks at them before it serves. */
 		r->establishing = r->establishing && members_digest(&r->staged) == r->digest;
@@ -353,9 +308,9 @@ int replica_flush(struct replica *r)
 		r->meta_dirty = false;
 		r->meta_committing = true;
 	}
-	if (r->group_count == 0 && !r->meta_committing)
+	if (r->group.count == 0 && !r->meta_committing)
 		return 0; /* all that was pending was of closed sessions */
-	r->committing = true;
+	r->group.committing = true;
 	return replica_push(r, (struct action){.type = ACTION_COMMIT});
 }
 
@@ -365,12 +320,12 @@ int replica_acknowledge(struct replica *r)
 {
 	uint64_t own = vector_get(&r->v, r->config.self.origin);
 	size_t kept = 0;
-	for (size_t i = 0; i < r->waiter_count; i++) {
-		struct waiter w = r->waiters[i];
-		r->waiters[i] = (struct waiter){0}; /* moved: a failure below must not find it twice */
-		if (w.lsn == 0 || (w.lsn != UINT64_MAX && w.lsn > own) ||
+	for (size_t i = 0; i < r->waiters.count; i++) {
+		struct waiter w = r->waiters.list[i];
+		r->waiters.list[i] = (struct waiter){0}; /* moved: a failure below must not find it twice */
+		if (w.lsn == 0 || (w.lsn != LSN_MIXED && w.lsn > own) ||
 		    (r->config.ack_peers > 0 && peers_that_reached(r, &w) < r->config.ack_peers)) {
-			r->waiters[kept++] = w;
+			r->waiters.list[kept++] = w;
 			continue;
 		}
 		int e = answer(r, &w);
@@ -378,7 +333,7 @@ int replica_acknowledge(struct replica *r)
 		if (e < 0)
 			return e;
 	}
-	r->waiter_count = kept;
+	r->waiters.count = kept;
 	return 0;
 }
 
@@ -395,16 +350,16 @@ static int apply_own(struct replica *r, struct record *record)
 
 int replica_committed(struct replica *r, int64_t now)
 {
-	for (size_t i = 0; i < r->group_count; i++) {
-		struct record *record = r->group[i];
+	for (size_t i = 0; i < r->group.count; i++) {
+		struct record *record = r->group.records[i];
 		bool own = origin_equal(record->at.origin, r->config.self.origin);
 		if (replica_apply(r, record, now) < 0 || (own && apply_own(r, record) < 0))
 			return -ENOMEM;
 		record_unref(record);
-		r->group[i] = NULL;
+		r->group.records[i] = NULL;
 	}
-	r->group_count = 0;
-	r->committing = false;
+	r->group.count = 0;
+	r->group.committing = false;
 	bool urgent = r->meta_committing || r->config.ack_peers > 0;
 	if (r->meta_committing) {
 		r->meta_committing = false;

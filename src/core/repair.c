@@ -32,10 +32,8 @@ int replica_drop_all_waiting(struct replica *r, int64_t now)
 
 static int take(struct replica *r, struct log *log, struct record *record)
 {
-	if (array_reserve(&r->incoming, r->incoming_count + 1, &r->incoming_capacity, sizeof record) < 0)
+	if (group_add_record(&r->group, record) < 0)
 		return -ENOMEM;
-	r->incoming[r->incoming_count++] = record_ref(record);
-	r->incoming_bytes += record->raw_size;
 	log->appended = record->at.lsn;
 	log->gone = 0;
 	if (log->known < log->appended)
@@ -73,7 +71,7 @@ int replica_record(struct replica *r, int64_t now, struct record *record, bool p
 		return 0;
 	int e = 0;
 	if (at.lsn == log->appended + 1) {
-		gather_others(&r->gather, now);
+		gather_others(&r->group.gather, now);
 		e = take(r, log, record);
 		if (e == 0)
 			e = take_waiting(r, log);

@@ -50,7 +50,7 @@ int replica_init(struct replica *r, const struct replica_config *config, int64_t
 	counts_init(&r->counts, config->seed, config->block ? config->block : ARENA_BLOCK);
 	sessions_init(&r->sessions, config->seed);
 	logs_init(&r->logs, config->seed);
-	gather_init(&r->gather);
+	group_init(&r->group);
 	int e = members_merge(&r->staged, rows, row_count);
 	const struct member *former = members_find(&r->staged, config->self.node);
 	if (former && config->unended)
@@ -60,13 +60,6 @@ int replica_init(struct replica *r, const struct replica_config *config, int64_t
 	if (e >= 0 && members_find(&r->staged, config->self.node)->forgotten)
 		e = members_copy(&r->members, &r->staged); /* known at once: it must not even start */
 	return e < 0 ? e : 0;
-}
-
-static void records_clear(struct record **records, size_t *count)
-{
-	for (size_t i = 0; i < *count; i++)
-		record_unref(records[i]);
-	*count = 0;
 }
 
 void replica_deinit(struct replica *r)
@@ -84,16 +77,8 @@ void replica_deinit(struct replica *r)
 	members_deinit(&r->staged);
 	peers_deinit(&r->peers);
 	free(r->leaving);
-	for (size_t i = 0; i < r->pending_count; i++)
-		batch_box_unref(r->pending[i]);
-	free(r->pending);
-	for (size_t i = 0; i < r->waiter_count; i++)
-		vector_deinit(&r->waiters[i].needs);
-	free(r->waiters);
-	records_clear(r->incoming, &r->incoming_count);
-	free(r->incoming);
-	records_clear(r->group, &r->group_count);
-	free(r->group);
+	group_deinit(&r->group);
+	waiters_deinit(&r->waiters);
 	free(r->closing);
 	*r = (struct replica){0};
 }
@@ -298,8 +283,7 @@ void replica_unload(struct replica *r)
 	logs_clear(&r->logs);
 	r->looked = r->look_cut = false;
 	r->history = (struct history){0};
-	records_clear(r->incoming, &r->incoming_count);
-	r->incoming_bytes = 0;
+	group_drop_incoming(&r->group);
 }
 
 int replica_load_seen(struct replica *r, struct session session, const struct interval *applied, size_t count,

@@ -23,7 +23,7 @@
 
 #include "base/ids.h"
 #include "core/counts.h"
-#include "core/gather.h"
+#include "core/group.h"
 #include "core/history.h"
 #include "core/logs.h"
 #include "core/members.h"
@@ -32,6 +32,7 @@
 #include "core/record.h"
 #include "core/sessions.h"
 #include "core/vector.h"
+#include "core/waiters.h"
 
 enum action_type {
 	ACTION_APPEND,	       /* record: journal it; encode it first when its raw is NULL */
@@ -70,14 +71,6 @@ enum phase {
 	PHASE_CATCHING_UP, /* new or restarted: takes no clients yet */
 	PHASE_SERVING,
 	PHASE_DRAINING, /* stopping: takes no new batches */
-};
-
-struct waiter { /* a client that waits for the acknowledgement of a batch */
-	uint64_t client;
-	struct session session;
-	uint64_t seq;	     /* 0: of the session's close */
-	uint64_t lsn;	     /* this server's record that holds it; 0: not committed yet */
-	struct vector needs; /* seen before: what K peers must have reached (lsn is UINT64_MAX then) */
 };
 
 struct replica_stats { /* since the start; what is replayed from the journal counts, too */
@@ -158,18 +151,8 @@ struct replica {
 	struct peers peers;
 	uint64_t serial; /* of the next vector message */
 
-	struct batch_box **pending; /* for the next own record; owned references */
-	size_t pending_count, pending_capacity;
-	size_t pending_bytes;
-	struct waiter *waiters;
-	size_t waiter_count, waiter_capacity;
-	struct record **incoming; /* peers' records for the next group; owned references */
-	size_t incoming_count, incoming_capacity;
-	size_t incoming_bytes;
-	struct record **group; /* being committed, in journal order; owned references */
-	size_t group_count, group_capacity;
-	bool committing;
-	struct gather gather; /* since when pending and incoming wait */
+	struct group_commit group;
+	struct waiters waiters;
 
 	struct session *closing; /* closed, seen entry still kept */
 	size_t closing_count, closing_capacity;

@@ -410,7 +410,7 @@ bool host_drained(const struct host *h, int64_t now)
 {
 	const struct replica *r = &h->replica;
 	struct origin own = h->replica.config.self.origin;
-	if (r->pending_count > 0 || r->committing || r->waiter_count > 0)
+	if (r->group.pending_count > 0 || r->group.committing || r->waiters.count > 0)
 		return false;
 	for (size_t i = 0; i < r->peers.count; i++) {
 		const struct peer *p = &r->peers.list[i];
@@ -422,7 +422,7 @@ bool host_drained(const struct host *h, int64_t now)
 
 bool host_full(const struct host *h)
 {
-	return h->replica.pending_bytes + h->replica.incoming_bytes >= GATHERED;
+	return h->replica.group.pending_bytes + h->replica.group.incoming_bytes >= GATHERED;
 }
 
 /* Nothing mends it: what is acknowledged is counted. So at least somebody is told. */

@@ -23,9 +23,9 @@ static int64_t measured(const struct host *h)
 static int committed(struct host *h, int64_t now)
 {
 	int64_t began = h->shared.commit_began, took = began == NEVER ? NEVER : measured(h) - began;
-	metrics_committed(&h->metrics, h->replica.group, h->replica.group_count, took);
+	metrics_committed(&h->metrics, h->replica.group.records, h->replica.group.count, took);
 	if (began != NEVER)
-		gather_synced(&h->replica.gather, began + took, took);
+		gather_synced(&h->replica.group.gather, began + took, took);
 	return replica_committed(&h->replica, now);
 }
 
@@ -184,13 +184,13 @@ int host_shared_step(struct host *h, int64_t now)
 		return 0;
 	h->store->keep = taking_now(&h->snapshot);
 	int e = stream->ops->take(stream, take, &listener);
-	if (e == 0 && h->replica.committing) {
+	if (e == 0 && h->replica.group.committing) {
 		e = h->store->ops->journal_poll(h->store);
 		e = e == 0 ? committed(h, now) : e;
 	}
 	if (e < 0)
 		return e;
-	h->replica.stalled = h->replica.committing && now - h->shared.committing_since > STALLED;
+	h->replica.stalled = h->replica.group.committing && now - h->shared.committing_since > STALLED;
 	tell_trouble(h, now);
 	if (h->replica.leaving_count > 0)
 		h->checkpoint.wanted = true; /* one that covers what they left */

@@ -198,7 +198,7 @@ int taking_step(struct taking *t, int64_t now)
 	if (t->committing) {
 		t->asked = now;
 		t->patience = SNAPSHOT_POLL;
-		if (t->replica->pending_count > 0 || t->replica->committing)
+		if (t->replica->group.pending_count > 0 || t->replica->group.committing)
 			return 0; /* what clients sent before it stopped serving is logged first */
 		struct store *store = t->store->checkpoints;
 		int e = store->ops->checkpoint_poll(store);

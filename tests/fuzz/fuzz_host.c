@@ -321,7 +321,7 @@ static void tell_rest(struct world *w, struct input *in)
 		if (which >= 0xf0)
 			host_drain(w->h, w->now);
 		must(host_drained(w->h, w->now) || w->h->replica.phase != PHASE_DRAINING ||
-		     w->h->replica.peers.count + w->h->replica.waiter_count > 0);
+		     w->h->replica.peers.count + w->h->replica.waiters.count > 0);
 		break;
 	}
 }
@@ -362,7 +362,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		judge(&w, host_flush(w.h, w.now));
 		check(&w);
 	}
-	must(w.h->replica.pending_count == 0 && w.h->replica.incoming_count == 0);
+	must(w.h->replica.group.pending_count == 0 && w.h->replica.group.incoming_count == 0);
 	host_close(&w.h);
 	counts_deinit(&w.model.counts);
 	vector_deinit(&w.model.last);

@@ -388,9 +388,9 @@ static void finish(struct world *w)
 		act_all(w);
 	}
 	check(w);
-	must(w->r.pending_count == 0 && w->r.incoming_count == 0 && !w->committing);
+	must(w->r.group.pending_count == 0 && w->r.group.incoming_count == 0 && !w->committing);
 	if (w->ack_peers == 0)
-		must(w->asked == w->answered && w->r.waiter_count == 0);
+		must(w->asked == w->answered && w->r.waiters.count == 0);
 	must(w->answered <= w->asked);
 }
 

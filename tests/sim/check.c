@@ -172,7 +172,7 @@ void check_drained(struct sim *s, int i)
 					 j + 1);
 		}
 	}
-	if (r->pending_count || r->waiter_count)
+	if (r->group.pending_count || r->waiters.count)
 		sim_fail(s, "s%d says that it may end, and clients wait for it", i + 1);
 }
 
@@ -435,8 +435,8 @@ static bool server_converged(struct sim *s, int i, const struct replica *first, 
 		return false;
 	}
 	const struct replica *r = &v->host->replica;
-	if (r->phase != PHASE_SERVING || r->committing || r->pending_count || r->incoming_count ||
-	    replica_lag(r) > 0) {
+	if (r->phase != PHASE_SERVING || r->group.committing || r->group.pending_count ||
+	    r->group.incoming_count || replica_lag(r) > 0) {
 		*why = r->phase != PHASE_SERVING ? "a server does not serve" : "a server lags";
 		return false;
 	}
@@ -536,7 +536,7 @@ void check_quiet(struct sim *s)
 			sim_fail(s, "s%d still remembers %zu sessions", i + 1, open);
 		if (r->logs.by_origin.count > r->peers.count + 1)
 			sim_fail(s, "s%d still has %zu logs", i + 1, r->logs.by_origin.count);
-		if (r->waiter_count || r->pending_count || v->host->reads.count)
+		if (r->waiters.count || r->group.pending_count || v->host->reads.count)
 			sim_fail(s, "s%d still has waiters", i + 1);
 		if (v->disk->count > 100)
 			sim_fail(s, "s%d still has %zu journal entries", i + 1, v->disk->count);

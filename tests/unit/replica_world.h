@@ -112,7 +112,8 @@ static inline void run(struct fixture *f)
 			if (a.type == ACTION_COMMIT && !f->disk_stopped)
 				cr_assert(replica_committed(&f->r, f->now) == 0);
 		}
-	} while (!f->r.committing && (f->r.meta_dirty || f->r.pending_count || f->r.incoming_count));
+	} while (!f->r.group.committing &&
+		 (f->r.meta_dirty || f->r.group.pending_count || f->r.group.incoming_count));
 }
 
 static inline void finish_commit(struct fixture *f)

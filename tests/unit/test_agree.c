@@ -92,9 +92,9 @@ Test(agree, serves_once_its_own_start_is_over)
 	start(&w, 1, true);
 	w.r.meta_durable = false;
 	expect(&w, "its first commit");
-	w.r.meta_durable = w.r.committing = true;
+	w.r.meta_durable = w.r.group.committing = true;
 	expect(&w, "its first commit");
-	w.r.committing = false;
+	w.r.group.committing = false;
 	w.r.lacks_many = true;
 	expect(&w, "a snapshot");
 	w.r.lacks_many = false;
@@ -203,10 +203,10 @@ Test(agree, begins_anew_until_it_has_served_and_for_nothing_else)
 
 	start(&w, 2, false);
 	gone.forgotten = true;
-	w.r.incoming_count = 1; /* of whom, nobody knows */
+	w.r.group.incoming_count = 1; /* of whom, nobody knows */
 	cr_assert(members_merge(&w.r.staged, &gone, 1) > 0);
 	cr_assert(replica_membership_committed(&w.r, w.now) == 0 && w.r.anew);
-	w.r.incoming_count = 0;
+	w.r.group.incoming_count = 0;
 	stop(&w);
 }
 
@@ -355,9 +355,9 @@ Test(agree, notes_that_it_served)
 	start(&w, 0, true);
 	replica_drain(&w.r);
 	cr_assert(w.r.phase == PHASE_CATCHING_UP, "nothing to drain");
-	w.r.committing = true;
+	w.r.group.committing = true;
 	cr_assert(replica_judge_phase(&w.r, w.now) == 0 && w.r.phase == PHASE_CATCHING_UP);
-	w.r.committing = false;
+	w.r.group.committing = false;
 	stop(&w);
 }
 
@@ -524,11 +524,11 @@ Test(agree, closes_what_is_idle)
 	carry_out(&w);
 	cr_assert(w.done[ACTION_CLOSE_IDLE] == 0, "ticks, but looks for idle ones now and then alone");
 	w.r.phase = PHASE_CATCHING_UP;
-	w.r.committing = true; /* stays so */
+	w.r.group.committing = true; /* stays so */
 	cr_assert(replica_tick(&w.r, w.r.next_idle + 100 * SECOND) == 0);
 	struct action a;
 	while (replica_next(&w.r, &a))
 		cr_assert(a.type != ACTION_CLOSE_IDLE, "who does not serve logs nothing");
-	w.r.committing = false;
+	w.r.group.committing = false;
 	stop(&w);
 }

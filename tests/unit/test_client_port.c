@@ -251,16 +251,16 @@ Test(client_port, it_is_full_with_a_mebibyte)
 	struct fixture f;
 	setup(&f);
 	cr_assert(!host_full(f.host));
-	f.host->replica.pending_bytes = 1 << 19;
-	f.host->replica.incoming_bytes = (1 << 19) - 1;
+	f.host->replica.group.pending_bytes = 1 << 19;
+	f.host->replica.group.incoming_bytes = (1 << 19) - 1;
 	cr_assert(!host_full(f.host));
-	f.host->replica.incoming_bytes++;
+	f.host->replica.group.incoming_bytes++;
 	cr_assert(host_full(f.host));
-	f.host->replica.pending_bytes = f.host->replica.incoming_bytes = 0;
+	f.host->replica.group.pending_bytes = f.host->replica.group.incoming_bytes = 0;
 	cr_assert(host_drained(f.host, f.now));
-	f.host->replica.pending_count = 1; /* such as a lapse, which no client waits for */
+	f.host->replica.group.pending_count = 1; /* such as a lapse, which no client waits for */
 	cr_assert(!host_drained(f.host, f.now));
-	f.host->replica.pending_count = 0;
+	f.host->replica.group.pending_count = 0;
 	teardown(&f);
 }
 

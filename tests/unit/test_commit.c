@@ -107,13 +107,13 @@ Test(commit, a_batch_is_answered_by_its_sessions_state)
 	struct world w;
 	start(&w);
 	cr_assert(seen(&w, 1, 1) == KUDOS_NOT_COUNTED);
-	cr_assert(batch(&w, 1, 1) == -1 && w.r.pending_count == 1 && w.r.waiter_count == 1);
-	cr_assert(seen(&w, 1, 1) == -1 && w.r.waiter_count == 2 && w.r.stats.again == 0, "it waits, too");
+	cr_assert(batch(&w, 1, 1) == -1 && w.r.group.pending_count == 1 && w.r.waiters.count == 1);
+	cr_assert(seen(&w, 1, 1) == -1 && w.r.waiters.count == 2 && w.r.stats.again == 0, "it waits, too");
 	cr_assert(seen(&w, 1, 2) == KUDOS_NOT_COUNTED);
-	cr_assert(batch(&w, 1, 1) == -1 && w.r.stats.again == 1 && w.r.waiter_count == 3);
+	cr_assert(batch(&w, 1, 1) == -1 && w.r.stats.again == 1 && w.r.waiters.count == 3);
 	cr_assert(batch(&w, 2, 1) == -1 && batch(&w, 2, 2) == -1);
-	cr_assert(commit(&w) == 0 && w.r.waiter_count == 0 && w.r.pending_count == 0 &&
-		  w.r.pending_bytes == 0);
+	cr_assert(commit(&w) == 0 && w.r.waiters.count == 0 && w.r.group.pending_count == 0 &&
+		  w.r.group.pending_bytes == 0);
 	cr_assert(batch(&w, 1, 1) == 0 && w.r.stats.again == 2);
 	cr_assert(seen(&w, 1, 1) == 0 && w.r.stats.again == 2);
 	uint64_t refused = w.r.stats.refused;
@@ -124,7 +124,8 @@ Test(commit, a_batch_is_answered_by_its_sessions_state)
 	cr_assert(shut(&w, 1) == 0 && shut(&w, 99) == 0, "closed, and never used");
 	cr_assert(sessions_forget(&w.r.sessions, (struct session){7, 1}) == 0);
 	cr_assert(batch(&w, 1, 1) == KUDOS_EXPIRED && seen(&w, 1, 1) == KUDOS_EXPIRED);
-	cr_assert(shut(&w, 2) == -1 && shut(&w, 2) == -1 && w.r.pending_count == 1 && w.r.waiter_count == 2);
+	cr_assert(shut(&w, 2) == -1 && shut(&w, 2) == -1 && w.r.group.pending_count == 1 &&
+		  w.r.waiters.count == 2);
 	cr_assert(commit(&w) == 0 && seen_closed(session(&w, 2)));
 	cr_assert(sessions_lapse(&w.r.sessions, (struct session){7, 5}, (struct position){{1}, 9}) == 0);
 	cr_assert(batch(&w, 5, 1) == KUDOS_EXPIRED && seen(&w, 5, 1) == KUDOS_EXPIRED);
@@ -174,16 +175,16 @@ Test(commit, there_is_room_for_so_many)
 	uint64_t lasting = lifetime_issuer(7, 1);
 	cr_assert(batch_of(&w, 1, lasting, 1, 1) == -1 && batch_of(&w, 1, lasting, 2, 1) == -1);
 	cr_assert(batch_of(&w, 1, lasting, 3, 1) == KUDOS_BUSY && batch(&w, 1, 1) == -1, "a tenth may last");
-	w.r.pending_bytes = LIMIT_PENDING_BYTES;
+	w.r.group.pending_bytes = LIMIT_PENDING_BYTES;
 	cr_assert(batch(&w, 1, 2) == KUDOS_BUSY);
 	struct batch_box *box = box_of(7, 1, 2, 2);
-	w.r.pending_bytes = LIMIT_PENDING_BYTES - box->batch.raw_size;
+	w.r.group.pending_bytes = LIMIT_PENDING_BYTES - box->batch.raw_size;
 	cr_assert(batch(&w, 1, 2) == -1, "it just fits");
 	batch_box_unref(box);
-	size_t waiters = w.r.waiter_count;
-	w.r.waiter_count = LIMIT_WAITERS;
+	size_t waiters = w.r.waiters.count;
+	w.r.waiters.count = LIMIT_WAITERS;
 	cr_assert(batch(&w, 1, 1) == KUDOS_BUSY && seen(&w, 1, 1) == KUDOS_BUSY);
-	w.r.waiter_count = waiters;
+	w.r.waiters.count = waiters;
 	stop(&w);
 }
 
@@ -220,7 +221,7 @@ Test(commit, what_was_closed_meanwhile_is_not_logged)
 	session(&w, 1)->closed.lsn = 1;
 	cr_assert(sessions_lapse(&w.r.sessions, (struct session){7, 5}, (struct position){{1}, 9}) == 0);
 	cr_assert(replica_flush(&w.r) == 0 && answered(&w) == KUDOS_EXPIRED);
-	cr_assert(w.r.group_count == 1 && w.r.group[0]->batch_count == 1 && w.r.waiter_count == 1);
+	cr_assert(w.r.group.count == 1 && w.r.group.records[0]->batch_count == 1 && w.r.waiters.count == 1);
 	cr_assert(!session(&w, 2) && session(&w, 1)->pending.count == 0, "nothing was in it");
 	cr_assert(replica_committed(&w.r, w.now) == 0 && answered(&w) == 0);
 	cr_assert(counts_get(&w.r.counts, "k", 1) == 1);
@@ -231,11 +232,11 @@ Test(commit, a_second_flush_waits_for_the_first)
 {
 	struct world w;
 	start(&w);
-	cr_assert(batch(&w, 1, 1) == -1 && replica_flush(&w.r) == 0 && w.r.committing);
+	cr_assert(batch(&w, 1, 1) == -1 && replica_flush(&w.r) == 0 && w.r.group.committing);
 	cr_assert(batch(&w, 1, 2) == -1 && batch(&w, 1, 1) == -1);
-	cr_assert(replica_flush(&w.r) == 0 && w.r.group_count == 1 && w.r.pending_count == 1);
+	cr_assert(replica_flush(&w.r) == 0 && w.r.group.count == 1 && w.r.group.pending_count == 1);
 	cr_assert(replica_committed(&w.r, w.now) == 0 && answered(&w) == 0);
-	cr_assert(w.r.waiter_count == 1 && commit(&w) == 0 && w.r.waiter_count == 0);
+	cr_assert(w.r.waiters.count == 1 && commit(&w) == 0 && w.r.waiters.count == 0);
 	stop(&w);
 }
 
@@ -247,10 +248,10 @@ Test(commit, is_worth_it_at_once_or_when_enough_has_gathered)
 	w.r.config.lazy = MS;
 	cr_assert(replica_flush_at(&w.r, true) == NEVER, "nothing waits");
 	w.r.meta_dirty = true;
-	gather_others(&w.r.gather, w.now);
+	gather_others(&w.r.group.gather, w.now);
 	cr_assert(replica_flush_at(&w.r, false) == 0, "the membership");
 	w.r.meta_dirty = false;
-	w.r.incoming_count = 1;
+	w.r.group.incoming_count = 1;
 	cr_assert(replica_flush_at(&w.r, false) == w.now + MS, "others' records");
 	cr_assert(replica_flush_at(&w.r, true) == w.now, "somebody looks");
 	w.r.config.ack_peers = 1;
@@ -258,10 +259,10 @@ Test(commit, is_worth_it_at_once_or_when_enough_has_gathered)
 	w.r.config.ack_peers = 0;
 	w.r.phase = PHASE_CATCHING_UP;
 	cr_assert(replica_flush_at(&w.r, false) == 0);
-	w.r.committing = true;
+	w.r.group.committing = true;
 	cr_assert(replica_flush_at(&w.r, false) == NEVER);
-	w.r.committing = false;
-	w.r.incoming_count = 0;
+	w.r.group.committing = false;
+	w.r.group.incoming_count = 0;
 	stop(&w);
 }
 
@@ -271,13 +272,13 @@ Test(commit, a_resend_waits_once_for_the_peers)
 	start(&w);
 	cr_assert(batch(&w, 1, 1) == -1 && batch(&w, 1, 2) == -1 && batch(&w, 2, 1) == -1 && commit(&w) == 0);
 	w.r.config.ack_peers = 1;
-	cr_assert(batch(&w, 1, 1) == -1 && w.r.waiter_count == 1);
-	cr_assert(batch(&w, 1, 1) == -1 && w.r.waiter_count == 1, "the same");
-	cr_assert(batch(&w, 1, 2) == -1 && w.r.waiter_count == 2);
-	cr_assert(batch(&w, 2, 1) == -1 && w.r.waiter_count == 3);
-	cr_assert(batch_of(&w, 5, 7, 1, 1) == -1 && w.r.waiter_count == 4, "another client");
+	cr_assert(batch(&w, 1, 1) == -1 && w.r.waiters.count == 1);
+	cr_assert(batch(&w, 1, 1) == -1 && w.r.waiters.count == 1, "the same");
+	cr_assert(batch(&w, 1, 2) == -1 && w.r.waiters.count == 2);
+	cr_assert(batch(&w, 2, 1) == -1 && w.r.waiters.count == 3);
+	cr_assert(batch_of(&w, 5, 7, 1, 1) == -1 && w.r.waiters.count == 4, "another client");
 	w.r.config.ack_peers = 0;
-	cr_assert(replica_acknowledge(&w.r) == 0 && answered(&w) == 0 && w.r.waiter_count == 0);
+	cr_assert(replica_acknowledge(&w.r) == 0 && answered(&w) == 0 && w.r.waiters.count == 0);
 	stop(&w);
 }
 

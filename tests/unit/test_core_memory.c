@@ -269,14 +269,14 @@ Test(core_memory, what_follows_hides_no_failure)
 	cr_assert(replica_init(r, &config, 0, false, NULL, 0) == 0 && replica_loaded(r) == 0);
 	for (int i = 0; i < 2; i++)
 		cr_assert(carry_out(r) == 0);
-	cr_assert(send_again(&t) == 0 && carry_out(r) == 0 && r->waiter_count == 1);
-	while (r->waiter_count < r->waiter_capacity) {
+	cr_assert(send_again(&t) == 0 && carry_out(r) == 0 && r->waiters.count == 1);
+	while (r->waiters.count < r->waiters.capacity) {
 		t.client++;
 		cr_assert(send_again(&t) == 0);
 	}
 	t.client++;
-	const size_t waiters = r->waiter_count;
-	cr_assert(fail_each(send_again, &t, 0) >= 2 && r->waiter_count == waiters + 1);
+	const size_t waiters = r->waiters.count;
+	cr_assert(fail_each(send_again, &t, 0) >= 2 && r->waiters.count == waiters + 1);
 
 	cr_assert(fill_members(&r->staged, t.rows) == 0);
 	cr_assert(fail_each(tell_members, &t, 0) >= 1 && members_find(&r->staged, t.rows[0].node));

@@ -171,7 +171,7 @@ Test(host, sessions_that_nobody_issued)
 	close.close.proof.signer.id = 99;
 	cr_assert(say(&f, 1, &close) == KUDOS_UNKNOWN_SESSION);
 	cr_assert(f.host->replica.sessions.seen.count == open && f.host->port.malformed == 1000);
-	cr_assert(f.host->replica.sessions.issuers.count == 1 && f.host->replica.pending_count == 0);
+	cr_assert(f.host->replica.sessions.issuers.count == 1 && f.host->replica.group.pending_count == 0);
 	cr_assert(like(&f, 1, 2, 1) == 0, "the session itself goes on");
 	teardown(&f);
 }
@@ -219,9 +219,9 @@ Test(host, batches_that_wait_for_the_disk)
 	while (seq < 2000 && like(&f, 1, seq, 480) == 0)
 		seq++;
 	cr_assert(like(&f, 1, seq, 480) == KUDOS_BUSY);
-	cr_assert(f.host->replica.pending_bytes <= LIMIT_PENDING_BYTES);
-	cr_assert(f.host->replica.pending_bytes > LIMIT_PENDING_BYTES - LIMIT_BATCH_BYTES);
-	while (f.host->replica.pending_count > 0)
+	cr_assert(f.host->replica.group.pending_bytes <= LIMIT_PENDING_BYTES);
+	cr_assert(f.host->replica.group.pending_bytes > LIMIT_PENDING_BYTES - LIMIT_BATCH_BYTES);
+	while (f.host->replica.group.pending_count > 0)
 		cr_assert(host_flush(f.host, f.now) == 0);
 	cr_assert(like(&f, 1, seq, 480) == 0, "the same again, later");
 	teardown(&f);

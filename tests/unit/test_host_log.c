@@ -225,7 +225,7 @@ Test(host_log, a_journal_that_does_not_take_is_told_of_and_why)
 	ops.journal_poll = goes_on;
 	s->ops = &ops;
 	s->stream = &stream;
-	f.host->replica.committing = true;
+	f.host->replica.group.committing = true;
 	step(&f, 20 * SECOND);
 	cr_assert(
 	    told(&f, "not acknowledged, new ones refused as busy: the shared journal does not answer") == 1);

@@ -73,7 +73,7 @@ static void run(struct fixture *f)
 			carry_out(f, &a);
 			record_unref(a.record);
 		}
-	} while (f->r.pending_count || f->r.incoming_count || f->r.meta_dirty);
+	} while (f->r.group.pending_count || f->r.group.incoming_count || f->r.meta_dirty);
 }
 
 static void pass(struct fixture *f, int64_t time)

@@ -251,7 +251,7 @@ Test(leaders, what_is_not_of_the_protocol_is_counted)
 	struct record *one = record_new((struct position){{21}, 1}, &box, 1);
 	cr_assert(message_encode_record(one) == 0);
 	cr_assert(peers_published(f.host, f.now, one->raw, one->raw_size) == 0);
-	cr_assert(f.host->replica.incoming_count == 1 && f.host->port.malformed == n);
+	cr_assert(f.host->replica.group.incoming_count == 1 && f.host->port.malformed == n);
 	*(uint8_t *)memchr(one->raw, '~', one->raw_size) = ' '; /* which is no key */
 	cr_assert(peers_published(f.host, f.now, one->raw, one->raw_size) == 0);
 	cr_assert(f.host->port.malformed == ++n);

@@ -83,9 +83,10 @@ Test(logs, an_own_record_holds_so_many_batches)
 		batch_box_unref(box);
 	}
 	expect(&f, "append 1:1, append 1:2, commit");
-	cr_assert(f.r.group[0]->batch_count == LIMIT_RECORD_BATCHES && f.r.group[1]->batch_count == 1);
+	cr_assert(f.r.group.records[0]->batch_count == LIMIT_RECORD_BATCHES &&
+		  f.r.group.records[1]->batch_count == 1);
 	finish_commit(&f);
-	cr_assert(f.r.pending_count == 0);
+	cr_assert(f.r.group.pending_count == 0);
 	stop(&f);
 }
 

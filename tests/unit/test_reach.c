@@ -3,7 +3,6 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "base/array.h"
 #include "base/time.h"
 #include "core/replica.h"
 #include "kudos.h"
@@ -393,18 +392,13 @@ Test(reach, what_a_peer_reached_is_acknowledged)
 	w.r.phase = PHASE_SERVING;
 	set(&w.r.v, 1, 1);
 	set(&v, 1, 1);
-	struct waiter *waiter = NULL;
-	size_t capacity = 0;
-	cr_assert(array_reserve(&waiter, 1, &capacity, sizeof *waiter) == 0);
-	waiter[0] = (struct waiter){.client = 5, .session = {7, 1}, .seq = 1, .lsn = 1};
-	w.r.waiters = waiter;
-	w.r.waiter_capacity = capacity;
-	w.r.waiter_count = 1;
+	cr_assert(waiters_add(&w.r.waiters,
+			      (struct waiter){.client = 5, .session = {7, 1}, .seq = 1, .lsn = 1}) == 0);
 	w.r.config.ack_peers = 1;
 	hear(&w, message(&w, &(struct vector){0}, 0));
 	cr_assert(w.done[ACTION_ACK] == 0);
 	hear(&w, message(&w, &v, 1));
-	cr_assert(w.done[ACTION_ACK] == 1 && w.r.waiter_count == 0);
+	cr_assert(w.done[ACTION_ACK] == 1 && w.r.waiters.count == 0);
 	vector_deinit(&v);
 	stop(&w);
 }

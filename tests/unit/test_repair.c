@@ -118,13 +118,13 @@ Test(repair, what_is_beyond_a_gap_waits_in_order)
 	cr_assert(log->waiting_count == 2 && log->waiting[0]->at.lsn == 4 &&
 		  w.r.logs.waiting_bytes == 2 * size);
 	receive(&w, 2, 1, true);
-	cr_assert(log->appended == 1 && log->waiting_count == 2 && w.r.incoming_count == 1);
+	cr_assert(log->appended == 1 && log->waiting_count == 2 && w.r.group.incoming_count == 1);
 	receive(&w, 2, 3, true);
 	receive(&w, 2, 2, true);
-	cr_assert(log->appended == 5 && log->waiting_count == 0 && w.r.incoming_count == 5);
-	cr_assert(w.r.logs.waiting_bytes == 0 && w.r.incoming_bytes == 5 * size && log->gap_since == 0);
+	cr_assert(log->appended == 5 && log->waiting_count == 0 && w.r.group.incoming_count == 5);
+	cr_assert(w.r.logs.waiting_bytes == 0 && w.r.group.incoming_bytes == 5 * size && log->gap_since == 0);
 	receive(&w, 2, 5, true);
-	cr_assert(w.r.incoming_count == 5, "already on its way");
+	cr_assert(w.r.group.incoming_count == 5, "already on its way");
 	w.r.logs.waiting_bytes = LIMIT_REORDER_BYTES - size;
 	receive(&w, 2, 8, true);
 	receive(&w, 2, 9, true);
@@ -138,17 +138,17 @@ Test(repair, only_members_runs_are_listened_to)
 	start(&w);
 	receive(&w, 1, 1, true);
 	receive(&w, 9, 1, true);
-	cr_assert(w.r.incoming_count == 0 && !log_of(&w, 9), "its own, and nobody's");
+	cr_assert(w.r.group.incoming_count == 0 && !log_of(&w, 9), "its own, and nobody's");
 	receive(&w, 9, 1, false);
-	cr_assert(w.r.incoming_count == 1 && log_of(&w, 9), "a member gave it");
+	cr_assert(w.r.group.incoming_count == 1 && log_of(&w, 9), "a member gave it");
 	receive(&w, 9, 2, true);
-	cr_assert(w.r.incoming_count == 1, "it is no member's run");
+	cr_assert(w.r.group.incoming_count == 1, "it is no member's run");
 	log_of(&w, 9)->owner.id = 99;
 	receive(&w, 9, 2, true);
-	cr_assert(w.r.incoming_count == 1);
+	cr_assert(w.r.group.incoming_count == 1);
 	cr_assert(vector_set(&w.r.v, (struct origin){3}, 4) == 0);
 	receive(&w, 3, 4, true);
-	cr_assert(w.r.incoming_count == 1, "applied");
+	cr_assert(w.r.group.incoming_count == 1, "applied");
 	for (uint64_t origin = 50; origin < 60; origin++)
 		receive(&w, origin, 2, false);
 	cr_assert(replica_logs_full(&w.r) && w.r.logs.by_origin.count == 4 + PEERS + 1, "no more at a time");

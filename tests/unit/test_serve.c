@@ -416,12 +416,12 @@ Test(serve, it_has_drained_when_nobody_waits)
 	p->heard = f.now;
 	cr_assert(!host_drained(f.host, f.now), "a peer lacks the record");
 	cr_assert(vector_set(&p->vector, (struct origin){2}, 1) == 0 && host_drained(f.host, f.now));
-	f.host->replica.committing = true;
+	f.host->replica.group.committing = true;
 	cr_assert(!host_drained(f.host, f.now));
-	f.host->replica.committing = false;
-	f.host->replica.waiter_count = 1;
+	f.host->replica.group.committing = false;
+	f.host->replica.waiters.count = 1;
 	cr_assert(!host_drained(f.host, f.now));
-	f.host->replica.waiter_count = 0;
+	f.host->replica.waiters.count = 0;
 	forget(&f);
 	host_drain(f.host, f.now);
 	cr_assert(f.sent == 1 && f.to == 1 && told(&f, KUDOS_NOT_SERVING), "clients alone are told to move");

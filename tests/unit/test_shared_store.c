@@ -249,7 +249,7 @@ Test(shared_store, a_commit_that_goes_on_is_told_from_time_to_time)
 	h->shared.committing_since = since;
 	step(h, told);
 	cr_assert(!h->replica.stalled && stub->troubles == 0 && stub->polls == 0, "nothing goes on");
-	h->replica.committing = true;
+	h->replica.group.committing = true;
 	step(h, told - 1);
 	cr_assert(!h->replica.stalled && stub->troubles == 0);
 	step(h, told);
@@ -258,7 +258,7 @@ Test(shared_store, a_commit_that_goes_on_is_told_from_time_to_time)
 	cr_assert(stub->troubles == 1);
 	step(h, told + 10 * SECOND);
 	cr_assert(stub->troubles == 2);
-	h->replica.committing = false;
+	h->replica.group.committing = false;
 	step(h, told + 11 * SECOND);
 	cr_assert(!h->replica.stalled && !h->shared.troubled && stub->troubles == 3, "and that it is over");
 	step(h, told + 12 * SECOND);
@@ -274,8 +274,8 @@ Test(shared_store, a_commit_is_timed_by_who_has_a_clock)
 		open_over(&s);
 		struct host *h = open_timed(s, i ? slow_clock : NULL);
 		cr_assert(host_flush(h, SECOND) == 0 && h->replica.meta_durable);
-		cr_assert(h->replica.gather.sync == (i ? 7 * MS : 0));
-		cr_assert(h->replica.gather.counted_at == (i ? clock_now : 0));
+		cr_assert(h->replica.group.gather.sync == (i ? 7 * MS : 0));
+		cr_assert(h->replica.group.gather.counted_at == (i ? clock_now : 0));
 		cr_assert(h->metrics.commit_time.sum == (i ? 7 * MS : 0));
 		host_close(&h);
 	}
@@ -291,9 +291,9 @@ Test(shared_store, a_failure_ends_the_server)
 	stub->failure = -EIO;
 	cr_assert(replica_flush_at(&h->replica, false) == 0, "its first commit");
 	cr_assert(host_flush(h, SECOND) == -EIO && !h->replica.meta_durable);
-	h->replica.committing = true;
+	h->replica.group.committing = true;
 	cr_assert(host_shared_step(h, SECOND) == -EIO && stub->polls == 0);
-	h->replica.committing = false;
+	h->replica.group.committing = false;
 	host_close(&h);
 	assert_no_leak();
 }

@@ -341,14 +341,14 @@ Test(taking, what_is_on_its_way_to_disk_comes_first)
 	struct fixture f;
 	setup(&f);
 	take_vector(&f, 'v', 50, 3, true);
-	f.host->replica.committing = true;
+	f.host->replica.group.committing = true;
 	cr_assert(taking_step(&f.host->snapshot, f.now) == 0 && taking_step(&f.host->snapshot, f.now) == 0);
 	cr_assert(taking(&f));
-	f.host->replica.committing = false;
-	f.host->replica.pending_count = 1;
+	f.host->replica.group.committing = false;
+	f.host->replica.group.pending_count = 1;
 	cr_assert(taking_step(&f.host->snapshot, f.now) == 0 && taking_step(&f.host->snapshot, f.now) == 0);
 	cr_assert(taking(&f));
-	f.host->replica.pending_count = 0;
+	f.host->replica.group.pending_count = 0;
 	pass(&f, SECOND);
 	cr_assert(!taking(&f) && vector_get(&f.host->replica.v, (struct origin){50}) == 3);
 	teardown(&f);
