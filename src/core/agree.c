@@ -71,7 +71,7 @@ int replica_membership_committed(struct replica *r, int64_t now)
 		if (replica_drop_all_waiting(r, now) < 0)
 			return -ENOMEM;
 	}
-	return replica_push(r, (struct action){.type = ACTION_MEMBERS});
+	return actions_push(&r->actions, (struct action){.type = ACTION_MEMBERS});
 }
 
 /* A memory-only node whose endpoint this one has bound now is gone with everything it held. */
@@ -119,7 +119,7 @@ int replica_members(struct replica *r, int64_t now, struct node from, const stru
 	 * fetched. */
 	if (e == 2 && !r->meta_dirty && !r->meta_committing) {
 		if (members_copy(&r->members, &r->staged) < 0 ||
-		    replica_push(r, (struct action){.type = ACTION_MEMBERS}) < 0)
+		    actions_push(&r->actions, (struct action){.type = ACTION_MEMBERS}) < 0)
 			return -ENOMEM;
 	}
 	if (e > 0)
@@ -237,7 +237,7 @@ int replica_judge_phase(struct replica *r, int64_t now)
 		r->doubtful = false;
 		r->meta_dirty = true;
 	}
-	return replica_push(r, (struct action){.type = ACTION_PUBLISH_VECTOR});
+	return actions_push(&r->actions, (struct action){.type = ACTION_PUBLISH_VECTOR});
 }
 
 void replica_drain(struct replica *r)
@@ -324,7 +324,8 @@ static int close_idle_sessions(struct replica *r, int64_t now)
 				(seen->accepted_here ? 0 : IDLE_MARGIN);
 		if (seen_closed(seen) || seen->pending.count > 0 || now - seen->active < limit)
 			continue;
-		if (replica_push(r, (struct action){.type = ACTION_CLOSE_IDLE, .session = seen->session}) < 0)
+		if (actions_push(&r->actions,
+				 (struct action){.type = ACTION_CLOSE_IDLE, .session = seen->session}) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -339,8 +340,8 @@ static int lapse_unused_sessions(struct replica *r, int64_t now)
 		struct issuer *issuer = slot->value;
 		uint64_t to = lapse_due(&issuer->lapse, &issuer->forgotten, now,
 					2 * lifetime_of(issuer->id, r->config.session_idle));
-		if (to &&
-		    replica_push(r, (struct action){.type = ACTION_LAPSE, .session = {issuer->id, to}}) < 0)
+		if (to && actions_push(&r->actions, (struct action){.type = ACTION_LAPSE,
+								    .session = {issuer->id, to}}) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -351,7 +352,7 @@ int replica_tell_vector(struct replica *r, int64_t now)
 	if (now < r->next_vector || !r->meta_durable)
 		return 0;
 	r->next_vector = now + VECTOR_INTERVAL;
-	return replica_push(r, (struct action){.type = ACTION_PUBLISH_VECTOR});
+	return actions_push(&r->actions, (struct action){.type = ACTION_PUBLISH_VECTOR});
 }
 
 int replica_tick(struct replica *r, int64_t now)

@@ -23,20 +23,20 @@
 static int refuse(struct replica *r, uint64_t client, const struct batch *b, int error)
 {
 	r->stats.refused += error != KUDOS_NOT_COUNTED; /* which is an answer */
-	return replica_push(r, (struct action){.type = ACTION_REFUSE,
-					       .client = client,
-					       .session = b->session,
-					       .seq = b->seq,
-					       .error = error});
+	return actions_push(&r->actions, (struct action){.type = ACTION_REFUSE,
+							 .client = client,
+							 .session = b->session,
+							 .seq = b->seq,
+							 .error = error});
 }
 
 static int answer(struct replica *r, const struct waiter *w)
 {
-	return replica_push(r, (struct action){.type = w->seq ? ACTION_ACK : ACTION_CLOSED,
-					       .client = w->client,
-					       .session = w->session,
-					       .seq = w->seq,
-					       .lsn = w->lsn == LSN_MIXED ? 0 : w->lsn});
+	return actions_push(&r->actions, (struct action){.type = w->seq ? ACTION_ACK : ACTION_CLOSED,
+							 .client = w->client,
+							 .session = w->session,
+							 .seq = w->seq,
+							 .lsn = w->lsn == LSN_MIXED ? 0 : w->lsn});
 }
 
 static size_t peers_that_reached(const struct replica *r, const struct waiter *w)
@@ -209,8 +209,9 @@ static int add_to_group(struct replica *r, struct record *record)
 	if (group_append(&r->group, record) < 0)
 		return -ENOMEM;
 	bool shared = replica_is_shared(r, record->at.origin);
-	return replica_push(r, (struct action){.type = shared ? ACTION_APPEND_SHARED : ACTION_APPEND,
-					       .record = record_ref(record)});
+	return actions_push(&r->actions,
+			    (struct action){.type = shared ? ACTION_APPEND_SHARED : ACTION_APPEND,
+					    .record = record_ref(record)});
 }
 
 /* One own record of pending batches from `first` on, as many as fit; tells how many. */
@@ -303,7 +304,7 @@ int replica_flush(struct replica *r)
 	if (meta) {
 		/* Who has just heard of other members looks at them before it serves. */
 		r->establishing = r->establishing && members_digest(&r->staged) == r->digest;
-		if (replica_push(r, (struct action){.type = ACTION_APPEND_META}) < 0)
+		if (actions_push(&r->actions, (struct action){.type = ACTION_APPEND_META}) < 0)
 			return -ENOMEM;
 		r->meta_dirty = false;
 		r->meta_committing = true;
@@ -311,7 +312,7 @@ int replica_flush(struct replica *r)
 	if (r->group.count == 0 && !r->meta_committing)
 		return 0; /* all that was pending was of closed sessions */
 	r->group.committing = true;
-	return replica_push(r, (struct action){.type = ACTION_COMMIT});
+	return actions_push(&r->actions, (struct action){.type = ACTION_COMMIT});
 }
 
 /* Answers everyone whose batch is applied, and on enough peers; refuses those whose session closed before
@@ -345,7 +346,8 @@ static int apply_own(struct replica *r, struct record *record)
 		if (seen && intervals_remove(&seen->pending, b->seq) < 0)
 			return -ENOMEM;
 	}
-	return replica_push(r, (struct action){.type = ACTION_PUBLISH, .record = record_ref(record)});
+	return actions_push(&r->actions,
+			    (struct action){.type = ACTION_PUBLISH, .record = record_ref(record)});
 }
 
 int replica_committed(struct replica *r, int64_t now)

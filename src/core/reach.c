@@ -164,8 +164,9 @@ int replica_ask_reach(struct replica *r, int64_t now)
 		if (p->exact || !peer_reachable(p, now) || now < p->ask_at)
 			continue;
 		p->ask_at = now + ASK_TIMEOUT;
-		if (replica_push(
-			r, (struct action){.type = ACTION_REACH, .node = p->node, .origin = p->after}) < 0)
+		if (actions_push(&r->actions,
+				 (struct action){.type = ACTION_REACH, .node = p->node, .origin = p->after}) <
+		    0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -206,7 +207,7 @@ int replica_tell_members(struct replica *r, struct peer *p, int64_t now)
 	if (p->told != 0 && now - p->told < TELL_INTERVAL)
 		return 0;
 	p->told = now;
-	return replica_push(r, (struct action){.type = ACTION_TELL_MEMBERS, .node = p->node});
+	return actions_push(&r->actions, (struct action){.type = ACTION_TELL_MEMBERS, .node = p->node});
 }
 
 /* What a peer holds only grows while it runs. A new run may have come up with less: an old copy of its disk.

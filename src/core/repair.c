@@ -181,7 +181,7 @@ static int ask_snapshot(struct replica *r, const struct peer *from, int64_t now)
 		r->phase = PHASE_CATCHING_UP;
 		peers_expect_confirmations(&r->peers);
 	}
-	return replica_push(r, (struct action){.type = ACTION_SNAPSHOT, .node = from->node});
+	return actions_push(&r->actions, (struct action){.type = ACTION_SNAPSHOT, .node = from->node});
 }
 
 /* Who serves and has the effect of the log's next record. */
@@ -239,11 +239,11 @@ static int repair_log(struct replica *r, struct log *log, int64_t now)
 	log->asked_from = log->appended + 1;
 	r->stats.fetches++;
 	uint64_t to = last_missing(log, here ? log->held : vector_get(&p->vector, log->origin));
-	return replica_push(r, (struct action){.type = ACTION_FETCH,
-					       .node = log->asked,
-					       .origin = log->origin,
-					       .from = log->appended + 1,
-					       .to = to});
+	return actions_push(&r->actions, (struct action){.type = ACTION_FETCH,
+							 .node = log->asked,
+							 .origin = log->origin,
+							 .from = log->appended + 1,
+							 .to = to});
 }
 
 /* So many origins are not fetched one by one: a snapshot has them all. And who begins anew takes one instead

@@ -64,10 +64,7 @@ int replica_init(struct replica *r, const struct replica_config *config, int64_t
 
 void replica_deinit(struct replica *r)
 {
-	struct action action;
-	while (replica_next(r, &action))
-		record_unref(action.record);
-	free(r->actions);
+	actions_deinit(&r->actions);
 	counts_deinit(&r->counts);
 	sessions_deinit(&r->sessions);
 	vector_deinit(&r->v);
@@ -85,22 +82,7 @@ void replica_deinit(struct replica *r)
 
 bool replica_next(struct replica *r, struct action *action)
 {
-	if (r->action_head == r->action_count) {
-		r->action_head = r->action_count = 0;
-		return false;
-	}
-	*action = r->actions[r->action_head++];
-	return true;
-}
-
-int replica_push(struct replica *r, struct action action)
-{
-	if (array_reserve(&r->actions, r->action_count + 1, &r->action_capacity, sizeof action) < 0) {
-		record_unref(action.record);
-		return -ENOMEM;
-	}
-	r->actions[r->action_count++] = action;
-	return 0;
+	return actions_next(&r->actions, action);
 }
 
 /* Whether nothing is going on with it: it is nobody's present run, and all that is known of it is applied. */

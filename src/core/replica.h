@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "base/ids.h"
+#include "core/actions.h"
 #include "core/counts.h"
 #include "core/group.h"
 #include "core/history.h"
@@ -33,39 +34,6 @@
 #include "core/sessions.h"
 #include "core/vector.h"
 #include "core/waiters.h"
-
-enum action_type {
-	ACTION_APPEND,	       /* record: journal it; encode it first when its raw is NULL */
-	ACTION_APPEND_SHARED,  /* record: the shared journal has it already */
-	ACTION_APPEND_META,    /* journal what replica_meta() tells: identity and membership */
-	ACTION_COMMIT,	       /* make durable what was appended, then call replica_committed() */
-	ACTION_PUBLISH,	       /* record, to every peer */
-	ACTION_PUBLISH_VECTOR, /* replica_vector_message(), to every peer */
-	ACTION_ACK,	   /* client: session, seq is durable; lsn: in this server's record, or 0: within V */
-	ACTION_REFUSE,	   /* client: session, seq is not accepted, because of error */
-	ACTION_CLOSED,	   /* client: session's close is durable */
-	ACTION_CLOSE_IDLE, /* session was idle for too long: replica_close() it, with client 0 */
-	ACTION_LAPSE,	 /* of its issuer's sessions up to this one those that are unused: replica_lapse() */
-	ACTION_FETCH,	 /* ask node for origin's records from..to */
-	ACTION_SNAPSHOT, /* ask node for a snapshot, then call replica_snapshot_ended() */
-	ACTION_END,	 /* end this node's earlier run, origin, in the shared journal with record `from` */
-	ACTION_REACH,	 /* ask node for the positions of its V above origin */
-	ACTION_TELL_MEMBERS, /* send node the membership */
-	ACTION_MEMBERS,	     /* the membership or a member's endpoints changed: look at members */
-};
-
-struct action {
-	enum action_type type;
-	struct record *record; /* a reference that the receiver of the action drops */
-	uint64_t client;
-	struct session session;
-	uint64_t seq;
-	uint64_t lsn;
-	int error;
-	struct node node;
-	struct origin origin;
-	uint64_t from, to;
-};
 
 enum phase {
 	PHASE_CATCHING_UP, /* new or restarted: takes no clients yet */
@@ -164,8 +132,7 @@ struct replica {
 	int64_t snapshot_after; /* none is asked for before then */
 	int64_t next_tick, next_vector, next_agree, next_idle;
 
-	struct action *actions; /* a queue: action_head..action_count */
-	size_t action_head, action_count, action_capacity;
+	struct actions actions;
 
 	struct replica_stats stats;
 	struct contradiction contradiction; /* the last */
@@ -276,7 +243,6 @@ int replica_learn(struct replica *r, int64_t now, const struct position *at, siz
 int replica_learn_all(struct replica *r, int64_t now); /* from the vectors of all peers in reach */
 bool replica_crowded(const struct replica *r);	       /* this run may take no likes: there are too many */
 int replica_ask_reach(struct replica *r, int64_t now);
-int replica_push(struct replica *r, struct action action);
 int replica_apply(struct replica *r, const struct record *record, int64_t now);
 int replica_applied(struct replica *r, struct position at); /* raises V, and remembers that it changed */
 bool replica_has(const struct replica *r, struct origin origin, uint64_t lsn);

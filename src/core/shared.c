@@ -118,7 +118,8 @@ int replica_held(struct replica *r, int64_t now, struct node node, struct positi
 static int end_run(struct replica *r, struct position at)
 {
 	r->look_cut = true;
-	return replica_push(r, (struct action){.type = ACTION_END, .origin = at.origin, .from = at.lsn + 1});
+	return actions_push(&r->actions,
+			    (struct action){.type = ACTION_END, .origin = at.origin, .from = at.lsn + 1});
 }
 
 int replica_not_ended(struct replica *r, struct node node, struct position at)

@@ -121,13 +121,13 @@ static int like(struct fixture *f, uint32_t who, uint64_t seq, size_t events)
 	cr_assert(box);
 	message_encode_batch(&box->batch, proof_make(&self, box->batch.session), &b);
 	const struct replica *r = &f->host->replica;
-	const size_t before = r->action_count;
+	const size_t before = r->actions.count;
 	say_bytes(f, who, &b);
 	batch_box_unref(box);
 	bytes_deinit(&b);
-	if (r->action_count == before || r->actions[r->action_count - 1].type != ACTION_REFUSE)
+	if (r->actions.count == before || r->actions.list[r->actions.count - 1].type != ACTION_REFUSE)
 		return 0; /* a refusal goes out with the next flush */
-	return r->actions[r->action_count - 1].error;
+	return r->actions.list[r->actions.count - 1].error;
 }
 
 /* The journal was removed, or lies elsewhere: what the checkpoint has is not passed off as a new node's. */

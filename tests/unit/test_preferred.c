@@ -228,11 +228,11 @@ Test(preferred, no_records_are_asked_for_while_it_comes)
 		setup(&f);
 		f.host->snapshot.from = (struct node){i & 1 ? PEER : 0};
 		f.host->snapshot.preferred = i & 2;
-		cr_assert(replica_push(&f.host->replica, (struct action){.type = ACTION_FETCH,
-									 .node = {PEER},
-									 .origin = {RUN},
-									 .from = 1,
-									 .to = 2}) == 0);
+		cr_assert(actions_push(&f.host->replica.actions, (struct action){.type = ACTION_FETCH,
+										 .node = {PEER},
+										 .origin = {RUN},
+										 .from = 1,
+										 .to = 2}) == 0);
 		cr_assert(host_flush(f.host, f.now) == 0 && f.fetches == (i != 3), "%d", i);
 		teardown(&f);
 	}

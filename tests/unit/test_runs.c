@@ -74,7 +74,7 @@ static void start(struct world *w, int i, const struct replica_config *limits)
 		r->sessions = old.sessions;
 		old.sessions = sessions;
 		cr_assert(vector_copy(&r->v, &old.v) == 0);
-		old.action_head = old.action_count;
+		old.actions.head = old.actions.count;
 		replica_deinit(&old);
 	}
 	cr_assert(replica_loaded(r) == 0);

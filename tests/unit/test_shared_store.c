@@ -409,7 +409,8 @@ static int count_metas(struct store *s, enum entry_kind kind, struct position at
 static void append_of(struct host *h, uint64_t origin, uint64_t lsn)
 {
 	struct record *record = record_new((struct position){{origin}, lsn}, NULL, 0);
-	cr_assert(replica_push(&h->replica, (struct action){.type = ACTION_APPEND, .record = record}) == 0);
+	cr_assert(
+	    actions_push(&h->replica.actions, (struct action){.type = ACTION_APPEND, .record = record}) == 0);
 	cr_assert(host_flush(h, SECOND) == 0);
 }
 
