@@ -29,58 +29,58 @@ static const struct flag flags[] = {
     {0},
 };
 
-static void check_after(struct argp_state *state, struct options *o)
+static void check_after(struct options *o)
 {
 	char end;
 	struct position *at = &o->after_record;
 	/* NOLINTBEGIN(cert-err34-c): numbers too large are those of no record */
 	if (o->journal && sscanf(o->after, "%" SCNu64 "%c", &o->after_sequence, &end) != 1)
-		argp_error(state, "--after: the last record's sequence, not %s", o->after);
+		flags_wrong("--after: the last record's sequence, not %s", o->after);
 	if (!o->journal &&
 	    sscanf(o->after, "%16" SCNx64 ":%" SCNu64 "%c", &at->origin.id, &at->lsn, &end) != 2)
-		argp_error(state, "--after: the last record's ORIGIN:LSN (16 hex digits, a number), not %s",
-			   o->after);
+		flags_wrong("--after: the last record's ORIGIN:LSN (16 hex digits, a number), not %s",
+			    o->after);
 	/* NOLINTEND(cert-err34-c) */
 }
 
 /* A flag that names one wins over the other's variable. */
-static void find_source(struct argp_state *state, struct options *o)
+static void find_source(struct options *o)
 {
 	if (o->data && o->journal)
-		argp_error(state, "--data and --journal: one of the two");
+		flags_wrong("--data and --journal: one of the two");
 	if (!o->journal)
 		flags_env_string(&o->data, "KUDOS_DATA");
 	if (!o->data)
 		flags_env_string(&o->journal, "KUDOS_JOURNAL");
 	if (!o->data && !o->journal)
-		argp_error(state, "of what? --data DIR, or --journal URL");
+		flags_wrong("of what? --data DIR, or --journal URL");
 	const char *why = o->journal ? nats_names_parse(&o->stream, o->journal) : NULL;
 	if (why)
-		argp_error(state, "--journal: \"%s\" is no stream: %s", o->journal, why);
+		flags_wrong("--journal: \"%s\" is no stream: %s", o->journal, why);
 	o->records = o->records || o->journal;
 }
 
-static void check(struct argp_state *state, void *options)
+static void check(void *options)
 {
 	struct options *o = options;
-	find_source(state, o);
+	find_source(o);
 	o->csv = strcmp(o->format, "csv") == 0;
 	if (!o->csv && strcmp(o->format, "json") != 0)
-		argp_error(state, "--format: it is json or csv, not %s", o->format);
+		flags_wrong("--format: it is json or csv, not %s", o->format);
 	if (o->csv && o->records)
-		argp_error(state, "--records: a record is not a row; there is only --format json");
+		flags_wrong("--records: a record is not a row; there is only --format json");
 	if (o->after && o->records)
-		check_after(state, o);
+		check_after(o);
 }
 
 void options_parse(struct options *options, int argc, char **argv)
 {
 	static const struct flags all = {
 	    .list = flags,
-	    .version = "kudos-export " KUDOS_VERSION,
+	    .usage = "[FLAGS]",
 	    .about = "Writes what a server of a Kudos cluster keeps, its newest checkpoint's counts or its "
-		     "journal's records, to standard output.\v"
-		     "The server may go on meanwhile, and is not held up. A line is a key and its count, "
+		     "journal's records, to standard output.",
+	    .after = "The server may go on meanwhile, and is not held up. A line is a key and its count, "
 		     "or a record. Exit status: 0 all is written (or nobody reads any more), 1 not, 2 wrong "
 		     "usage.",
 	    .check = check,

@@ -25,21 +25,22 @@ static const struct flag flags[] = {
     {0},
 };
 
-static void check(struct argp_state *state, void *options)
+static void check(void *options)
 {
 	struct options *o = options;
-	flags_check_keys(state, o->key, o->trust);
-	flags_check_address(state, o->address, o->insecure || o->key);
+	flags_check_keys(o->key, o->trust);
+	flags_check_address(o->address, o->insecure || o->key);
 }
 
 void options_parse(struct options *options, int argc, char **argv)
 {
 	static const struct flags all = {
 	    .list = flags,
-	    .version = "kudos-leader " KUDOS_VERSION,
+	    .usage = "[FLAGS]",
 	    .about =
 		"Registers the servers of a Kudos cluster, tells them of each other, and sends each client "
-		"to the server with the least to do.\v"
+		"to the server with the least to do.",
+	    .after =
 		"Each flag has the environment variable named behind it; a flag wins. SIGTERM and SIGINT "
 		"stop the leader; servers and their clients go on without it.",
 	    .check = check,

@@ -11,7 +11,7 @@
 #define AT(field) .at = offsetof(struct options, field)
 
 static const struct flag flags[] = {
-    {"leader", 0, "EP[,EP…]", "Leaders to register with (KUDOS_LEADER; " KUDOS_DEFAULT_LEADER ")",
+    {"leader", 0, "EP[,EP...]", "Leaders to register with (KUDOS_LEADER; " KUDOS_DEFAULT_LEADER ")",
      "KUDOS_LEADER", KUDOS_DEFAULT_LEADER, AT(leaders)},
     {"client-port", 0, "N",
      "Port for clients and other servers' requests (KUDOS_CLIENT_PORT; the first free one from 5100 up)",
@@ -61,19 +61,19 @@ static const struct flag flags[] = {
     {0},
 };
 
-static void split_leaders(struct argp_state *state, struct options *o)
+static void split_leaders(struct options *o)
 {
 	const char *at = o->leaders;
 	for (;;) {
 		size_t size = strcspn(at, ",");
 		if (o->leader_count == LIMIT_LEADERS)
-			argp_error(state, "--leader: more than %d leaders", LIMIT_LEADERS);
+			flags_wrong("--leader: more than %d leaders", LIMIT_LEADERS);
 		char *endpoint = o->leader[o->leader_count++];
 		if (size <= LIMIT_ENDPOINT)
 			memcpy(endpoint, at, size);
 		if (size > LIMIT_ENDPOINT || !endpoint_valid(endpoint))
-			argp_error(state, "--leader: \"%.*s\" is not an endpoint: it looks like %s",
-				   (int)size, at, KUDOS_DEFAULT_LEADER);
+			flags_wrong("--leader: \"%.*s\" is not an endpoint: it looks like %s", (int)size, at,
+				    KUDOS_DEFAULT_LEADER);
 		if (at[size] == '\0')
 			return;
 		at += size + 1;
@@ -90,40 +90,39 @@ static bool word(const char *text, size_t limit)
 	return size >= 1 && size <= limit;
 }
 
-static void check(struct argp_state *state, void *options)
+static void check(void *options)
 {
 	struct options *o = options;
-	flags_check_keys(state, o->key, o->trust);
-	flags_check_address(state, o->address, o->insecure || o->key);
+	flags_check_keys(o->key, o->trust);
+	flags_check_address(o->address, o->insecure || o->key);
 	if (!o->advertise && strcmp(o->address, "0.0.0.0") == 0)
-		argp_error(state,
-			   "--bind 0.0.0.0: say with --advertise at which address others reach this server");
+		flags_wrong("--bind 0.0.0.0: say with --advertise at which address others reach this server");
 	if (o->advertise && !word(o->advertise, LIMIT_ENDPOINT - 16))
-		argp_error(state, "--advertise: \"%s\" is not a host name or address", o->advertise);
+		flags_wrong("--advertise: \"%s\" is not a host name or address", o->advertise);
 	if (o->name && !word(o->name, LIMIT_NAME))
-		argp_error(state, "--name: \"%s\" must be 1 to %d printable ASCII characters without spaces",
-			   o->name, LIMIT_NAME);
+		flags_wrong("--name: \"%s\" must be 1 to %d printable ASCII characters without spaces",
+			    o->name, LIMIT_NAME);
 	const char *why = o->journal ? nats_names_parse(&o->stream, o->journal) : NULL;
 	if (why)
-		argp_error(state, "--journal: \"%s\" is no stream: %s", o->journal, why);
+		flags_wrong("--journal: \"%s\" is no stream: %s", o->journal, why);
 	if (!o->journal && (o->nats_creds || o->nats_ca))
-		argp_error(state, "--nats-creds and --nats-ca go with --journal");
+		flags_wrong("--nats-creds and --nats-ca go with --journal");
 	if (o->purge_history && (!o->journal || o->memory_only))
-		argp_error(state, "--purge-history goes with --journal, and not with --memory-only: what the "
-				  "stream drops is in the members' data folders alone");
+		flags_wrong("--purge-history goes with --journal, and not with --memory-only: what the "
+			    "stream drops is in the members' data folders alone");
 	if (o->client_port && o->client_port == o->notify_port)
-		argp_error(state, "--client-port and --notify-port must differ");
-	split_leaders(state, o);
+		flags_wrong("--client-port and --notify-port must differ");
+	split_leaders(o);
 }
 
 void options_parse(struct options *options, int argc, char **argv)
 {
 	static const struct flags all = {
 	    .list = flags,
-	    .version = "kudos-server " KUDOS_VERSION,
-	    .about =
-		"Accepts likes, publishes them to every other server of the cluster, and holds a full "
-		"replica of every count.\v"
+	    .usage = "[FLAGS]",
+	    .about = "Accepts likes, publishes them to every other server of the cluster, and holds a full "
+		     "replica of every count.",
+	    .after =
 		"Each flag has the environment variable named behind it; a flag wins. SIGTERM and SIGINT "
 		"stop the server after what it has accepted is on disk.",
 	    .check = check,

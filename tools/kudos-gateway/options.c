@@ -14,11 +14,12 @@ static const struct flag flags[] = {
      FLAG_PORT, AT(port)},
     {"bind", 0, "ADDR", "IPv4 address to listen on (KUDOS_GATEWAY_BIND; 127.0.0.1)", "KUDOS_GATEWAY_BIND",
      "127.0.0.1", AT(address)},
-    {"leader", 0, "EP[,EP...]", "The leaders (KUDOS_LEADER; " KUDOS_DEFAULT_LEADER ")", NULL, NULL, FLAG_LIST,
-     AT(leaders)},
-    {"server", 0, "EP", "Use this server, ask no leader (KUDOS_SERVER)", AT(server)},
+    {"leader", 0, "EP[,EP...]", "The leaders (KUDOS_LEADER; " KUDOS_DEFAULT_LEADER ")", "KUDOS_LEADER", NULL,
+     FLAG_LIST, AT(leaders)},
+    {"server", 0, "EP", "Use this server, ask no leader (KUDOS_SERVER)", "KUDOS_SERVER", AT(server),
+     .unless = "leader"},
     {"timeout", 0, "SECONDS", "How long a request waits for the cluster (KUDOS_TIMEOUT; 5)", "KUDOS_TIMEOUT",
-     "5", FLAG_SECONDS, AT(timeout_ms)},
+     "5", FLAG_SECONDS, AT(timeout_ms), .most = 3600},
     {"connections", 0, "N", "Connections at once (KUDOS_GATEWAY_CONNECTIONS; 12000)",
      "KUDOS_GATEWAY_CONNECTIONS", "12000", FLAG_NUMBER, AT(connections), .least = 1, .most = 1000000},
     {"watch-rate", 0, "N", "Changes a second that a watcher is told of a key (KUDOS_GATEWAY_WATCH_RATE; 20)",
@@ -40,7 +41,7 @@ static const struct flag flags[] = {
      "KUDOS_GATEWAY_ADDRESS_CONNECTIONS", NULL, FLAG_NUMBER, AT(address_connections), .most = 1000000},
     {"patience", 0, "SECONDS",
      "Within it a whole request must come, and an answer be taken (KUDOS_GATEWAY_PATIENCE; 30)",
-     "KUDOS_GATEWAY_PATIENCE", "30", FLAG_SECONDS, AT(patience_ms)},
+     "KUDOS_GATEWAY_PATIENCE", "30", FLAG_SECONDS, AT(patience_ms), .most = 3600},
     {"access-log", 0, NULL, "A line of JSON on stdout for each request (KUDOS_GATEWAY_ACCESS_LOG)",
      "KUDOS_GATEWAY_ACCESS_LOG", NULL, FLAG_YES, AT(access_log)},
     {"insecure", 0, NULL,
@@ -49,49 +50,44 @@ static const struct flag flags[] = {
     {0},
 };
 
-static void check_address(struct argp_state *state, const struct options *o)
+static void check_address(const struct options *o)
 {
 	struct in_addr address;
 	if (inet_pton(AF_INET, o->address, &address) != 1)
-		argp_error(state, "--bind \"%s\": an IPv4 address such as 127.0.0.1", o->address);
+		flags_wrong("--bind \"%s\": an IPv4 address such as 127.0.0.1", o->address);
 	if (ntohl(address.s_addr) >> 24 != 127 && !o->tokens && !o->insecure)
-		argp_error(
-		    state,
+		flags_wrong(
 		    "--bind %s: whoever reaches that address may like; give --tokens, put a proxy before "
 		    "127.0.0.1, or say --insecure",
 		    o->address);
 }
 
-static void parse_proxies(struct argp_state *state, struct options *o, const char *list)
+static void parse_proxies(struct options *o, const char *list)
 {
 	while (list && *list) {
 		size_t size = strcspn(list, ",");
 		if (o->proxy_count == OPTIONS_PROXIES ||
 		    !address_parse(&o->proxies[o->proxy_count++], list, size))
-			argp_error(state, "--proxy \"%.*s\": at most %d addresses such as 127.0.0.1",
-				   (int)size, list, OPTIONS_PROXIES);
+			flags_wrong("--proxy \"%.*s\": at most %d addresses such as 127.0.0.1", (int)size,
+				    list, OPTIONS_PROXIES);
 		list += size + (list[size] == ',');
 	}
 }
 
-static void check(struct argp_state *state, void *options)
+static void check(void *options)
 {
 	struct options *o = options;
-	/* A leader asked for by flag beats a server that the environment names. */
-	if (!o->leaders || o->server)
-		flags_env_string(&o->server, "KUDOS_SERVER");
-	flags_env_string(&o->leaders, "KUDOS_LEADER");
-	parse_proxies(state, o, o->proxy);
-	check_address(state, o);
+	parse_proxies(o, o->proxy);
+	check_address(o);
 }
 
 void options_parse(struct options *options, int argc, char **argv)
 {
 	static const struct flags all = {
 	    .list = flags,
-	    .version = "kudos-gateway " KUDOS_VERSION,
-	    .about = "A door for the web to a Kudos cluster: likes, counts and live counts over HTTP.\v"
-		     "Each flag has the environment variable named behind it; a flag wins. Several gateways "
+	    .usage = "[FLAGS]",
+	    .about = "A door for the web to a Kudos cluster: likes, counts and live counts over HTTP.",
+	    .after = "Each flag has the environment variable named behind it; a flag wins. Several gateways "
 		     "may run side by side: none keeps anything.",
 	    .check = check,
 	};

@@ -98,9 +98,7 @@ int main(int argc, char **argv)
 {
 	static struct options options;
 	char why[PATH_MAX + 64], folder[PATH_MAX];
-	int status = options_parse(&options, argc, argv);
-	if (status >= 0)
-		return status;
+	options_parse(&options, argc, argv);
 	catch_signals();
 	snprintf(folder, sizeof folder, "%s", options.state);
 	struct input *in = input_open(options.file, dirname(folder), why, sizeof why);
@@ -108,7 +106,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "kudos-import: %s\n", why);
 		return EXIT_FAILURE;
 	}
-	status = import(&options, in);
+	int status = import(&options, in);
 	input_close(in);
 	return status;
 }

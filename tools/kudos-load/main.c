@@ -30,7 +30,7 @@ static int prepare(kudos *root, const struct options *options, struct keys *keys
 	if (r != KUDOS_OK)
 		return r;
 	free(status);
-	return options->check ? check_before(root, keys) : KUDOS_OK;
+	return options->no_check ? KUDOS_OK : check_before(root, keys);
 }
 
 static bool any_refused(const struct load *load)
@@ -45,8 +45,8 @@ static bool any_refused(const struct load *load)
 /* After the load: compares, and tells. The exit status. */
 static int conclude(struct load *load, kudos *root, const struct options *options)
 {
-	struct check *check = options->check ? calloc(1, sizeof(*check)) : NULL;
-	if (options->check && !check)
+	struct check *check = options->no_check ? NULL : calloc(1, sizeof(*check));
+	if (!options->no_check && !check)
 		return complain(NULL, KUDOS_NO_MEMORY);
 	/* Closed first: while a handle lives it retries, and the counts could still move. */
 	load_close(load);
@@ -87,9 +87,8 @@ int main(int argc, char **argv)
 	struct options options;
 	kudos *root = NULL;
 	struct keys keys = {0};
-	int status = options_parse(&options, argc, argv);
-	if (status >= 0)
-		return status;
+	int status;
+	options_parse(&options, argc, argv);
 	char why[512] = "";
 	struct kudos_options own = options.kudos;
 	own.why = why;

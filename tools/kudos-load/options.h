@@ -14,10 +14,10 @@ struct options {
 	struct kudos_options kudos; /* strings point into argv and the environment */
 	struct plan plan;	    /* finished */
 	int64_t settle;		    /* nanoseconds */
-	bool json, check;
+	bool json, no_check;
 };
 
-/* -1: go on; otherwise the exit status, when everything has been said already (--help, a usage error). */
-int options_parse(struct options *options, int argc, char **argv);
+/* Ends the process after --help and --version (0), or with a message on stderr after a usage error (2). */
+void options_parse(struct options *options, int argc, char **argv);
 
 #endif

@@ -1,33 +1,40 @@
 /* SPDX-License-Identifier: MIT */
 #include "keygen.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "flag.h"
-#include "kudos.h"
+#include "daemon/flags.h"
 #include "session.h"
 
-static const char help[] =
-    "usage: kudos keygen --role server|client|operator [--name NAME] [--force] PATH\n"
-    "Makes a pair of keys: a certificate with the public key, which goes into trust folders, and\n"
-    "beside it one with the secret key too, whose name ends in _secret and which only you can read.\n"
-    "PATH is the certificate's file, or a folder (one that is there, or ends in /) in which it is\n"
-    "called NAME.cert.\n\n";
+struct wanted {
+	const char *role, *name;
+	bool force;
+};
 
-enum { FLAG_ROLE = 256, FLAG_NAME, FLAG_FORCE };
+#define AT(field) .at = offsetof(struct wanted, field)
 
-static const struct flag keygen_flags[] = {
-    {"role", FLAG_ROLE, "server|client|operator",
-     "whose keys\n                               server: of all leaders and servers of a cluster, which "
-     "share one pair;\n"
-     "                               client: likes, counts, watches;\n"
-     "                               operator: a client who may also drain and forget servers"},
-    {"name", FLAG_NAME, "NAME", "what people call it (the role)"},
-    {"force", FLAG_FORCE, NULL, "replace files that are there"},
-    {"help", 'h', NULL, "show this help"},
+static const struct flag flags[] = {
+    {"role", 0, "server|client|operator",
+     "whose keys: server, of all leaders and servers of a cluster, which share one pair; client: likes, "
+     "counts, "
+     "watches; operator: a client who may also drain and forget servers",
+     AT(role)},
+    {"name", 0, "NAME", "what people call it (the role)", AT(name)},
+    {"force", 0, NULL, "replace files that are there", NULL, NULL, FLAG_YES, AT(force)},
     {0},
+};
+
+static const struct flags all_flags = {
+    .list = flags,
+    .usage = "keygen --role server|client|operator [--name NAME] [--force] PATH",
+    .about =
+	"Makes a pair of keys: a certificate with the public key, which goes into trust folders, and beside "
+	"it one with the secret key too, whose name ends in _secret and which only you can read. PATH is "
+	"the certificate's file, or a folder (one that is there, or ends in /) in which it is called "
+	"NAME.cert.",
 };
 
 static int usage(const char *what)
@@ -70,40 +77,25 @@ static int make(const char *path, const char *role, const char *name, bool force
 
 int keygen_main(int argc, char **argv)
 {
-	struct option options[sizeof keygen_flags / sizeof *keygen_flags];
-	const char *role = NULL, *name = NULL;
-	bool force = false;
-	int flag;
-	flag_options(keygen_flags, options);
-	opterr = 0;
-	while ((flag = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		switch (flag) {
-		case FLAG_ROLE:
-			role = optarg;
-			break;
-		case FLAG_NAME:
-			name = optarg;
-			break;
-		case FLAG_FORCE:
-			force = true;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			flag_help(keygen_flags);
-			return fflush(stdout) == 0 ? DONE : FAILED;
-		default:
-			return usage(flag == ':' ? "an option lacks its value" : "unknown option");
-		}
-	}
-	if (!role)
+	struct wanted wanted = {0};
+	const struct flags_taken taken = flags_take(&all_flags, argc, argv, &wanted);
+	if (taken.help)
+		flags_help(&all_flags);
+	else if (taken.version)
+		puts("kudos " KUDOS_VERSION);
+	if (taken.help || taken.version)
+		return fflush(stdout) == 0 ? DONE : FAILED;
+	if (*taken.wrong)
+		return usage(taken.wrong);
+	if (!wanted.role)
 		return usage("--role server, client or operator?");
-	if (optind + 1 != argc)
+	if (taken.words != 1)
 		return usage("one path, of the file or its folder");
-	return make(argv[optind], role, name ? name : role, force);
+	return make(argv[1], wanted.role, wanted.name ? wanted.name : wanted.role, wanted.force);
 }
 
 void keygen_complete(const char *before, const char *typed)
 {
-	if (!flag_complete(keygen_flags, before, typed))
+	if (!flags_complete(&all_flags, before, typed))
 		puts("<file>");
 }

@@ -9,7 +9,7 @@
 /* argv[0] is "keygen". The exit status. */
 int keygen_main(int argc, char **argv);
 
-/* See flag.h. */
+/* See daemon/flags.h. */
 void keygen_complete(const char *before, const char *typed);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* kudos: likes from the command line. See doc/kudos.1. */
 #include <locale.h>
-#include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,127 +9,40 @@
 
 #include "command.h"
 #include "complete.h"
-#include "flag.h"
+#include "daemon/flags.h"
 #include "input.h"
 #include "keygen.h"
 #include "repl.h"
 
-#define DEFAULT_TIMEOUT "5"
+#define AT(field) .at = offsetof(struct session, field)
 
-/* The command line taken apart: flags may stand before or after the command. */
-struct flags {
-	struct kudos_options cluster;
-	const char *timeout; /* NULL: not given */
-	bool json, help, version;
-	const char **words; /* the command and what belongs to it */
-	size_t count;
+static const struct flag flags[] = {
+    FLAGS_CLUSTER(AT(leaders), AT(server), AT(key), AT(trust)),
+    {"timeout", 0, "SECONDS", "give up after so long (KUDOS_TIMEOUT; 5)", "KUDOS_TIMEOUT", "5", FLAG_SECONDS,
+     AT(timeout_ms), .most = 86400},
+    {"json", 0, NULL, "print JSON, one object a line (KUDOS_JSON=1)", "KUDOS_JSON", NULL, FLAG_YES,
+     AT(out.json)},
+    {0},
 };
 
-enum { FLAG_TIMEOUT = FLAG_OWN, FLAG_JSON };
-
-static const struct flag main_flags[] = {
-    FLAGS_CLUSTER,
-    {"timeout", FLAG_TIMEOUT, "SECONDS", "give up after so long (KUDOS_TIMEOUT; " DEFAULT_TIMEOUT ")"},
-    {"json", FLAG_JSON, NULL, "print JSON, one object a line (KUDOS_JSON=1)"},
-    {"help", 'h', NULL, "show this help"},
-    {"version", 'V', NULL, "show the version"},
-    {0},
+/* Flags may stand before or after the command. */
+static const struct flags all_flags = {
+    .list = flags,
+    .usage = "[OPTION]... [COMMAND]",
+    .about = "Sends likes to a Kudos cluster and reads its counts. Without a command, reads commands from "
+	     "standard "
+	     "input, one a line.",
+    .own = "--everywhere",
 };
 
 static void print_help(void)
 {
-	puts("usage: kudos [OPTION]... [COMMAND]\n"
-	     "Sends likes to a Kudos cluster and reads its counts. Without a command, reads commands\n"
-	     "from standard input, one a line.\n");
-	flag_help(main_flags);
+	flags_help(&all_flags);
 	puts("\nCommands:");
 	for (const struct command *c = command_table(); c->name; c++)
 		printf("  %-28s %s\n", c->usage, c->help);
 	printf("  %-28s %s\n", KEYGEN " --role ROLE PATH", KEYGEN_HELP "; \"keygen --help\" says more");
 	puts("\nExit status: 0 done, 1 failed, 2 wrong usage.");
-}
-
-/* "-5" and "--" are not for getopt: amounts may be negative, and a command wants to know where keys begin. */
-static bool is_word(const char *argument)
-{
-	return argument[0] != '-' || argument[1] == '\0' || (argument[1] >= '0' && argument[1] <= '9') ||
-	       strcmp(argument, "--everywhere") == 0;
-}
-
-static bool take_flag(struct flags *flags, int flag)
-{
-	if (flag_cluster(&flags->cluster, flag, optarg))
-		return true;
-	switch (flag) {
-	case FLAG_TIMEOUT:
-		flags->timeout = optarg;
-		return true;
-	case FLAG_JSON:
-		flags->json = true;
-		return true;
-	case 'h':
-		flags->help = true;
-		return true;
-	case 'V':
-		flags->version = true;
-		return true;
-	default:
-		return false;
-	}
-}
-
-static bool parse_flags(struct flags *flags, int argc, char **argv, const struct output *out)
-{
-	struct option options[sizeof main_flags / sizeof *main_flags];
-	flag_options(main_flags, options);
-	opterr = 0;
-	while (optind < argc) {
-		const char *argument = argv[optind];
-		if (strcmp(argument, "--") == 0) {
-			while (optind < argc)
-				flags->words[flags->count++] = argv[optind++];
-			break;
-		}
-		if (is_word(argument)) {
-			flags->words[flags->count++] = argument;
-			optind++;
-			continue;
-		}
-		int flag = getopt_long(argc, argv, "+:hV", options, NULL);
-		if (!take_flag(flags, flag)) {
-			output_error(out, "usage", "%s \"%s\"; \"kudos --help\" lists the options%s",
-				     flag == ':' ? "no value for option" : "bad option",
-				     printable(argument).text,
-				     flags->count > 0 ? ", and a key that begins so goes after \"--\"" : "");
-			return false;
-		}
-	}
-	return true;
-}
-
-static bool is_set(const char *variable)
-{
-	const char *value = getenv(variable);
-	return value && *value && strcmp(value, "0") != 0 && strcasecmp(value, "no") != 0 &&
-	       strcasecmp(value, "false") != 0;
-}
-
-static bool settle(struct session *session, const struct flags *flags)
-{
-	session->leaders = flags->cluster.leaders;
-	session->server = flags->cluster.server;
-	session->key = flags->cluster.key_file;
-	session->trust = flags->cluster.trust_dir;
-	const char *timeout = flags->timeout ? flags->timeout : getenv("KUDOS_TIMEOUT");
-	double seconds;
-	if (!words_seconds(timeout && *timeout ? timeout : DEFAULT_TIMEOUT, &seconds) || seconds <= 0) {
-		output_error(&session->out, "usage",
-			     "bad timeout \"%s\": seconds, more than 0 and at most 86400, such as 5 or 0.5",
-			     printable(timeout).text);
-		return false;
-	}
-	session->timeout_ms = (int)ceil(seconds * 1000);
-	return true;
 }
 
 static enum outcome run_once(struct session *session, const char *const *words, size_t count)
@@ -143,21 +56,27 @@ static enum outcome run_once(struct session *session, const char *const *words, 
 	return outcome;
 }
 
-static enum outcome run(struct session *session, const struct flags *flags)
+static enum outcome run(struct session *session, int argc, char **argv)
 {
-	if (flags->help)
+	const struct flags_taken taken = flags_take(&all_flags, argc, argv, session);
+	const char *const *words = (const char *const *)argv + 1;
+	if (taken.help)
 		print_help();
-	else if (flags->version)
+	else if (taken.version)
 		puts("kudos " KUDOS_VERSION);
-	if (flags->help || flags->version)
+	if (taken.help || taken.version)
 		return output_flush(&session->out) ? DONE : FAILED;
-	if (!settle(session, flags))
+	if (*taken.wrong) {
+		output_error(&session->out, "usage", "%s; \"kudos --help\" lists the options%s",
+			     printable(taken.wrong).text,
+			     taken.words > 0 ? ", and a key that begins so goes after \"--\"" : "");
 		return USAGE;
-	if (flags->count == 0)
+	}
+	if (taken.words == 0)
 		return repl_run(session);
 	/* "--" before the command has said what it had to say. */
-	size_t skip = flags->count > 1 && strcmp(flags->words[0], "--") == 0;
-	return run_once(session, flags->words + skip, flags->count - skip);
+	int skip = taken.words > 1 && strcmp(words[0], "--") == 0;
+	return run_once(session, words + skip, (size_t)(taken.words - skip));
 }
 
 #define COMPLETE_PATIENCE_MS 500
@@ -186,12 +105,12 @@ static void offer(void *arg, const char *word, const char *help)
 {
 	const char *typed = arg;
 	if (word[0] != '-' || typed[0] == '-')
-		flag_offer(typed, word, help);
+		flags_offer(typed, word, help);
 }
 
-/* kudos --complete WORD...: what a shell asks, see flag.h. The words before the last are read as far as they
+/* kudos --complete WORD...: what a shell asks, see flags.h. The words before the last are read as far as they
  * make sense: they may say which cluster is meant. Messages would only be in the way. */
-static enum outcome complete_words(struct session *session, struct flags *flags, int argc, char **argv)
+static enum outcome complete_words(struct session *session, int argc, char **argv)
 {
 	char *typed = argc > 2 ? argv[argc - 1] : argv[argc]; /* NULL: nothing at all */
 	const char *before = argc > 3 ? argv[argc - 2] : NULL;
@@ -201,16 +120,17 @@ static enum outcome complete_words(struct session *session, struct flags *flags,
 		keygen_complete(before, typed);
 		return output_flush(&session->out) ? DONE : FAILED;
 	}
-	bool whole = parse_flags(flags, argc - 2, argv + 1, &session->out);
-	size_t skip = flags->count > 0 && strcmp(flags->words[0], "--") == 0, nth = flags->count - skip;
-	const char *command = nth > 0 ? flags->words[skip] : NULL;
-	bool flag = flag_complete(main_flags, before, typed);
+	const struct flags_taken taken = flags_take(&all_flags, argc - 2, argv + 1, session);
+	const char *const *words = (const char *const *)argv + 2;
+	int skip = taken.words > 0 && strcmp(words[0], "--") == 0, nth = taken.words - skip;
+	const char *command = nth > 0 ? words[skip] : NULL;
+	bool whole = !*taken.wrong, flag = flags_complete(&all_flags, before, typed);
 	if (whole && nth == 0 && !flag)
-		flag_offer(typed, KEYGEN, KEYGEN_HELP);
-	if (whole && (!flag || command) && settle(session, flags)) {
-		if (command && complete_wants_node(command, nth))
+		flags_offer(typed, KEYGEN, KEYGEN_HELP);
+	if (whole && (!flag || command)) {
+		if (command && complete_wants_node(command, (size_t)nth))
 			learn_nodes(session);
-		complete_gather(session, command, nth, offer, typed);
+		complete_gather(session, command, (size_t)nth, offer, typed);
 	}
 	return output_flush(&session->out) ? DONE : FAILED;
 }
@@ -227,22 +147,10 @@ int main(int argc, char **argv)
 		return keygen_main(argc - 1, argv + 1); /* it talks to nobody and has flags of its own */
 	setlocale(LC_CTYPE, ""); /* not LC_NUMERIC: "0.5" is to be half a second everywhere */
 	struct session session = {
-	    .out = {.json = is_set("KUDOS_JSON"),
-		    .colour_out = may_colour(STDOUT_FILENO),
-		    .colour_err = may_colour(STDERR_FILENO)},
+	    .out = {.colour_out = may_colour(STDOUT_FILENO), .colour_err = may_colour(STDERR_FILENO)},
 	};
-	struct flags flags = {.words = calloc((size_t)argc + 1, sizeof(*flags.words))};
-	enum outcome outcome = USAGE;
-	flag_cluster_begin(&flags.cluster);
-	if (!flags.words) {
-		outcome = session_failed(&session, NULL, KUDOS_NO_MEMORY, "");
-	} else if (argc > 1 && strcmp(argv[1], "--complete") == 0) {
-		outcome = complete_words(&session, &flags, argc, argv);
-	} else if (parse_flags(&flags, argc, argv, &session.out)) {
-		session.out.json |= flags.json;
-		outcome = run(&session, &flags);
-	}
-	free(flags.words);
+	bool asked = argc > 1 && strcmp(argv[1], "--complete") == 0;
+	enum outcome outcome = asked ? complete_words(&session, argc, argv) : run(&session, argc, argv);
 	session_deinit(&session);
 	return (int)outcome;
 }
