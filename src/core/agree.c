@@ -33,8 +33,8 @@
 static uint64_t view_of(const struct replica *r)
 {
 	uint64_t view = members_digest(&r->members);
-	for (size_t i = 0; r->established && i < r->leaving_count; i++)
-		view += hash_pair(r->leaving[i].node.id, 0, 1);
+	for (size_t i = 0; r->established && i < r->looks.leaving_count; i++)
+		view += hash_pair(r->looks.leaving[i].node.id, 0, 1);
 	return view;
 }
 
@@ -204,7 +204,7 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 	if (!r->established && missing > 0 && members <= missing)
 		return "a majority of the members to know it: start those that are down, or forget those "
 		       "that are lost";
-	if (r->config.shared && !r->looked)
+	if (r->config.shared && !r->looks.done)
 		return "a first look at what the shared journal holds, and an end of this node's earlier "
 		       "runs there: it "
 		       "must be able to write";

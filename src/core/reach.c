@@ -44,7 +44,7 @@ struct vector_message replica_vector_message(struct replica *r)
 	    .digest = r->digest,
 	    .all = r->established ? r->v.digest : 0,
 	    .serving = r->phase != PHASE_CATCHING_UP,
-	    .covered = r->config.purges ? r->history.covered : 0,
+	    .covered = r->config.purges ? r->looks.history.covered : 0,
 	    .at = at,
 	    .count = count,
 	};

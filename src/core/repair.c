@@ -65,7 +65,7 @@ int replica_record(struct replica *r, int64_t now, struct record *record, bool p
 		return published || replica_logs_full(r) ? 0 : -ENOMEM;
 	/* What a forgotten node still publishes must not get in: others may have agreed without it (I14). So
 	 * only the runs of members are listened to; a run not known yet is known after its next vector. */
-	if (published && (!peers_find(&r->peers, log->owner) || replica_left(r, log->owner)))
+	if (published && (!peers_find(&r->peers, log->owner) || looks_left(&r->looks, log->owner)))
 		return 0;
 	if (at.lsn <= log->appended)
 		return 0;

@@ -54,7 +54,7 @@ int replica_init(struct replica *r, const struct replica_config *config, int64_t
 	int e = members_merge(&r->staged, rows, row_count);
 	const struct member *former = members_find(&r->staged, config->self.node);
 	if (former && config->unended)
-		r->former = former->origin;
+		r->looks.former = former->origin;
 	if (e >= 0)
 		e = replica_assert_self(r);
 	if (e >= 0 && members_find(&r->staged, config->self.node)->forgotten)
@@ -73,7 +73,7 @@ void replica_deinit(struct replica *r)
 	members_deinit(&r->members);
 	members_deinit(&r->staged);
 	peers_deinit(&r->peers);
-	free(r->leaving);
+	looks_deinit(&r->looks);
 	group_deinit(&r->group);
 	waiters_deinit(&r->waiters);
 	free(r->closing);
@@ -263,8 +263,7 @@ void replica_unload(struct replica *r)
 	r->recent.count = 0;
 	r->closing_count = 0;
 	logs_clear(&r->logs);
-	r->looked = r->look_cut = false;
-	r->history = (struct history){0};
+	looks_begin(&r->looks);
 	group_drop_incoming(&r->group);
 }
 

@@ -25,8 +25,8 @@
 #include "core/actions.h"
 #include "core/counts.h"
 #include "core/group.h"
-#include "core/history.h"
 #include "core/logs.h"
+#include "core/looks.h"
 #include "core/members.h"
 #include "core/peers.h"
 #include "core/recent.h"
@@ -74,14 +74,6 @@ struct replica_config {
 	bool purges;   /* … and may let go of what every member has in a checkpoint */
 };
 
-/* A node that others say is forgotten, and this server has not: what it left in the shared journal is read
- * first. */
-struct leaving {
-	struct node node;
-	uint64_t looks;	  /* from the look with this number on nothing more of it is taken */
-	uint64_t records; /* a checkpoint with so many applied covers all of it; 0: not all is applied yet */
-};
-
 struct replica {
 	struct replica_config config;
 	int64_t started;
@@ -102,13 +94,7 @@ struct replica {
 	struct recent recent; /* what changed in it lately */
 	struct logs logs;
 
-	uint64_t looks;		 /* times that the shared journal was looked through */
-	bool looked;		 /* … since V came from a checkpoint */
-	struct origin former;	 /* this node's run before, as far as the journal here knows */
-	bool look_cut;		 /* this look told of more origins than are read at a time */
-	struct leaving *leaving; /* owned */
-	size_t leaving_count, leaving_capacity;
-	struct history history;
+	struct looks looks; /* at the shared journal */
 	bool stalled; /* nothing gets durable for a while: new batches are refused; the driver sets it */
 
 	struct members members; /* as durable and announced */

@@ -2,39 +2,19 @@
 #include "core/shared.h"
 
 #include <errno.h>
-#include <string.h>
 
-#include "base/array.h"
-
-static struct leaving *find_leaving(const struct replica *r, struct node node)
-{
-	for (size_t i = 0; i < r->leaving_count; i++) {
-		if (node_equal(r->leaving[i].node, node))
-			return &r->leaving[i];
-	}
-	return NULL;
-}
-
-bool replica_left(const struct replica *r, struct node node)
-{
-	const struct leaving *l = find_leaving(r, node);
-	return l && r->looks >= l->looks;
-}
-
-/* The next look may have begun already: the one after it has not. A node may have come and been lost while
- * this member was down: nobody has agreed without it. Who was nobody then has no say in what others left out.
- */
+/* A node may have come and been lost while this member was down: nobody has agreed without it. Who was nobody
+ * then has no say in what others left out. */
 int replica_leaves(struct replica *r, struct node node)
 {
 	const struct member *m = members_find(&r->staged, node);
 	bool news = m ? !m->forgotten : r->established;
 	if (!r->config.shared || !news || node_equal(node, r->config.self.node))
 		return 0;
-	if (find_leaving(r, node))
+	if (looks_leaving(&r->looks, node))
 		return 1;
-	if (array_reserve(&r->leaving, r->leaving_count + 1, &r->leaving_capacity, sizeof *r->leaving) < 0)
+	if (looks_leave(&r->looks, node) < 0)
 		return -ENOMEM;
-	r->leaving[r->leaving_count++] = (struct leaving){.node = node, .looks = r->looks + 2};
 	replica_renew_view(r);
 	return 1;
 }
@@ -63,31 +43,32 @@ static bool may_take(struct replica *r, struct node node)
 {
 	const struct member *m = members_find(&r->staged, node);
 	if (m)
-		return !m->forgotten && !replica_left(r, node);
+		return !m->forgotten && !looks_left(&r->looks, node);
 	enum strangers strangers = judge_strangers(r);
-	r->look_cut =
-	    r->look_cut || strangers == UNDECIDED; /* it is not served before it is looked at again */
+	r->looks.cut =
+	    r->looks.cut || strangers == UNDECIDED; /* it is not served before it is looked at again */
 	return strangers == TAKEN;
 }
 
 /* Of who is no member and has left none; what it wrote may be needed by others. */
 static void note_passed_over(struct replica *r, struct node node, struct position at)
 {
-	if (!members_find(&r->staged, node) && !replica_left(r, node) && !replica_has(r, at.origin, at.lsn))
-		r->history.strange = true;
+	if (!members_find(&r->staged, node) && !looks_left(&r->looks, node) &&
+	    !replica_has(r, at.origin, at.lsn))
+		r->looks.history.strange = true;
 }
 
 bool replica_is_shared(const struct replica *r, struct origin origin)
 {
 	const struct log *log = r->config.shared ? logs_find(&r->logs, origin) : NULL;
 	const struct member *m = log ? members_find(&r->staged, log->owner) : NULL;
-	return log && log->held > 0 && !replica_left(r, log->owner) && !(m && m->forgotten);
+	return log && log->held > 0 && !looks_left(&r->looks, log->owner) && !(m && m->forgotten);
 }
 
 int replica_held(struct replica *r, int64_t now, struct node node, struct position at)
 {
 	if (origin_equal(at.origin, r->config.self.origin)) {
-		r->history.own = at.lsn;
+		r->looks.history.own = at.lsn;
 		return 0;
 	}
 	if (!may_take(r, node)) {
@@ -102,14 +83,14 @@ int replica_held(struct replica *r, int64_t now, struct node node, struct positi
 	if (!log && !replica_logs_full(r))
 		return -ENOMEM;
 	if (!log) {
-		r->lacks_many = r->look_cut = true;
+		r->lacks_many = r->looks.cut = true;
 		return 0;
 	}
 	if (log->owner.id == 0)
 		log->owner = node;
 	if (log->held < at.lsn)
 		log->held = at.lsn;
-	if (!r->looked && log->awaited < at.lsn)
+	if (!r->looks.done && log->awaited < at.lsn)
 		log->awaited = at.lsn;
 	log_note_known(log, at.lsn, now);
 	return 0;
@@ -117,7 +98,7 @@ int replica_held(struct replica *r, int64_t now, struct node node, struct positi
 
 static int end_run(struct replica *r, struct position at)
 {
-	r->look_cut = true;
+	r->looks.cut = true;
 	return actions_push(&r->actions,
 			    (struct action){.type = ACTION_END, .origin = at.origin, .from = at.lsn + 1});
 }
@@ -132,9 +113,10 @@ int replica_not_ended(struct replica *r, struct node node, struct position at)
 /* The run before this one may have nothing there yet, and its first record on its way. */
 static int end_former(struct replica *r)
 {
-	if (r->former.id == 0 || r->looked || replica_has(r, r->former, 1) || logs_find(&r->logs, r->former))
+	if (r->looks.former.id == 0 || r->looks.done || replica_has(r, r->looks.former, 1) ||
+	    logs_find(&r->logs, r->looks.former))
 		return 0;
-	return end_run(r, (struct position){.origin = r->former});
+	return end_run(r, (struct position){.origin = r->looks.former});
 }
 
 void replica_drop_shared(struct replica *r)
@@ -170,9 +152,9 @@ static bool read_out(const struct replica *r, struct node node)
 
 static void settle_leaving(struct replica *r)
 {
-	for (size_t i = 0; i < r->leaving_count; i++) {
-		struct leaving *l = &r->leaving[i];
-		if (r->looks < l->looks || !read_out(r, l->node))
+	for (size_t i = 0; i < r->looks.leaving_count; i++) {
+		struct leaving *l = &r->looks.leaving[i];
+		if (r->looks.count < l->looks || !read_out(r, l->node))
 			l->records = 0;
 		else if (l->records == 0)
 			l->records = r->stats.records + 1;
@@ -183,11 +165,7 @@ int replica_looked(struct replica *r, int64_t now, uint64_t number)
 {
 	if (end_former(r) < 0)
 		return -ENOMEM;
-	bool whole = !r->look_cut;
-	history_looked(&r->history, number, whole);
-	r->look_cut = false;
-	r->looks += whole;
-	r->looked = r->looked || whole;
+	looks_end(&r->looks, number);
 	settle_leaving(r);
 	return replica_repair(r, now);
 }
@@ -196,19 +174,19 @@ int replica_looked(struct replica *r, int64_t now, uint64_t number)
 void replica_follow_look(struct replica *r)
 {
 	const struct log *log;
-	bool applied =
-	    r->history.number != 0 && !r->lacks_many && replica_has(r, r->config.self.origin, r->history.own);
+	bool applied = r->looks.history.number != 0 && !r->lacks_many &&
+		       replica_has(r, r->config.self.origin, r->looks.history.own);
 	for (size_t at = 0; applied && (log = logs_next(&r->logs, &at));) {
 		applied = replica_has(r, log->origin, log->held);
 	}
 	if (applied)
-		history_applied(&r->history, r->stats.records);
+		history_applied(&r->looks.history, r->stats.records);
 }
 
 uint64_t replica_purgeable(const struct replica *r)
 {
-	uint64_t least = r->history.covered;
-	if (!r->config.purges || r->phase != PHASE_SERVING || !r->meta_durable || r->leaving_count > 0)
+	uint64_t least = r->looks.history.covered;
+	if (!r->config.purges || r->phase != PHASE_SERVING || !r->meta_durable || r->looks.leaving_count > 0)
 		return 0;
 	for (size_t i = 0; i < r->peers.count; i++) {
 		const struct peer *p = &r->peers.list[i];
@@ -223,17 +201,17 @@ void replica_checkpointed(struct replica *r, uint64_t records)
 {
 	size_t kept = 0;
 	settle_leaving(r);
-	history_checkpointed(&r->history, records);
-	for (size_t i = 0; i < r->leaving_count; i++) {
-		struct leaving l = r->leaving[i];
+	history_checkpointed(&r->looks.history, records);
+	for (size_t i = 0; i < r->looks.leaving_count; i++) {
+		struct leaving l = r->looks.leaving[i];
 		if (l.records == 0 || records + 1 < l.records) {
-			r->leaving[kept++] = l;
+			r->looks.leaving[kept++] = l;
 			continue;
 		}
 		struct member *m = members_find(&r->staged, l.node);
 		if (m) /* or there was no room for it */
 			m->forgotten = true;
 	}
-	r->meta_dirty = r->meta_dirty || kept < r->leaving_count;
-	r->leaving_count = kept;
+	r->meta_dirty = r->meta_dirty || kept < r->looks.leaving_count;
+	r->looks.leaving_count = kept;
 }

@@ -35,7 +35,6 @@ uint64_t replica_purgeable(const struct replica *r);
 void replica_follow_look(struct replica *r); /* whether all that was told is applied by now */
 /* Whether the node's being forgotten must wait, which is kept in mind; the row is for it or none. -ENOMEM. */
 int replica_leaves(struct replica *r, struct node node);
-bool replica_left(const struct replica *r, struct node node); /* nothing more of it is taken */
 /* Whether the shared journal keeps the origin's records for this server. What a node leaves that is not read
  * there is kept by this server itself, for it will not be read there again. */
 void replica_drop_shared(struct replica *r); /* what nodes that are forgotten have there is read no more */

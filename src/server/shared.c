@@ -192,7 +192,7 @@ int host_shared_step(struct host *h, int64_t now)
 		return e;
 	h->replica.stalled = h->replica.group.committing && now - h->shared.committing_since > STALLED;
 	tell_trouble(h, now);
-	if (h->replica.leaving_count > 0)
+	if (h->replica.looks.leaving_count > 0)
 		h->checkpoint.wanted = true; /* one that covers what they left */
 	if (now >= h->shared.next_look) {
 		h->shared.next_look = now + LOOK_INTERVAL;

@@ -35,13 +35,14 @@ static void dump_server(const struct sim *s, const struct sim_server *v)
 		       r->members.list[i].client_endpoint,
 		       (unsigned long long)r->members.list[i].origin.id >> 48,
 		       r->members.list[i].forgotten ? " forgotten" : "");
-	for (size_t i = 0; i < r->leaving_count; i++)
+	for (size_t i = 0; i < r->looks.leaving_count; i++)
 		printf("    node %016llx is about to be forgotten: at look %llu, of records %llu\n",
-		       (unsigned long long)r->leaving[i].node.id, (unsigned long long)r->leaving[i].looks,
-		       (unsigned long long)r->leaving[i].records);
+		       (unsigned long long)r->looks.leaving[i].node.id,
+		       (unsigned long long)r->looks.leaving[i].looks,
+		       (unsigned long long)r->looks.leaving[i].records);
 	if (r->config.shared)
-		printf("    looked %d, %llu times; applied %llu records\n", r->looked,
-		       (unsigned long long)r->looks, (unsigned long long)r->stats.records);
+		printf("    looked %d, %llu times; applied %llu records\n", r->looks.done,
+		       (unsigned long long)r->looks.count, (unsigned long long)r->stats.records);
 	for (size_t i = 0; i < r->peers.count; i++) {
 		const struct peer *p = &r->peers.list[i];
 		printf("    peer %016llx heard %.3f ms ago serving %d confirmed %d digest %llx exact %d "

@@ -36,7 +36,7 @@ static void cover(struct fixture *f, uint64_t number)
 	look_up_to(f, number);
 	replica_follow_look(&f->r);
 	replica_checkpointed(&f->r, f->r.stats.records);
-	cr_assert(f->r.history.covered == number);
+	cr_assert(f->r.looks.history.covered == number);
 }
 
 Test(letting_go, lets_go_of_what_every_member_has_in_a_checkpoint)
@@ -74,7 +74,7 @@ Test(letting_go, keeps_while_a_node_leaves)
 	cover(&f, 9);
 	peer_covers(&f, 2, 9, f.r.digest);
 	cr_assert(replica_purgeable(&f.r) == 9);
-	cr_assert(replica_forget(&f.r, f.now, OTHER) == 0 && f.r.leaving_count == 1);
+	cr_assert(replica_forget(&f.r, f.now, OTHER) == 0 && f.r.looks.leaving_count == 1);
 	cr_assert(replica_purgeable(&f.r) == 0);
 	peer_covers(&f, 3, 9, f.r.digest); /* who has the node leave, too */
 	cr_assert(replica_purgeable(&f.r) == 0);
@@ -90,15 +90,15 @@ Test(letting_go, what_is_held_and_not_applied_is_in_no_checkpoint)
 	peer_record(&f, 1, 1, 1, 5, true);
 	forget_trace(&f);
 	replica_follow_look(&f.r);
-	cr_assert(f.r.history.records == 0);
+	cr_assert(f.r.looks.history.records == 0);
 	peer_record(&f, 2, 1, 2, 5, true);
 	forget_trace(&f);
 	f.r.lacks_many = true;
 	replica_follow_look(&f.r);
-	cr_assert(f.r.history.records == 0, "it waits for a snapshot");
+	cr_assert(f.r.looks.history.records == 0, "it waits for a snapshot");
 	f.r.lacks_many = false;
 	replica_follow_look(&f.r);
-	cr_assert(f.r.history.records == f.r.stats.records + 1);
+	cr_assert(f.r.looks.history.records == f.r.stats.records + 1);
 	stop(&f);
 
 	/* Its own, which was stored, and not acknowledged to it yet. */
@@ -106,11 +106,11 @@ Test(letting_go, what_is_held_and_not_applied_is_in_no_checkpoint)
 	cr_assert(replica_held(&f.r, f.now, (struct node){SELF}, (struct position){{1}, 1}) == 0);
 	look_up_to(&f, 9);
 	replica_follow_look(&f.r);
-	cr_assert(f.r.history.records == 0);
+	cr_assert(f.r.looks.history.records == 0);
 	batch(&f, 1, 1, 5);
 	forget_trace(&f);
 	replica_follow_look(&f.r);
-	cr_assert(f.r.history.records > 0);
+	cr_assert(f.r.looks.history.records > 0);
 	stop(&f);
 }
 
@@ -120,7 +120,7 @@ Test(letting_go, keeps_where_strangers_write)
 	purging(&f);
 	cr_assert(!takes_strangers(&f));
 	look_up_to(&f, 9);
-	cr_assert(f.r.history.number == 0);
+	cr_assert(f.r.looks.history.number == 0);
 	/* Of a cluster that lost all folders: it was taken, before this server had served. */
 	cr_assert(vector_set(&f.r.v, (struct origin){7}, 1) == 0);
 	cr_assert(!takes_strangers(&f));
@@ -131,7 +131,7 @@ Test(letting_go, keeps_where_strangers_write)
 	f.r.config.shared = true;
 	cr_assert(replica_held(&f.r, f.now, row.node, (struct position){{3}, 1}) == 0);
 	look_up_to(&f, 10);
-	cr_assert(f.r.history.number == 10);
+	cr_assert(f.r.looks.history.number == 10);
 	stop(&f);
 }
 

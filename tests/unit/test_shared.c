@@ -88,7 +88,7 @@ Test(shared, a_node_is_forgotten_when_what_it_left_is_read_and_in_a_checkpoint)
 	replica_checkpointed(&f.r, f.r.stats.records - 1);
 	cr_assert(!forgotten(&f), "no checkpoint has it");
 	replica_checkpointed(&f.r, f.r.stats.records);
-	cr_assert(forgotten(&f) && f.r.leaving_count == 0);
+	cr_assert(forgotten(&f) && f.r.looks.leaving_count == 0);
 	forget_trace(&f);
 	cr_assert(f.r.peers.count == 0 && likes(&f) == 5);
 	stop(&f);
@@ -122,7 +122,7 @@ Test(shared, who_leaves_is_told_by_the_first_commit)
 	const struct replica_config config = {
 	    .self = {.node = {SELF}, .origin = {1}, .since = 1, .name = "s1"}, .seed = 1, .shared = true};
 	cr_assert(replica_init(&f.r, &config, f.now, true, &row, 1) == 0);
-	cr_assert(replica_forget(&f.r, f.now, OTHER) == 0 && f.r.leaving_count == 1);
+	cr_assert(replica_forget(&f.r, f.now, OTHER) == 0 && f.r.looks.leaving_count == 1);
 	cr_assert(f.r.digest == 0, "who the members are is not durable yet");
 	forget_trace(&f);
 	cr_assert(f.r.digest != 0 && f.r.digest != members_digest(&f.r.members));
@@ -149,7 +149,8 @@ Test(shared, who_is_new_confirms_all_the_same)
 	start_shared(&f);
 	add_peer(&f);
 	uint64_t with = f.r.digest;
-	cr_assert(!f.r.established && replica_forget(&f.r, f.now, OTHER) == 0 && f.r.leaving_count == 1);
+	cr_assert(!f.r.established && replica_forget(&f.r, f.now, OTHER) == 0 &&
+		  f.r.looks.leaving_count == 1);
 	cr_assert(f.r.digest == with);
 	f.r.meta_dirty = f.r.establishing = true;
 	forget_trace(&f);
@@ -194,7 +195,7 @@ Test(shared, who_is_new_does_not_wait_for_what_was_let_go_of)
 		log->asked_from = 1;
 		cr_assert(replica_gone(&f.r, f.now, log->asked, (struct position){{3}, 1}) == 0);
 		f.r.established = i == 3;
-		cr_assert(replica_forget(&f.r, f.now, lost) == 0 && f.r.leaving_count == 1);
+		cr_assert(replica_forget(&f.r, f.now, lost) == 0 && f.r.looks.leaving_count == 1);
 		look(&f);
 		look(&f);
 		replica_checkpointed(&f.r, f.r.stats.records);
@@ -212,10 +213,10 @@ Test(shared, earlier_runs_of_its_own_are_ended_first)
 	start_shared(&f);
 	cr_assert(replica_not_ended(&f.r, (struct node){SELF}, (struct position){{77}, 4}) == 0);
 	expect(&f, "end 77:5");
-	cr_assert(replica_looked(&f.r, f.now, 0) == 0 && !f.r.looked, "it looks again");
+	cr_assert(replica_looked(&f.r, f.now, 0) == 0 && !f.r.looks.done, "it looks again");
 	cr_assert(replica_not_ended(&f.r, OTHER, at(4)) == 0);
 	cr_assert(replica_not_ended(&f.r, (struct node){SELF}, (struct position){{1}, 4}) == 0);
-	cr_assert(replica_looked(&f.r, f.now, 0) == 0 && f.r.looked, "others' runs and its own are not");
+	cr_assert(replica_looked(&f.r, f.now, 0) == 0 && f.r.looks.done, "others' runs and its own are not");
 	forget_trace(&f);
 	stop(&f);
 }
@@ -225,14 +226,14 @@ Test(shared, a_run_before_it_that_wrote_nothing_yet_is_ended)
 	for (int i = 0; i < 5; i++) {
 		struct fixture f;
 		start_shared(&f);
-		f.r.former.id = i == 0 ? 0 : 77;
+		f.r.looks.former.id = i == 0 ? 0 : 77;
 		if (i == 2) /* it has, elsewhere */
-			cr_assert(vector_set(&f.r.v, f.r.former, 1) == 0);
+			cr_assert(vector_set(&f.r.v, f.r.looks.former, 1) == 0);
 		if (i == 4) /* and there, where that run has been ended */
 			cr_assert(replica_held(&f.r, f.now, (struct node){SELF},
-					       (struct position){f.r.former, 1}) == 0);
-		f.r.looked = i == 3;
-		cr_assert(replica_looked(&f.r, f.now, 0) == 0 && f.r.looked == (i != 1));
+					       (struct position){f.r.looks.former, 1}) == 0);
+		f.r.looks.done = i == 3;
+		cr_assert(replica_looked(&f.r, f.now, 0) == 0 && f.r.looks.done == (i != 1));
 		expect(&f, i == 1 ? "end 77:1" : "");
 		stop(&f);
 	}
@@ -249,7 +250,7 @@ Test(shared, the_run_before_it_is_known_if_it_wrote)
 		    .shared = true,
 		    .unended = i & 1};
 		cr_assert(replica_init(&f.r, &config, f.now, true, &row, i & 2 ? 1 : 0) == 0);
-		cr_assert(f.r.former.id == (i == 3 ? 77 : 0), "%d", i);
+		cr_assert(f.r.looks.former.id == (i == 3 ? 77 : 0), "%d", i);
 		stop(&f);
 	}
 }
@@ -329,8 +330,9 @@ Test(shared, only_members_leave_a_shared_journal)
 	cr_assert(replica_members(&f.r, f.now, (struct node){0}, &row, 1) == 0);
 	members_find(&f.r.staged, row.node)->forgotten = true;
 	cr_assert(replica_leaves(&f.r, row.node) == 0, "it has left");
-	cr_assert(f.r.leaving_count == 0 && replica_leaves(&f.r, OTHER) == 1 && f.r.leaving_count == 1);
-	cr_assert(replica_leaves(&f.r, OTHER) == 1 && f.r.leaving_count == 1, "once");
+	cr_assert(f.r.looks.leaving_count == 0 && replica_leaves(&f.r, OTHER) == 1 &&
+		  f.r.looks.leaving_count == 1);
+	cr_assert(replica_leaves(&f.r, OTHER) == 1 && f.r.looks.leaving_count == 1, "once");
 	f.r.config.shared = false;
 	cr_assert(replica_leaves(&f.r, OTHER) == 0);
 	stop(&f);
@@ -344,13 +346,14 @@ Test(shared, is_looked_at_in_pieces_where_there_is_much)
 	hold(&f, 2);
 	struct log *log = logs_find(&f.r.logs, (struct origin){2});
 	cr_assert(log->held == 5 && log->awaited == 0 && node_equal(log->owner, OTHER));
-	uint64_t looks = f.r.looks;
+	uint64_t looks = f.r.looks.count;
 	f.r.config.gaps = 1;
 	for (uint64_t origin = 40; !replica_logs_full(&f.r); origin++)
 		replica_log(&f.r, (struct origin){origin})->known = 1;
 	cr_assert(replica_held(&f.r, f.now, OTHER, (struct position){{99}, 1}) == 0);
-	cr_assert(f.r.lacks_many && f.r.look_cut);
-	cr_assert(replica_looked(&f.r, f.now, 0) == 0 && f.r.looks == looks && f.r.looked && !f.r.look_cut);
+	cr_assert(f.r.lacks_many && f.r.looks.cut);
+	cr_assert(replica_looked(&f.r, f.now, 0) == 0 && f.r.looks.count == looks && f.r.looks.done &&
+		  !f.r.looks.cut);
 	stop(&f);
 
 	start_shared(&f);
@@ -375,12 +378,12 @@ Test(shared, each_leaves_by_itself)
 	forget_trace(&f);
 	hold(&f, 4);
 	cr_assert(replica_held(&f.r, f.now, row.node, (struct position){{3}, 2}) == 0);
-	cr_assert(replica_forget(&f.r, f.now, row.node) == 0 && f.r.leaving_count == 1);
+	cr_assert(replica_forget(&f.r, f.now, row.node) == 0 && f.r.looks.leaving_count == 1);
 	log_done(&f, 3, 2);
 	cr_assert(replica_looked(&f.r, f.now, 0) == 0);
-	cr_assert(f.r.leaving[0].records == 0, "it may have written since");
+	cr_assert(f.r.looks.leaving[0].records == 0, "it may have written since");
 	cr_assert(replica_looked(&f.r, f.now, 0) == 0);
-	cr_assert(f.r.leaving[0].records == f.r.stats.records + 1);
+	cr_assert(f.r.looks.leaving[0].records == f.r.stats.records + 1);
 	cr_assert(replica_is_shared(&f.r, (struct origin){2}) &&
 		  !replica_is_shared(&f.r, (struct origin){3}));
 	replica_checkpointed(&f.r, f.r.stats.records);
@@ -412,19 +415,19 @@ Test(shared, strangers_wait_until_it_is_known_whether_anybody_serves)
 	f.r.config.alone = false;
 	cr_assert(!takes_strangers(&f), "no leader has said that there is nobody");
 	look(&f);
-	cr_assert(!f.r.looked, "it is looked at again before it serves");
+	cr_assert(!f.r.looks.done, "it is looked at again before it serves");
 	f.r.met_leader = true;
 	add_peer(&f);
 	f.r.peers.list[0].serving = f.r.peers.list[0].confirmed = false;
 	cr_assert(!takes_strangers(&f), "a member has not been heard");
 	look(&f);
-	cr_assert(!f.r.looked);
-	f.r.peers.list[0].serving = f.r.look_cut = true;
-	cr_assert(!takes_strangers(&f) && f.r.look_cut, "there was no room for another");
-	f.r.look_cut = false;
+	cr_assert(!f.r.looks.done);
+	f.r.peers.list[0].serving = f.r.looks.cut = true;
+	cr_assert(!takes_strangers(&f) && f.r.looks.cut, "there was no room for another");
+	f.r.looks.cut = false;
 	cr_assert(!takes_strangers(&f), "a member serves");
 	look(&f);
-	cr_assert(f.r.looked);
+	cr_assert(f.r.looks.done);
 	f.r.peers.list[0].serving = false;
 	f.r.peers.list[0].confirmed = true;
 	f.r.met_leader = false;

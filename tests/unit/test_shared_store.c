@@ -321,10 +321,10 @@ Test(shared_store, is_looked_at_each_second_and_covered_for_who_leaves)
 	step(h, 5 * SECOND);
 	cr_assert(stub->look && h->shared.next_look == 6 * SECOND && !h->checkpoint.wanted);
 	stub->look = false;
-	h->replica.leaving_count = 1;
+	h->replica.looks.leaving_count = 1;
 	step(h, 5 * SECOND);
 	cr_assert(h->checkpoint.wanted);
-	h->replica.leaving_count = 0;
+	h->replica.looks.leaving_count = 0;
 	host_close(&h);
 	assert_no_leak();
 }
@@ -347,12 +347,12 @@ Test(shared_store, its_own_earlier_runs_are_ended)
 	cr_assert(host_flush(h, SECOND) == 0);
 	stub->writer = self.node;
 	see(h, stub, 2 * SECOND, 5);
-	cr_assert(stub->ended.lsn == 0 && !h->replica.looked);
+	cr_assert(stub->ended.lsn == 0 && !h->replica.looks.done);
 	cr_assert(host_flush(h, 2 * SECOND) == 0);
 	cr_assert(stub->ended.origin.id == 77 && stub->ended.lsn == 6 && h->shared.next_look == 2 * SECOND);
 	stub->has_ended = true;
 	see(h, stub, 2 * SECOND, 6);
-	cr_assert(h->replica.looked);
+	cr_assert(h->replica.looks.done);
 	host_close(&h);
 	assert_no_leak();
 }
@@ -389,7 +389,7 @@ Test(shared_store, a_run_that_writes_is_known_to_the_next)
 		static const struct host_io io = {.send = drop_sent};
 		config.replica.self.origin.id = 3;
 		cr_assert(host_open(&h, &config, s, &io, SECOND, NULL, 0) == 0);
-		cr_assert(h->replica.former.id == (i ? self.origin.id : 0));
+		cr_assert(h->replica.looks.former.id == (i ? self.origin.id : 0));
 		host_close(&h);
 	}
 	bytes_deinit(&meta);
@@ -458,7 +458,7 @@ Test(shared_store, one_member_has_it_let_go)
 		r->config.purges = r->peers.list[0].serving = true;
 		r->peers.list[0].digest = r->digest;
 		r->peers.list[0].checkpointed = 5;
-		r->history.covered = i == 0 ? 0 : 1;
+		r->looks.history.covered = i == 0 ? 0 : 1;
 		r->config.self.node.id = i == 2 ? PEER + 1 : 1;
 		h->shared.next_look = 0;
 		stub->purged = 77;
