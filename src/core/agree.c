@@ -165,7 +165,7 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 	size_t missing = 0, members = 0;
 	if (!r->meta_durable || r->group.committing)
 		return "its first commit";
-	if (r->snapshot_from.id != 0 || r->lacks_many)
+	if (r->snapshot.from.id != 0 || r->snapshot.wanted)
 		return "a snapshot";
 	for (size_t i = 0; i < r->peers.count; i++) {
 		const struct peer *p = &r->peers.list[i];
@@ -251,14 +251,14 @@ void replica_drain(struct replica *r)
 static int forget_sessions(struct replica *r)
 {
 	size_t kept = 0;
-	for (size_t i = 0; i < r->closing_count; i++) {
-		const struct seen *seen = sessions_find(&r->sessions, r->closing[i]);
+	for (size_t i = 0; i < r->sessions.closing_count; i++) {
+		const struct seen *seen = sessions_find(&r->sessions, r->sessions.closing[i]);
 		if (seen && (seen->pending.count > 0 || !peers_agree_on(&r->peers, seen->closed)))
-			r->closing[kept++] = r->closing[i];
-		else if (seen && sessions_forget(&r->sessions, r->closing[i]) < 0)
+			r->sessions.closing[kept++] = r->sessions.closing[i];
+		else if (seen && sessions_forget(&r->sessions, r->sessions.closing[i]) < 0)
 			return -ENOMEM;
 	}
-	r->closing_count = kept;
+	r->sessions.closing_count = kept;
 	return 0;
 }
 

@@ -287,7 +287,7 @@ int64_t replica_flush_at(const struct replica *r, bool looked_at)
 
 int replica_flush(struct replica *r)
 {
-	bool meta = r->meta_dirty && !r->adopting;
+	bool meta = r->meta_dirty && !r->snapshot.adopting;
 	if (r->group.committing || (!group_waits(&r->group) && !meta))
 		return 0;
 	gather_taken(&r->group.gather);

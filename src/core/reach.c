@@ -77,7 +77,7 @@ int replica_learn(struct replica *r, int64_t now, const struct position *at, siz
 		}
 		if (!replica_logs_full(r))
 			return -ENOMEM;
-		r->lacks_many = true;
+		r->snapshot.wanted = true;
 		break;
 	}
 	return 0;
@@ -90,7 +90,7 @@ int replica_learn_all(struct replica *r, int64_t now)
 		if (!peer_reachable(&r->peers.list[i], now) || vector_covers(&r->v, v))
 			continue;
 		struct position at;
-		for (struct vector_walk walk = {0}; !r->lacks_many && vector_next(v, &walk, &at);) {
+		for (struct vector_walk walk = {0}; !r->snapshot.wanted && vector_next(v, &walk, &at);) {
 			if (replica_learn(r, now, &at, 1) < 0)
 				return -ENOMEM;
 		}

@@ -174,9 +174,9 @@ static bool on_its_way(struct replica *r, const struct log *log, int64_t now)
  * counts, and takes no clients. */
 static int ask_snapshot(struct replica *r, const struct peer *from, int64_t now)
 {
-	if (r->snapshot_from.id != 0 || now < r->snapshot_after)
+	if (r->snapshot.from.id != 0 || now < r->snapshot.after)
 		return 0;
-	r->snapshot_from = from->node;
+	r->snapshot.from = from->node;
 	if (r->phase == PHASE_SERVING) {
 		r->phase = PHASE_CATCHING_UP;
 		peers_expect_confirmations(&r->peers);
@@ -250,7 +250,7 @@ static int repair_log(struct replica *r, struct log *log, int64_t now)
  * of what it has. */
 static int repair_many(struct replica *r, int64_t now)
 {
-	for (size_t i = 0; (r->lacks_many || r->anew) && i < r->peers.count; i++) {
+	for (size_t i = 0; (r->snapshot.wanted || r->anew) && i < r->peers.count; i++) {
 		struct peer *p = &r->peers.list[(i + r->serial) % r->peers.count];
 		if (peer_reachable(p, now) && p->serving)
 			return ask_snapshot(r, p, now);
@@ -295,27 +295,27 @@ void replica_unlearn(struct replica *r)
 
 int replica_relearn(struct replica *r, int64_t now)
 {
-	if (!r->lacks_many || r->snapshot_from.id != 0)
+	if (!r->snapshot.wanted || r->snapshot.from.id != 0)
 		return 0;
 	if (replica_logs_full(r))
 		drop_out_of_reach(r, now);
 	if (replica_logs_full(r))
 		return 0;
-	r->lacks_many = false;
+	r->snapshot.wanted = false;
 	return replica_learn_all(r, now);
 }
 
 void replica_prefer_snapshot(struct replica *r)
 {
 	assert(r->phase == PHASE_CATCHING_UP);
-	r->lacks_many = true;
+	r->snapshot.wanted = true;
 }
 
 int replica_snapshot_ended(struct replica *r, int64_t now)
 {
-	r->snapshot_after = now + SNAPSHOT_PAUSE;
-	r->snapshot_from = (struct node){0};
-	r->lacks_many = r->adopting = false;
+	r->snapshot.after = now + SNAPSHOT_PAUSE;
+	r->snapshot.from = (struct node){0};
+	r->snapshot.wanted = r->snapshot.adopting = false;
 	struct log *log;
 	for (size_t at = 0; (log = logs_next(&r->logs, &at));) {
 		log->gone = 0; /* ask for records first again */

@@ -76,7 +76,6 @@ void replica_deinit(struct replica *r)
 	looks_deinit(&r->looks);
 	group_deinit(&r->group);
 	waiters_deinit(&r->waiters);
-	free(r->closing);
 	*r = (struct replica){0};
 }
 
@@ -187,17 +186,6 @@ static int apply_events(struct replica *r, const struct batch *b)
 	return 0;
 }
 
-static int apply_close(struct replica *r, struct seen *seen, struct position at)
-{
-	if (seen_closed(seen))
-		return 0; /* one close is enough; every member takes the first that it applies */
-	if (array_reserve(&r->closing, r->closing_count + 1, &r->closing_capacity, sizeof *r->closing) < 0)
-		return -ENOMEM;
-	r->closing[r->closing_count++] = seen->session;
-	seen->closed = at;
-	return 0;
-}
-
 static int apply_batch(struct replica *r, const struct batch *b, struct position at, int64_t now)
 {
 	if (b->seq == SEQ_LAPSE)
@@ -213,7 +201,7 @@ static int apply_batch(struct replica *r, const struct batch *b, struct position
 		return -ENOMEM;
 	seen->active = now;
 	if (b->seq == 0)
-		return apply_close(r, seen, at);
+		return sessions_close(&r->sessions, seen, at);
 	if (intervals_has(&seen->applied, b->seq)) {
 		r->stats.duplicates++;
 		if (seen_contradicts(seen, b->seq, b->raw, b->raw_size)) {
@@ -261,7 +249,6 @@ void replica_unload(struct replica *r)
 	sessions_init(&r->sessions, r->config.seed);
 	vector_clear(&r->v);
 	r->recent.count = 0;
-	r->closing_count = 0;
 	logs_clear(&r->logs);
 	looks_begin(&r->looks);
 	group_drop_incoming(&r->group);
@@ -277,7 +264,7 @@ int replica_load_seen(struct replica *r, struct session session, const struct in
 		if (intervals_add(&seen->applied, applied[i].lo, applied[i].hi) < 0)
 			return -ENOMEM;
 	}
-	return closed.lsn ? apply_close(r, seen, closed) : 0;
+	return closed.lsn ? sessions_close(&r->sessions, seen, closed) : 0;
 }
 
 int replica_load_forgotten(struct replica *r, uint64_t issuer, uint64_t lo, uint64_t hi)

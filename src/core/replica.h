@@ -7,9 +7,10 @@
  * The life of a like:    replica_batch ── replica_flush ── APPEND, COMMIT ── replica_committed ── PUBLISH,
  * ACK and of a peer's:       replica_record ─ replica_flush ── APPEND, COMMIT ── replica_committed
  *
- * The files: replica.c (state, apply, actions), commit.c (clients' batches, the group commit), repair.c
- * (peers' records, gaps), reach.c (vectors: what peers hold), agree.c (membership, when to serve, what all
- * members agree may be dropped), shared.c (a journal that several servers write to).
+ * Each part of the state has its own header, with what follows from that part alone. The rules, which go
+ * from one part to the other: replica.c (apply, recovery), commit.c (clients' batches, the group commit),
+ * repair.c (peers' records, gaps), reach.c (vectors: what peers hold), agree.c (membership, when to serve,
+ * what all members agree may be dropped), shared.c (a journal that several servers write to).
  *
  * Functions that return int: 0, or -ENOMEM, after which the replica must not be used further (the server
  * stops; all that was acknowledged is in the journal). Time is in microseconds of a clock that never goes
@@ -74,54 +75,58 @@ struct replica_config {
 	bool purges;   /* … and may let go of what every member has in a checkpoint */
 };
 
+/* Whether this server is to take a member's snapshot instead of records, and how far that is. */
+struct snapshot_wish {
+	bool wanted;	  /* others hold records of more origins than are fetched at a time, or so many that a
+			     snapshot is preferred */
+	struct node from; /* one is being fetched from there; 0: none */
+	bool adopting;	  /* … and is becoming durable: the membership stays as it is. The driver sets it */
+	int64_t after;	  /* none is asked for before then */
+};
+
 struct replica {
 	struct replica_config config;
 	int64_t started;
 	enum phase phase;
-	bool established;  /* was serving once, durably: what it holds counts as a member's state */
-	bool establishing; /* … will have been, with the next commit */
-	bool anew; /* not established, and a member was forgotten, or the shared journal does not begin at the
-		      beginning perhaps: it takes a snapshot of one that serves */
-	bool met_leader;   /* a leader that others had time to register with knows of nobody else; the driver
-			      sets it */
-	bool heard_leader; /* one has told it the membership since the start */
-	bool meta_durable; /* this run's origin is on disk (I4) */
-	bool doubtful;	   /* as configured, until it serves; as durable as established */
 
+	/* What is applied, and durable (I2). */
 	struct counts counts;
 	struct sessions sessions;
-	struct vector v;      /* V */
-	struct recent recent; /* what changed in it lately */
+	struct vector v;		    /* V */
+	struct recent recent;		    /* what changed in it lately */
+	struct contradiction contradiction; /* the last */
+
+	/* What is on its way to that. */
 	struct logs logs;
-
-	struct looks looks; /* at the shared journal */
+	struct group_commit group;
+	struct waiters waiters;
 	bool stalled; /* nothing gets durable for a while: new batches are refused; the driver sets it */
+	struct snapshot_wish snapshot;
+	struct looks looks; /* at the shared journal */
 
+	/* Membership. */
 	struct members members; /* as durable and announced */
 	struct members staged;	/* as it will be after the next commit */
 	bool meta_dirty;	/* staged (or established) is to be made durable */
 	bool meta_committing;
-	uint64_t digest; /* of members, and of who is about to leave */
+	bool meta_durable; /* this run's origin is on disk (I4) */
+	uint64_t digest;   /* of members, and of who is about to leave */
 	struct peers peers;
 	uint64_t serial; /* of the next vector message */
 
-	struct group_commit group;
-	struct waiters waiters;
+	/* Whether it may serve. */
+	bool established;  /* was serving once, durably: what it holds counts as a member's state */
+	bool establishing; /* … will have been, with the next commit */
+	bool anew; /* not established, and a member was forgotten, or the shared journal does not begin at the
+		      beginning perhaps: it takes a snapshot of one that serves */
+	bool doubtful;	   /* as configured, until it serves; as durable as established */
+	bool met_leader;   /* a leader that others had time to register with knows of nobody else; the driver
+			      sets it */
+	bool heard_leader; /* one has told it the membership since the start */
 
-	struct session *closing; /* closed, seen entry still kept */
-	size_t closing_count, closing_capacity;
-
-	bool lacks_many; /* others hold records of more origins than are fetched at a time, or so many that a
-			    snapshot is preferred */
-	struct node snapshot_from; /* a snapshot is being fetched from there; 0: none */
-	bool adopting; /* … and is becoming durable: the membership stays as it is. The driver sets it */
-	int64_t snapshot_after; /* none is asked for before then */
 	int64_t next_tick, next_vector, next_agree, next_idle;
-
 	struct actions actions;
-
 	struct replica_stats stats;
-	struct contradiction contradiction; /* the last */
 };
 
 /* V is empty, membership is what meta said before (rows may be NULL, 0) plus self. Load what is on disk next,

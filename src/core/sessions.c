@@ -4,14 +4,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/hash.h"
 #include "core/lifetime.h"
 
 void sessions_init(struct sessions *s, uint64_t seed)
 {
+	*s = (struct sessions){0};
 	map_init(&s->seen, seed);
 	map_init(&s->issuers, seed);
-	s->forgotten = s->lapsing = s->lasting = 0;
 }
 
 static void seen_free(struct seen *seen)
@@ -33,7 +34,9 @@ void sessions_deinit(struct sessions *s)
 	}
 	map_deinit(&s->seen);
 	map_deinit(&s->issuers);
-	s->forgotten = s->lapsing = s->lasting = 0;
+	free(s->closing);
+	s->closing = NULL;
+	s->closing_count = s->closing_capacity = s->forgotten = s->lapsing = s->lasting = 0;
 }
 
 struct seen *sessions_find(const struct sessions *s, struct session session)
@@ -66,6 +69,17 @@ void sessions_drop(struct sessions *s, struct seen *seen)
 	map_remove(&s->seen, seen->session.issuer, seen->session.number);
 	s->lasting -= lifetime_class(seen->session.issuer) != 0;
 	seen_free(seen);
+}
+
+int sessions_close(struct sessions *s, struct seen *seen, struct position at)
+{
+	if (seen_closed(seen))
+		return 0; /* one close is enough; every member takes the first that it applies */
+	if (array_reserve(&s->closing, s->closing_count + 1, &s->closing_capacity, sizeof *s->closing) < 0)
+		return -ENOMEM;
+	s->closing[s->closing_count++] = seen->session;
+	seen->closed = at;
+	return 0;
 }
 
 /* What was used of numbers that have lapsed together goes on: its seen entry decides. */

@@ -39,11 +39,13 @@ struct issuer {
 };
 
 struct sessions {
-	struct map seen;    /* (issuer, number) → struct seen, owned */
-	struct map issuers; /* (issuer, 0) → struct issuer, owned */
-	size_t lasting;	    /* of seen, with a lifetime of their own */
-	size_t forgotten;   /* intervals of all issuers */
-	size_t lapsing;	    /* issuers of which a lapse is not agreed on yet */
+	struct map seen;	 /* (issuer, number) → struct seen, owned */
+	struct map issuers;	 /* (issuer, 0) → struct issuer, owned */
+	size_t lasting;		 /* of seen, with a lifetime of their own */
+	size_t forgotten;	 /* intervals of all issuers */
+	size_t lapsing;		 /* issuers of which a lapse is not agreed on yet */
+	struct session *closing; /* those closed and not forgotten yet, owned */
+	size_t closing_count, closing_capacity;
 };
 
 void sessions_init(struct sessions *s, uint64_t seed);
@@ -52,6 +54,8 @@ void sessions_deinit(struct sessions *s);
 struct seen *sessions_find(const struct sessions *s, struct session session); /* NULL when absent */
 /* Finds or makes. NULL: out of memory. */
 struct seen *sessions_get(struct sessions *s, struct session session, int64_t now);
+/* A close is applied, of the record at that position. 0 or -ENOMEM. */
+int sessions_close(struct sessions *s, struct seen *seen, struct position at);
 /* Lets go of an entry that nothing is in. */
 void sessions_drop(struct sessions *s, struct seen *seen);
 struct issuer *sessions_issuer(struct sessions *s, uint64_t id); /* finds or makes; NULL: out of memory */

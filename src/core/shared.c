@@ -83,7 +83,7 @@ int replica_held(struct replica *r, int64_t now, struct node node, struct positi
 	if (!log && !replica_logs_full(r))
 		return -ENOMEM;
 	if (!log) {
-		r->lacks_many = r->looks.cut = true;
+		r->snapshot.wanted = r->looks.cut = true;
 		return 0;
 	}
 	if (log->owner.id == 0)
@@ -147,7 +147,7 @@ static bool read_out(const struct replica *r, struct node node)
 		    !comes_with_snapshot(r, log, last))
 			return false;
 	}
-	return !r->lacks_many;
+	return !r->snapshot.wanted;
 }
 
 static void settle_leaving(struct replica *r)
@@ -174,7 +174,7 @@ int replica_looked(struct replica *r, int64_t now, uint64_t number)
 void replica_follow_look(struct replica *r)
 {
 	const struct log *log;
-	bool applied = r->looks.history.number != 0 && !r->lacks_many &&
+	bool applied = r->looks.history.number != 0 && !r->snapshot.wanted &&
 		       replica_has(r, r->config.self.origin, r->looks.history.own);
 	for (size_t at = 0; applied && (log = logs_next(&r->logs, &at));) {
 		applied = replica_has(r, log->origin, log->held);

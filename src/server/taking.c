@@ -170,7 +170,7 @@ int taking_part(struct taking *t, int64_t now, struct node from, const struct me
 	e = store->ops->checkpoint_commit(store);
 	if (e < 0)
 		return give_up(t, now, strerror(-e));
-	t->committing = t->replica->adopting = true;
+	t->committing = t->replica->snapshot.adopting = true;
 	return 0;
 }
 

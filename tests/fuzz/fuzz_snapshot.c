@@ -154,7 +154,7 @@ static void adopt(struct input *in, bool one_by_one)
 	must(replica_members(&h->replica, SECOND, (struct node){0}, rows, 1) == 0);
 	run(h, 2 * SECOND);
 	uint64_t before = state_digest(&h->replica);
-	h->replica.snapshot_from.id = PEER;
+	h->replica.snapshot.from.id = PEER;
 	must(taking_start(&h->snapshot, 3 * SECOND, (struct node){PEER}) == 0);
 	send_parts(h, in, one_by_one);
 	bool whole = h->snapshot.committing;

@@ -52,11 +52,11 @@ static void check_forgetting(struct sim *s, int i)
 		}
 	}
 	v->closing_count = 0;
-	for (size_t k = 0; k < r->closing_count; k++) {
+	for (size_t k = 0; k < r->sessions.closing_count; k++) {
 		if (array_reserve(&v->closing, v->closing_count + 1, &v->closing_capacity,
 				  sizeof *v->closing) < 0)
 			abort();
-		v->closing[v->closing_count++] = r->closing[k];
+		v->closing[v->closing_count++] = r->sessions.closing[k];
 	}
 }
 

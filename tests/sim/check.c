@@ -24,7 +24,7 @@ static void dump_server(const struct sim *s, const struct sim_server *v)
 	    "  phase %d established %d doubtful %d anew %d met_leader %d digest %llx lacks_many %d snapshot "
 	    "from %llx\n",
 	    (int)r->phase, r->established, r->doubtful, r->anew, r->met_leader, (unsigned long long)r->digest,
-	    r->lacks_many, (unsigned long long)r->snapshot_from.id);
+	    r->snapshot.wanted, (unsigned long long)r->snapshot.from.id);
 	const char *waits = replica_waits_for(r, s->now);
 	if (r->phase == PHASE_CATCHING_UP)
 		printf("    waits for %s\n", waits ? waits : "nothing");

@@ -95,12 +95,12 @@ Test(agree, serves_once_its_own_start_is_over)
 	w.r.meta_durable = w.r.group.committing = true;
 	expect(&w, "its first commit");
 	w.r.group.committing = false;
-	w.r.lacks_many = true;
+	w.r.snapshot.wanted = true;
 	expect(&w, "a snapshot");
-	w.r.lacks_many = false;
-	w.r.snapshot_from.id = 1;
+	w.r.snapshot.wanted = false;
+	w.r.snapshot.from.id = 1;
 	expect(&w, "a snapshot");
-	w.r.snapshot_from.id = 0;
+	w.r.snapshot.from.id = 0;
 	cr_assert(vector_set(&w.r.peers.list[0].target, (struct origin){9}, 1) == 0);
 	expect(&w, "records that other members have");
 	cr_assert(vector_set(&w.r.v, (struct origin){9}, 1) == 0);
@@ -164,7 +164,7 @@ Test(agree, who_never_served_begins_anew_when_a_member_is_forgotten)
 		cr_assert(replica_repair(&w.r, w.now) == 0);
 		carry_out(&w);
 		cr_assert(w.done[ACTION_SNAPSHOT] == (anew && another_serves));
-		w.r.snapshot_from.id = 0;
+		w.r.snapshot.from.id = 0;
 		expect(&w, !another_serves ? "the other members to confirm" : anew ? "a snapshot" : NULL);
 		stop(&w);
 	}
@@ -215,8 +215,8 @@ Test(agree, the_membership_stays_while_a_snapshot_becomes_durable)
 {
 	struct world w;
 	start(&w, 2, true);
-	w.r.snapshot_from.id = 21;
-	w.r.adopting = true;
+	w.r.snapshot.from.id = 21;
+	w.r.snapshot.adopting = true;
 	forget_first_peer(&w);
 	cr_assert(w.done[ACTION_APPEND_META] == 0 && w.r.peers.count == 2);
 	cr_assert(replica_snapshot_ended(&w.r, w.now) == 0);

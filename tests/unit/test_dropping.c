@@ -30,7 +30,7 @@ Test(dropping, a_closed_session_when_nothing_is_in_the_way)
 	f.r.meta_durable = false;
 	cr_assert(!agreed(&f));
 	f.r.meta_durable = true;
-	cr_assert(agreed(&f) && f.r.closing_count == 0 && sessions_forgotten(&f.r.sessions, one));
+	cr_assert(agreed(&f) && f.r.sessions.closing_count == 0 && sessions_forgotten(&f.r.sessions, one));
 	stop(&f);
 }
 
@@ -101,18 +101,19 @@ Test(dropping, many_origins_are_learnt_again_when_there_is_room)
 {
 	struct fixture f;
 	start_serving(&f);
-	f.r.lacks_many = true;
+	f.r.snapshot.wanted = true;
 	cr_assert(replica_repair(&f.r, f.now) == 0, "and there is nobody to ask");
-	f.r.snapshot_from.id = PEER;
-	cr_assert(replica_agree(&f.r, f.now) == 0 && f.r.lacks_many, "a snapshot is on its way");
-	f.r.snapshot_from.id = 0;
+	f.r.snapshot.from.id = PEER;
+	cr_assert(replica_agree(&f.r, f.now) == 0 && f.r.snapshot.wanted, "a snapshot is on its way");
+	f.r.snapshot.from.id = 0;
 	f.r.config.gaps = 1; /* and its own run, which is not there yet */
 	replica_log(&f.r, (struct origin){30})->damaged = 5;
 	struct log *log = replica_log(&f.r, (struct origin){31});
 	log->damaged = 5;
-	cr_assert(replica_logs_full(&f.r) && replica_agree(&f.r, f.now) == 0 && f.r.lacks_many, "no room");
+	cr_assert(replica_logs_full(&f.r) && replica_agree(&f.r, f.now) == 0 && f.r.snapshot.wanted,
+		  "no room");
 	log->damaged = 0;
-	cr_assert(replica_agree(&f.r, f.now) == 0 && !f.r.lacks_many);
+	cr_assert(replica_agree(&f.r, f.now) == 0 && !f.r.snapshot.wanted);
 	stop(&f);
 }
 

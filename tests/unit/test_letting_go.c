@@ -93,10 +93,10 @@ Test(letting_go, what_is_held_and_not_applied_is_in_no_checkpoint)
 	cr_assert(f.r.looks.history.records == 0);
 	peer_record(&f, 2, 1, 2, 5, true);
 	forget_trace(&f);
-	f.r.lacks_many = true;
+	f.r.snapshot.wanted = true;
 	replica_follow_look(&f.r);
 	cr_assert(f.r.looks.history.records == 0, "it waits for a snapshot");
-	f.r.lacks_many = false;
+	f.r.snapshot.wanted = false;
 	replica_follow_look(&f.r);
 	cr_assert(f.r.looks.history.records == f.r.stats.records + 1);
 	stop(&f);
@@ -174,7 +174,7 @@ Test(letting_go, who_begins_with_nothing_takes_a_snapshot_where_somebody_serves)
 		forget_trace(&f);
 		add_peer(&f);
 		look(&f);
-		cr_assert((f.r.snapshot_from.id == PEER) == purges);
+		cr_assert((f.r.snapshot.from.id == PEER) == purges);
 		tick(&f, SECOND);
 		forget_trace(&f);
 		cr_assert((f.r.phase == PHASE_SERVING) == !purges);

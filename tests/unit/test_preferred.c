@@ -159,7 +159,8 @@ Test(preferred, by_one_that_does_not_serve)
 	f.host->replica.phase = PHASE_SERVING;
 	miss(&f, 1 << 20);
 	receive_record(&f, 1);
-	cr_assert(f.snapshots == 0 && f.host->replica.phase == PHASE_SERVING && !f.host->replica.lacks_many);
+	cr_assert(f.snapshots == 0 && f.host->replica.phase == PHASE_SERVING &&
+		  !f.host->replica.snapshot.wanted);
 	teardown(&f);
 }
 
@@ -171,13 +172,13 @@ Test(preferred, once_a_run)
 	f.peer->serving = false;
 	miss(&f, 1 << 20);
 	receive_record(&f, 1);
-	cr_assert(f.snapshots == 0 && f.host->replica.lacks_many);
+	cr_assert(f.snapshots == 0 && f.host->replica.snapshot.wanted);
 	f.now += SECOND;
 	f.peer->heard = f.now;
-	cr_assert(replica_agree(&f.host->replica, f.now) == 0 && !f.host->replica.lacks_many);
+	cr_assert(replica_agree(&f.host->replica, f.now) == 0 && !f.host->replica.snapshot.wanted);
 	f.peer->serving = true;
 	receive_record(&f, 2);
-	cr_assert(f.snapshots == 0 && !f.host->replica.lacks_many);
+	cr_assert(f.snapshots == 0 && !f.host->replica.snapshot.wanted);
 	teardown(&f);
 }
 

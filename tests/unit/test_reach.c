@@ -199,7 +199,7 @@ Test(reach, what_is_not_shown_is_asked_for_in_pages)
 	cr_assert(p->ask_at == w.now + 100 * MS,
 		  "from the beginning, unless the next message says that it is whole");
 	struct log *log = logs_find(&w.r.logs, (struct origin){7});
-	cr_assert((log && log->known == 1) || w.r.lacks_many, "learnt");
+	cr_assert((log && log->known == 1) || w.r.snapshot.wanted, "learnt");
 	hear(&w, message(&w, &v, 1));
 	cr_assert(p->exact && p->confirmed && get(&p->target, 7) == 1);
 	set(&v, 4, 9);
@@ -338,8 +338,8 @@ Test(reach, too_many_origins_are_left_for_later)
 	for (uint64_t origin = 30; origin < 40; origin++)
 		set(&v, origin, 1);
 	hear(&w, message(&w, &v, 16));
-	cr_assert(w.r.lacks_many && replica_logs_full(&w.r) && logs_find(&w.r.logs, (struct origin){30}) &&
-		  !logs_find(&w.r.logs, (struct origin){39}));
+	cr_assert(w.r.snapshot.wanted && replica_logs_full(&w.r) &&
+		  logs_find(&w.r.logs, (struct origin){30}) && !logs_find(&w.r.logs, (struct origin){39}));
 	vector_deinit(&v);
 	stop(&w);
 	start(&w);

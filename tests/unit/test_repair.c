@@ -455,12 +455,12 @@ Test(repair, a_snapshot_when_no_holder_keeps_the_records)
 	w.r.peers.list[0].serving = w.r.peers.list[1].serving = true;
 	later(&w, 1);
 	cr_assert(w.asked == 1 && w.last.type == ACTION_SNAPSHOT && w.r.phase == PHASE_CATCHING_UP);
-	cr_assert(node_equal(w.r.snapshot_from, w.last.node) && !w.r.peers.list[0].confirmed &&
+	cr_assert(node_equal(w.r.snapshot.from, w.last.node) && !w.r.peers.list[0].confirmed &&
 		  !w.r.peers.list[0].vouched);
 	later(&w, SECOND);
 	cr_assert(w.asked == 0, "one at a time");
 	cr_assert(replica_snapshot_ended(&w.r, w.now) == 0);
-	cr_assert(w.r.snapshot_from.id == 0 && log_of(&w, 3)->gone == 0 && log_of(&w, 3)->gap_since == w.now);
+	cr_assert(w.r.snapshot.from.id == 0 && log_of(&w, 3)->gone == 0 && log_of(&w, 3)->gap_since == w.now);
 	cr_assert(log_of(&w, 2)->gap_since == 0);
 	later(&w, 20 * MS);
 	cr_assert(w.asked == 1 && w.last.type == ACTION_FETCH, "the records first, again");
@@ -472,7 +472,7 @@ Test(repair, who_catches_up_need_not_begin_again)
 	struct world w;
 	start(&w);
 	w.r.phase = PHASE_CATCHING_UP;
-	w.r.lacks_many = true;
+	w.r.snapshot.wanted = true;
 	later(&w, 1);
 	cr_assert(w.asked == 1 && w.last.type == ACTION_SNAPSHOT && w.r.peers.list[0].confirmed);
 	stop(&w);
@@ -484,13 +484,13 @@ Test(repair, so_many_origins_are_asked_of_one_that_serves)
 	start(&w);
 	later(&w, 1);
 	cr_assert(w.asked == 0);
-	w.r.lacks_many = true;
+	w.r.snapshot.wanted = true;
 	w.r.serial = 3;
 	w.r.peers.list[0].serving = false;
 	later(&w, 1);
 	cr_assert(w.asked == 1 && w.last.type == ACTION_SNAPSHOT && w.last.node.id == 21);
-	cr_assert(replica_snapshot_ended(&w.r, w.now) == 0 && !w.r.lacks_many);
-	w.r.lacks_many = true;
+	cr_assert(replica_snapshot_ended(&w.r, w.now) == 0 && !w.r.snapshot.wanted);
+	w.r.snapshot.wanted = true;
 	w.r.peers.list[1].heard = 0;
 	w.now += 1;
 	w.r.peers.list[2].heard = w.now;
@@ -532,18 +532,18 @@ Test(repair, what_only_those_away_hold_takes_no_room)
 	receive(&w, 32, 3, false);
 	hold(&w, 1 | 2, 33, 1);
 	hold(&w, 2, 40, 1);
-	cr_assert(w.r.lacks_many && !log_of(&w, 40) && origin == 35);
+	cr_assert(w.r.snapshot.wanted && !log_of(&w, 40) && origin == 35);
 	later(&w, 100 * MS);
-	cr_assert(replica_agree(&w.r, w.now) == 0 && w.r.lacks_many, "all are there and may give it");
+	cr_assert(replica_agree(&w.r, w.now) == 0 && w.r.snapshot.wanted, "all are there and may give it");
 
 	w.r.peers.list[0].heard = w.now - 10 * SECOND;
-	cr_assert(replica_agree(&w.r, w.now) == 0 && !w.r.lacks_many);
+	cr_assert(replica_agree(&w.r, w.now) == 0 && !w.r.snapshot.wanted);
 	cr_assert(log_of(&w, 40) && log_of(&w, 40)->known == 1);
 	cr_assert(!log_of(&w, 34), "only who is away holds it");
 	cr_assert(log_of(&w, 30)->known == 1 && log_of(&w, 31)->damaged == 1 &&
 		  log_of(&w, 32)->waiting_count == 1 && log_of(&w, 32)->known == 3 &&
 		  log_of(&w, 33)->known == 1);
-	cr_assert(replica_agree(&w.r, w.now) == 0 && !w.r.lacks_many && !log_of(&w, 34));
+	cr_assert(replica_agree(&w.r, w.now) == 0 && !w.r.snapshot.wanted && !log_of(&w, 34));
 
 	receive(&w, 40, 1, false);
 	cr_assert(replica_flush(&w.r) == 0);

@@ -408,7 +408,7 @@ Test(replica, keeps_a_number_of_a_hundred_thousand_sessions)
 	const struct issuer *issuer = map_get(&f.r.sessions.issuers, 7, 0);
 	cr_assert(issuer->forgotten.count == 1, "%zu intervals", issuer->forgotten.count);
 	size_t bytes = f.r.sessions.seen.capacity * sizeof(struct map_slot) +
-		       f.r.closing_capacity * sizeof(struct session) +
+		       f.r.sessions.closing_capacity * sizeof(struct session) +
 		       issuer->forgotten.capacity * sizeof(struct interval);
 	cr_assert(bytes < 16384, "%zu bytes are left of them", bytes);
 	stop(&f);

@@ -262,10 +262,10 @@ Test(shared, nothing_is_taken_of_who_has_left)
 	struct member row = *members_find(&f.r.members, OTHER);
 	row.forgotten = true; /* as another says */
 	cr_assert(replica_members(&f.r, f.now, (struct node){0}, &row, 1) == 0 && !forgotten(&f));
-	cr_assert(!replica_left(&f.r, OTHER));
+	cr_assert(!looks_left(&f.r.looks, OTHER));
 	look(&f);
 	look(&f);
-	cr_assert(replica_left(&f.r, OTHER));
+	cr_assert(looks_left(&f.r.looks, OTHER));
 	hold(&f, 7);
 	peer_record(&f, 1, 1, 1, 5, true);
 	forget_trace(&f);
@@ -351,7 +351,7 @@ Test(shared, is_looked_at_in_pieces_where_there_is_much)
 	for (uint64_t origin = 40; !replica_logs_full(&f.r); origin++)
 		replica_log(&f.r, (struct origin){origin})->known = 1;
 	cr_assert(replica_held(&f.r, f.now, OTHER, (struct position){{99}, 1}) == 0);
-	cr_assert(f.r.lacks_many && f.r.looks.cut);
+	cr_assert(f.r.snapshot.wanted && f.r.looks.cut);
 	cr_assert(replica_looked(&f.r, f.now, 0) == 0 && f.r.looks.count == looks && f.r.looks.done &&
 		  !f.r.looks.cut);
 	stop(&f);

@@ -66,7 +66,7 @@ static void setup(struct fixture *f)
 		cr_assert(host_flush(f->host, f->now) == 0);
 	}
 	f->host->replica.phase = PHASE_CATCHING_UP;
-	f->host->replica.snapshot_from.id = PEER;
+	f->host->replica.snapshot.from.id = PEER;
 	cr_assert(taking_start(&f->host->snapshot, f->now, (struct node){PEER}) == 0);
 	cr_assert(f->asked == 1 && f->index == 0);
 	f->asked = 0;
@@ -132,7 +132,7 @@ Test(taking, parts_are_asked_for_one_by_one)
 	take(&f, PEER, f.id, 3, true, NULL, 0);
 	cr_assert(f.host->snapshot.index == 3, "all has come");
 	pass(&f, SECOND);
-	cr_assert(!taking(&f) && f.host->replica.snapshot_from.id == 0);
+	cr_assert(!taking(&f) && f.host->replica.snapshot.from.id == 0);
 	cr_assert(count(&f, "k") == 7 && count(&f, "likes") == 3, "and what the journal has above it");
 	cr_assert(vector_get(&f.host->replica.v, (struct origin){50}) == 3 &&
 		  vector_get(&f.host->replica.v, (struct origin){2}) == 3);
@@ -158,7 +158,7 @@ Test(taking, what_does_not_come_is_asked_for_again_and_given_up)
 	}
 	f.now += 500 * MS;
 	cr_assert(taking_step(&f.host->snapshot, f.now) == 0 && f.asked == 9 && !taking(&f), "eight times");
-	cr_assert(f.host->replica.snapshot_from.id == 0 && count(&f, "likes") == 3);
+	cr_assert(f.host->replica.snapshot.from.id == 0 && count(&f, "likes") == 3);
 	f.now += 500 * MS;
 	cr_assert(taking_step(&f.host->snapshot, f.now) == 0 && f.asked == 9);
 	teardown(&f);
@@ -271,7 +271,7 @@ Test(taking, one_that_does_not_get_durable_is_given_up)
 		cr_assert(taking_step(&f.host->snapshot, f.now) == 0 && taking(&f) && abandoned == 0);
 	polled = -EIO;
 	cr_assert(taking_step(&f.host->snapshot, f.now) == 0 && !taking(&f) && abandoned == 1);
-	cr_assert(count(&f, "likes") == 3 && f.host->replica.snapshot_from.id == 0);
+	cr_assert(count(&f, "likes") == 3 && f.host->replica.snapshot.from.id == 0);
 	teardown(&f);
 }
 
@@ -284,7 +284,7 @@ Test(taking, one_bad_entry_of_many_ends_it)
 	wrap_store(&f);
 	take(&f, PEER, f.id, 0, false, pairs, 2);
 	cr_assert(!taking(&f) && f.asked == 0 && abandoned == 1);
-	f.host->replica.snapshot_from.id = PEER;
+	f.host->replica.snapshot.from.id = PEER;
 	cr_assert(taking_start(&f.host->snapshot, f.now, (struct node){PEER}) == 0);
 	take(&f, PEER, f.id - 1, 0, true, pairs, 2);
 	cr_assert(taking(&f) && !f.host->snapshot.begun, "that was of the one before");
@@ -379,10 +379,10 @@ Test(taking, who_never_served_takes_it_alone)
 	f.host->replica.established = false;
 	cr_assert(vector_set(&f.host->replica.v, (struct origin){60}, 5) == 0);
 	take_vector(&f, 'v', 50, 3, true);
-	cr_assert(f.host->snapshot.committing && f.host->replica.adopting);
+	cr_assert(f.host->snapshot.committing && f.host->replica.snapshot.adopting);
 	f.host->replica.anew = true;
 	pass(&f, SECOND);
-	cr_assert(!taking(&f) && !f.host->replica.anew && !f.host->replica.adopting);
+	cr_assert(!taking(&f) && !f.host->replica.anew && !f.host->replica.snapshot.adopting);
 	cr_assert(count(&f, "likes") == 0 && vector_size(&f.host->replica.v) == 1);
 	cr_assert(store->ops->journal_lowest(store, (struct origin){2}) == 0);
 	teardown(&f);
@@ -395,6 +395,6 @@ Test(taking, nothing_is_taken_of_a_forgotten_node)
 	take_counts(&f);
 	cr_assert(replica_forget(&f.host->replica, f.now, (struct node){PEER}) == 0);
 	take_vector(&f, 'v', 50, 3, true);
-	cr_assert(!taking(&f) && !f.host->replica.adopting && count(&f, "k") == 0);
+	cr_assert(!taking(&f) && !f.host->replica.snapshot.adopting && count(&f, "k") == 0);
 	teardown(&f);
 }
