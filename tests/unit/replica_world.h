@@ -137,14 +137,19 @@ static inline void forget_trace(struct fixture *f)
 	forget(f);
 }
 
-static inline void start_over(struct fixture *f, bool shared_journal)
+/* row: what its folder has; NULL: nothing. */
+static inline void init(struct fixture *f, struct replica_config config, bool established,
+			const struct member *row)
 {
 	*f = (struct fixture){.now = 100 * SECOND};
-	struct replica_config config = {.self = {.node = {SELF}, .origin = {1}, .since = 1, .name = "s1"},
-					.seed = 1,
-					.alone = true,
-					.shared = shared_journal};
-	cr_assert(replica_init(&f->r, &config, f->now, false, NULL, 0) == 0);
+	config.self = (struct member){.node = {SELF}, .origin = {1}, .since = 1, .name = "s1"};
+	config.seed = 1;
+	cr_assert(replica_init(&f->r, &config, f->now, established, row, row ? 1 : 0) == 0);
+}
+
+static inline void start_over(struct fixture *f, bool shared_journal)
+{
+	init(f, (struct replica_config){.alone = true, .shared = shared_journal}, false, NULL);
 	cr_assert(replica_loaded(&f->r) == 0);
 }
 
@@ -209,19 +214,23 @@ static inline void peer_close(struct fixture *f, uint64_t lsn, uint64_t number)
 	peer_box(f, lsn, message_make_batch((struct session){7, number}, 0, NULL, 0), true);
 }
 
+/* What the peer says; who it is goes without saying, and that it tells of all that it has. */
+static inline void peer_says(struct fixture *f, struct vector_message m)
+{
+	m.node = (struct node){PEER};
+	m.origin = (struct origin){2};
+	m.all = vector_digest_with(&(struct vector){0}, m.at, m.count);
+	cr_assert(replica_vector(&f->r, f->now, &m) == 0);
+}
+
 /* The peer says that it has our membership, serves, and has applied its own records up to lsn. */
 static inline void peer_vector(struct fixture *f, uint64_t serial, uint64_t lsn)
 {
 	struct position at = {{2}, lsn};
-	struct vector_message m = {.node = {PEER},
-				   .origin = {2},
-				   .serial = serial,
-				   .digest = f->r.digest,
-				   .all = vector_digest_with(&(struct vector){0}, &at, 1),
-				   .serving = true,
-				   .at = &at,
-				   .count = lsn ? 1 : 0};
-	cr_assert(replica_vector(&f->r, f->now, &m) == 0);
+	peer_says(
+	    f,
+	    (struct vector_message){
+		.serial = serial, .digest = f->r.digest, .serving = true, .at = &at, .count = lsn ? 1 : 0});
 }
 
 static inline void add_peer(struct fixture *f)

@@ -8,13 +8,8 @@
 /* The peer's vector, with what its checkpoint has. */
 static void peer_covers(struct fixture *f, uint64_t serial, uint64_t covered, uint64_t digest)
 {
-	struct vector_message m = {.node = OTHER,
-				   .origin = {2},
-				   .serial = serial,
-				   .digest = digest,
-				   .serving = true,
-				   .covered = covered};
-	cr_assert(replica_vector(&f->r, f->now, &m) == 0);
+	peer_says(f, (struct vector_message){
+			 .serial = serial, .digest = digest, .serving = true, .covered = covered});
 	forget_trace(f);
 }
 
@@ -162,14 +157,9 @@ Test(letting_go, who_lacks_what_was_let_go_of_does_not_serve)
 Test(letting_go, who_begins_with_nothing_takes_a_snapshot_where_somebody_serves)
 {
 	for (int purges = 0; purges < 2; purges++) {
-		struct fixture f = {.now = 100 * SECOND};
-		struct replica_config config = {
-		    .self = {.node = {SELF}, .origin = {1}, .since = 1, .name = "s1"},
-		    .seed = 1,
-		    .alone = true,
-		    .shared = true,
-		    .purges = purges};
-		cr_assert(replica_init(&f.r, &config, f.now, false, NULL, 0) == 0);
+		struct fixture f;
+		init(&f, (struct replica_config){.alone = true, .shared = true, .purges = purges}, false,
+		     NULL);
 		cr_assert(replica_loaded(&f.r) == 0);
 		forget_trace(&f);
 		add_peer(&f);

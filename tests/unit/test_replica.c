@@ -140,15 +140,9 @@ Test(replica, keeps_a_closed_session_until_every_member_has_applied_the_close)
 	}
 	cr_assert_not_null(sessions_find(&f.r.sessions, (struct session){7, 1}));
 	for (uint64_t serial = 6; serial < 9; serial++) {
-		struct vector_message m = {.node = {PEER},
-					   .origin = {2},
-					   .serial = serial,
-					   .digest = f.r.digest,
-					   .all = vector_digest_with(&(struct vector){0}, both, 1),
-					   .serving = true,
-					   .at = both,
-					   .count = 1};
-		cr_assert(replica_vector(&f.r, f.now, &m) == 0);
+		peer_says(
+		    &f, (struct vector_message){
+			    .serial = serial, .digest = f.r.digest, .serving = true, .at = both, .count = 1});
 		tick(&f, SECOND);
 	}
 	cr_assert_null(sessions_find(&f.r.sessions, (struct session){7, 1}));

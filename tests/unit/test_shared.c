@@ -117,11 +117,9 @@ Test(shared, who_leaves_is_confirmed_no_more)
 
 Test(shared, who_leaves_is_told_by_the_first_commit)
 {
-	struct fixture f = {.now = 100 * SECOND};
+	struct fixture f;
 	const struct member row = {.node = {PEER}, .origin = {2}, .since = 1, .name = "s2"};
-	const struct replica_config config = {
-	    .self = {.node = {SELF}, .origin = {1}, .since = 1, .name = "s1"}, .seed = 1, .shared = true};
-	cr_assert(replica_init(&f.r, &config, f.now, true, &row, 1) == 0);
+	init(&f, (struct replica_config){.shared = true}, true, &row);
 	cr_assert(replica_forget(&f.r, f.now, OTHER) == 0 && f.r.looks.leaving_count == 1);
 	cr_assert(f.r.digest == 0, "who the members are is not durable yet");
 	forget_trace(&f);
@@ -160,14 +158,8 @@ Test(shared, who_is_new_confirms_all_the_same)
 
 static void peer_has(struct fixture *f, uint64_t serial, struct position has)
 {
-	struct vector_message m = {.node = OTHER,
-				   .origin = {2},
-				   .serial = serial,
-				   .digest = f->r.digest,
-				   .all = vector_digest_with(&(struct vector){0}, &has, 1),
-				   .at = &has,
-				   .count = 1};
-	cr_assert(replica_vector(&f->r, f->now, &m) == 0);
+	peer_says(f,
+		  (struct vector_message){.serial = serial, .digest = f->r.digest, .at = &has, .count = 1});
 	forget_trace(f);
 }
 
@@ -242,14 +234,10 @@ Test(shared, a_run_before_it_that_wrote_nothing_yet_is_ended)
 Test(shared, the_run_before_it_is_known_if_it_wrote)
 {
 	for (int i = 0; i < 4; i++) {
-		struct fixture f = {.now = 100 * SECOND};
+		struct fixture f;
 		const struct member row = {.node = {SELF}, .origin = {77}, .since = 1, .name = "s1"};
-		const struct replica_config config = {
-		    .self = {.node = {SELF}, .origin = {1}, .since = 1, .name = "s1"},
-		    .seed = 1,
-		    .shared = true,
-		    .unended = i & 1};
-		cr_assert(replica_init(&f.r, &config, f.now, true, &row, i & 2 ? 1 : 0) == 0);
+		init(&f, (struct replica_config){.shared = true, .unended = i & 1}, true,
+		     i & 2 ? &row : NULL);
 		cr_assert(f.r.looks.former.id == (i == 3 ? 77 : 0), "%d", i);
 		stop(&f);
 	}
