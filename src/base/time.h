@@ -10,4 +10,9 @@
 #define SECOND (1000 * MS)
 #define NEVER INT64_MAX
 
+static inline int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 #endif

@@ -298,8 +298,7 @@ void agent_tick(struct agent *a, int64_t now)
 
 int64_t agent_deadline(const struct agent *a)
 {
-	int64_t at = courier_deadline(&a->courier), watches = watches_deadline(a);
-	return watches < at ? watches : at;
+	return earlier(courier_deadline(&a->courier), watches_deadline(a));
 }
 
 /* What there is to know. */

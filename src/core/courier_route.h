@@ -38,9 +38,4 @@ int64_t route_deadline(const struct courier *c);
 /* The server did what it is there for: it is worth trying all others again before a pause. */
 void route_progress(struct courier *c);
 
-static inline int64_t earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 #endif

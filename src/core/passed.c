@@ -66,8 +66,7 @@ int64_t passed_deadline(const struct passed *p)
 		const struct passed_one *one = &p->list[i];
 		if (one->id == 0)
 			continue;
-		first = one->again < first ? one->again : first;
-		first = one->until < first ? one->until : first;
+		first = earlier(first, earlier(one->again, one->until));
 	}
 	return first;
 }

@@ -182,16 +182,6 @@ int replica_snapshot_ended(struct replica *r, int64_t now);
  * none, records it is. Only for one that does not serve. */
 void replica_prefer_snapshot(struct replica *r);
 
-struct vector_message {
-	struct node node;
-	struct origin origin;
-	uint64_t serial, digest;
-	uint64_t all; /* digest of the sender's whole V, … */
-	bool serving;
-	uint64_t covered;	   /* of the shared journal; 0: it is to be kept whole */
-	const struct position *at; /* … of which these changed lately */
-	size_t count;
-};
 int replica_vector(struct replica *r, int64_t now, const struct vector_message *m);
 /* This server's; at is valid until the next call. Counts the serial up. */
 struct vector_message replica_vector_message(struct replica *r);

@@ -49,6 +49,19 @@ bool vector_covers(const struct vector *a, const struct vector *b);
 /* The digest that v would have with these entries (each origin once) set. */
 uint64_t vector_digest_with(const struct vector *v, const struct position *at, size_t count);
 
+/* What a server tells of its vector, V. */
+struct vector_message {
+	struct node node;
+	struct origin origin;
+	uint64_t serial;	   /* counts up within the origin */
+	uint64_t digest;	   /* of the membership it holds */
+	bool serving;		   /* holds every count there is */
+	uint64_t all;		   /* digest of its whole V, … */
+	uint64_t covered;	   /* of a shared journal, by its checkpoint; 0: it is to be kept whole */
+	const struct position *at; /* … of which these changed lately, sorted by origin id */
+	size_t count;
+};
+
 /* Walks in the order of origins: {0} at first, or from the first origin above one that is given. */
 struct vector_walk {
 	size_t base, at;

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "base/time.h"
 #include "kudos.h"
 #include "leader/drain.h"
 #include "leader/metrics.h"
@@ -273,9 +274,6 @@ int64_t desk_deadline(const struct desk *desk)
 {
 	if (desk->push_wanted)
 		return 0;
-	int64_t deadline = directory_deadline(&desk->directory);
-	int64_t idle = port_deadline(&desk->port);
-	int64_t drains = passed_deadline(&desk->drains);
-	deadline = drains < deadline ? drains : deadline;
-	return idle < deadline ? idle : deadline;
+	int64_t deadline = earlier(directory_deadline(&desk->directory), passed_deadline(&desk->drains));
+	return earlier(deadline, port_deadline(&desk->port));
 }

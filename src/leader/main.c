@@ -80,9 +80,8 @@ static int on_timer(zloop_t *loop, int timer, void *arg);
 
 static int64_t deadline(const struct leader *leader)
 {
-	int64_t desk = desk_deadline(&leader->desk), security = security_deadline(leader->security);
-	int64_t notify = notify_deadline(&leader->notify), rules = desk < security ? desk : security;
-	return rules < notify ? rules : notify;
+	int64_t rules = earlier(desk_deadline(&leader->desk), security_deadline(leader->security));
+	return earlier(rules, notify_deadline(&leader->notify));
 }
 
 /* The service manager. */

@@ -129,6 +129,16 @@ void port_tell_error(struct port *p, uint64_t client, uint64_t id, int code, con
 	port_tell(p, client, &m);
 }
 
+static void ignore(struct port *p, int64_t now, const char *from, const char *why)
+{
+	p->malformed++;
+	if (now < p->complain_after)
+		return;
+	p->complain_after = now + COMPLAIN;
+	log_warn("ignored a message from %s: %s (%llu such messages so far)", from, why,
+		 (unsigned long long)p->malformed);
+}
+
 int port_refuse(const struct request *rq, uint64_t id, int code, const char *format, ...)
 {
 	char text[LIMIT_TEXT];
@@ -136,19 +146,16 @@ int port_refuse(const struct request *rq, uint64_t id, int code, const char *for
 	va_start(args, format);
 	struct message m = error_of(text, id, code, format, args);
 	va_end(args);
-	port_malformed(rq->port, rq->now, rq->from && rq->from->node.id ? "a server" : "a client", text);
+	ignore(rq->port, rq->now, rq->from && rq->from->node.id ? "a server" : "a client", text);
 	port_answer(rq, &m);
 	return 0;
 }
 
-void port_malformed(struct port *p, int64_t now, const char *from, const char *what)
+int port_malformed(struct port *p, int64_t now, const char *from, int e)
 {
-	p->malformed++;
-	if (now < p->complain_after)
-		return;
-	p->complain_after = now + COMPLAIN;
-	log_warn("ignored a message from %s: %s (%llu such messages so far)", from, what,
-		 (unsigned long long)p->malformed);
+	if (e > 0)
+		ignore(p, now, from, kudos_error_text(e));
+	return e < 0 ? e : 0;
 }
 
 /* ---- hello ---- */

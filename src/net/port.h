@@ -90,8 +90,9 @@ void port_answer_error(const struct request *rq, uint64_t id, int code, const ch
 /* The same for what breaks the protocol: counted, and said in the log, once a minute at most. Returns 0. */
 int port_refuse(const struct request *rq, uint64_t id, int code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-/* Something from elsewhere was not of the protocol. */
-void port_malformed(struct port *p, int64_t now, const char *from, const char *what);
+/* Something from elsewhere could not be read, because of e: when that is above 0 it was not of the protocol,
+ * which is counted, told, and no reason to stop. 0, or e below 0. */
+int port_malformed(struct port *p, int64_t now, const char *from, int e);
 
 /* To a connection by its handle; nothing when it is gone. */
 void port_tell(struct port *p, uint64_t client, const struct message *m);

@@ -253,17 +253,7 @@ static int append_meta(struct host *h)
 
 static void publish_vector(struct host *h)
 {
-	struct vector_message v = replica_vector_message(&h->replica);
-	struct message m = {.type = MESSAGE_VECTOR,
-			    .vector = {.node = v.node,
-				       .origin = v.origin,
-				       .serial = v.serial,
-				       .digest = v.digest,
-				       .established = v.serving,
-				       .all = v.all,
-				       .covered = v.covered,
-				       .positions = v.at,
-				       .position_count = v.count}};
+	struct message m = {.type = MESSAGE_VECTOR, .vector = replica_vector_message(&h->replica)};
 	out_publish(&h->out, "v", 1, &m);
 }
 
@@ -514,16 +504,10 @@ int host_tick(struct host *h, int64_t now)
 
 int64_t host_deadline(const struct host *h)
 {
-	int64_t deadline = replica_deadline(&h->replica);
-	if (h->leaders.next_beat < deadline)
-		deadline = h->leaders.next_beat;
-	const int64_t snapshot = taking_deadline(&h->snapshot);
-	if (snapshot < deadline)
-		deadline = snapshot;
 	if (h->checkpoint.phase == CHECKPOINT_CUTTING || h->replica.counts.top.walking)
-		deadline = 0;
-	const int64_t flush = flush_at(h), watch = watch_deadline(&h->watching, &h->replica);
-	if (flush < deadline)
-		deadline = flush;
-	return watch < deadline ? watch : deadline;
+		return 0;
+	int64_t deadline = earlier(replica_deadline(&h->replica), h->leaders.next_beat);
+	deadline = earlier(deadline, taking_deadline(&h->snapshot));
+	deadline = earlier(deadline, flush_at(h));
+	return earlier(deadline, watch_deadline(&h->watching, &h->replica));
 }

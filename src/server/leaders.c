@@ -64,11 +64,8 @@ int leaders_receive(struct host *h, int64_t now, size_t leader, const void *data
 {
 	struct message m;
 	int e = message_decode(data, size, &m);
-	if (e != 0) {
-		if (e > 0)
-			port_malformed(&h->port, now, "a leader", kudos_error_text(e));
-		return e < 0 ? e : 0;
-	}
+	if (e != 0)
+		return port_malformed(&h->port, now, "a leader", e);
 	majority_heard(&h->leaders.majority, now, leader);
 	switch (m.type) {
 	case MESSAGE_MEMBERS:
@@ -88,7 +85,7 @@ int leaders_receive(struct host *h, int64_t now, size_t leader, const void *data
 	case MESSAGE_WELCOME:
 		break;
 	default:
-		port_malformed(&h->port, now, "a leader", kudos_error_text(KUDOS_PROTOCOL));
+		port_malformed(&h->port, now, "a leader", KUDOS_PROTOCOL);
 		break;
 	}
 	message_deinit(&m);

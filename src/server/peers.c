@@ -6,29 +6,12 @@
 
 /* ---- published by peers ---- */
 
-static int on_vector(struct host *h, int64_t now, const struct message *m)
-{
-	struct vector_message v = {.node = m->vector.node,
-				   .origin = m->vector.origin,
-				   .serial = m->vector.serial,
-				   .digest = m->vector.digest,
-				   .all = m->vector.all,
-				   .serving = m->vector.established,
-				   .covered = m->vector.covered,
-				   .at = m->vector.positions,
-				   .count = m->vector.position_count};
-	return replica_vector(&h->replica, now, &v);
-}
-
 static int take_record(struct host *h, int64_t now, const void *data, size_t size, bool published)
 {
 	struct record *record;
 	int e = message_decode_record(data, size, &record);
-	if (e != 0) {
-		if (e > 0)
-			port_malformed(&h->port, now, "a peer", kudos_error_text(e));
-		return e < 0 ? e : 0;
-	}
+	if (e != 0)
+		return port_malformed(&h->port, now, "a peer", e);
 	e = replica_record(&h->replica, now, record, published);
 	record_unref(record);
 	return e;
@@ -45,12 +28,9 @@ int peers_published(struct host *h, int64_t now, const void *data, size_t size)
 		e = KUDOS_PROTOCOL;
 	if (e == 0)
 		e = message_decode(data, size, &m);
-	if (e != 0) {
-		if (e > 0)
-			port_malformed(&h->port, now, "a peer's notify port", kudos_error_text(e));
-		return e < 0 ? e : 0;
-	}
-	e = on_vector(h, now, &m);
+	if (e != 0)
+		return port_malformed(&h->port, now, "a peer's notify port", e);
+	e = replica_vector(&h->replica, now, &m.vector);
 	message_deinit(&m);
 	return e;
 }
@@ -95,11 +75,8 @@ int peers_receive(struct host *h, int64_t now, struct node peer, const void *dat
 	if (!peers_find(&h->replica.peers, peer))
 		return 0; /* forgotten meanwhile: nothing more of it gets in */
 	int e = message_decode(data, size, &m);
-	if (e != 0) {
-		if (e > 0)
-			port_malformed(&h->port, now, "a peer", kudos_error_text(e));
-		return e < 0 ? e : 0;
-	}
+	if (e != 0)
+		return port_malformed(&h->port, now, "a peer", e);
 	switch (m.type) {
 	case MESSAGE_RECORDS:
 		e = on_records(h, now, &m);
@@ -124,7 +101,7 @@ int peers_receive(struct host *h, int64_t now, struct node peer, const void *dat
 		e = replica_welcomed(&h->replica, now, peer);
 		break;
 	default:
-		port_malformed(&h->port, now, "a peer", kudos_error_text(KUDOS_PROTOCOL));
+		port_malformed(&h->port, now, "a peer", KUDOS_PROTOCOL);
 		break;
 	}
 	message_deinit(&m);

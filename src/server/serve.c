@@ -70,7 +70,7 @@ static bool issued(const struct request *rq, struct session session, struct proo
 	if (e == 0)
 		return true;
 	if (e == KUDOS_NOT_ISSUED)
-		port_malformed(&host_of(rq)->port, rq->now, "a client", kudos_error_text(e));
+		port_malformed(&host_of(rq)->port, rq->now, "a client", e);
 	refuse(rq, session, seq, e);
 	return false;
 }
@@ -92,7 +92,7 @@ static int on_batch(const struct request *rq)
 	}
 	if (session.number == 0)
 		return port_refuse(rq, 0, e, "batch: %s", kudos_error_text(e));
-	port_malformed(&host_of(rq)->port, rq->now, "a client", kudos_error_text(e));
+	port_malformed(&host_of(rq)->port, rq->now, "a client", e);
 	refuse(rq, session, seq, e);
 	return 0;
 }

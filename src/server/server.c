@@ -96,7 +96,7 @@ static bool drain(struct server *s, zsock_t *from, enum socket_kind kind,
 		if (r == 0)
 			return false;
 		if (r == -1)
-			port_malformed(&s->host->port, now, "somebody", kudos_error_text(KUDOS_PROTOCOL));
+			port_malformed(&s->host->port, now, "somebody", KUDOS_PROTOCOL);
 		if (r < 0)
 			continue;
 		s->error = handle(s, arg, now, &p);
@@ -152,7 +152,7 @@ static int from_subscriber(struct server *s, void *arg, int64_t now, struct pack
 		e = KUDOS_LIMIT;
 	if (e <= 0)
 		return e;
-	port_malformed(&s->host->port, now, "a subscriber, and ended its connection", kudos_error_text(e));
+	port_malformed(&s->host->port, now, "a subscriber, and ended its connection", e);
 	watch_end(&s->host->watching, one->id);
 	subscriber_end(one, s->notify_port);
 	return 0;
@@ -448,13 +448,10 @@ static void drop_subscribers(struct server *s, int64_t now)
 
 static int64_t deadline(const struct server *s)
 {
-	const int64_t all[] = {host_deadline(s->host), security_deadline(s->security),
-			       subscribers_deadline(&s->subscribers), notify_deadline(s->notify),
-			       s->xpub ? NEVER : clock_now() + RENEW_INTERVAL};
-	int64_t first = NEVER;
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-		first = all[i] < first ? all[i] : first;
-	return first;
+	int64_t first = earlier(host_deadline(s->host), security_deadline(s->security));
+	first = earlier(first, subscribers_deadline(&s->subscribers));
+	first = earlier(first, notify_deadline(s->notify));
+	return s->xpub ? first : earlier(first, clock_now() + RENEW_INTERVAL);
 }
 
 static int step(struct server *s)

@@ -83,10 +83,8 @@ static int take_record(struct host *h, int64_t now, const struct told_entry *tol
 {
 	struct record *record;
 	int e = message_decode_record(told->data, told->size, &record);
-	if (e != 0) {
-		port_malformed(&h->port, now, "the shared journal", kudos_error_text(e));
-		return e == -ENOMEM ? e : 0;
-	}
+	if (e != 0)
+		return port_malformed(&h->port, now, "the shared journal", e);
 	if (replica_has(&h->replica, record->at.origin, record->at.lsn))
 		e = hand_add(&h->shared.lent, record->at, told->data, told->size);
 	else

@@ -268,17 +268,7 @@ struct message {
 			size_t pair_count;
 		} part;
 		/* record: use message_decode_record() */
-		struct {
-			struct node node;
-			struct origin origin;
-			uint64_t serial;		  /* counts up within the origin */
-			uint64_t digest;		  /* of the membership it holds */
-			bool established;		  /* holds every count there is */
-			uint64_t all;			  /* digest of its whole vector */
-			uint64_t covered;		  /* of a shared journal, by its checkpoint */
-			const struct position *positions; /* what changed lately in it, sorted by origin id */
-			size_t position_count;
-		} vector;
+		struct vector_message vector;
 		struct {
 			struct origin after; /* or 0 */
 		} reach;

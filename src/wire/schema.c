@@ -248,10 +248,10 @@ const struct schema schemas[MESSAGE_TYPE_COUNT] = {
 		{"origin", KIND_ID, AT(vector.origin)},
 		{"serial", KIND_UINT, AT(vector.serial)},
 		{"digest", KIND_UINT, AT(vector.digest)},
-		{"established", KIND_BOOL, AT(vector.established)},
+		{"established", KIND_BOOL, AT(vector.serving)},
 		{"all", KIND_UINT, AT(vector.all)},
 		{"covered", KIND_UINT, AT(vector.covered)},
-		{LIST(struct message, vector.positions, vector.position_count, rising_positions)},
+		{LIST(struct message, vector.at, vector.count, rising_positions)},
 	}},
 	[MESSAGE_REACH] = {"reach", .fields = {{"after", KIND_UINT, AT(reach.after)}}},
 	[MESSAGE_REACHED] = {"reached", .fields = {

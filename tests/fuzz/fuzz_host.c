@@ -207,10 +207,10 @@ static void tell_vector(struct world *w, struct input *in)
 		       .origin = {(flags & 1 ? OTHER_ORIGIN : PEER_ORIGIN) + (flags >> 1 & 1u)},
 		       .serial = flags & 4 ? 1 : ++w->serial,
 		       .digest = flags & 8 ? 1 : w->h->replica.digest,
-		       .established = !(flags & 32)}};
-	m.vector.position_count = some_positions(w, in, &v);
+		       .serving = !(flags & 32)}};
+	m.vector.count = some_positions(w, in, &v);
 	m.vector.all = flags & 16 ? 1 : v.digest;
-	m.vector.positions = v.at;
+	m.vector.at = v.at;
 	size_t size;
 	const uint8_t *data = encoded(w, &m, &size);
 	judge(w, peers_published(w->h, w->now, data, size));

@@ -69,7 +69,7 @@ int sim_entity_client(int i)
 
 /* ---- events ---- */
 
-static bool earlier(const struct sim_event *a, const struct sim_event *b)
+static bool is_before(const struct sim_event *a, const struct sim_event *b)
 {
 	return a->at < b->at || (a->at == b->at && a->order < b->order);
 }
@@ -89,7 +89,7 @@ void sim_at(struct sim *s, int64_t at, struct sim_event event)
 		memcpy(e->data, event.data, event.size);
 	}
 	size_t i = s->heap_count++;
-	while (i > 0 && earlier(e, s->heap[(i - 1) / 2])) {
+	while (i > 0 && is_before(e, s->heap[(i - 1) / 2])) {
 		s->heap[i] = s->heap[(i - 1) / 2];
 		i = (i - 1) / 2;
 	}
@@ -101,9 +101,9 @@ static struct sim_event *take_event(struct sim *s)
 	struct sim_event *first = s->heap[0], *last = s->heap[--s->heap_count];
 	size_t i = 0;
 	for (size_t child; (child = 2 * i + 1) < s->heap_count; i = child) {
-		if (child + 1 < s->heap_count && earlier(s->heap[child + 1], s->heap[child]))
+		if (child + 1 < s->heap_count && is_before(s->heap[child + 1], s->heap[child]))
 			child++;
-		if (!earlier(s->heap[child], last))
+		if (!is_before(s->heap[child], last))
 			break;
 		s->heap[i] = s->heap[child];
 	}

@@ -91,13 +91,13 @@ Test(host_log, malformed_messages_are_told_of_once_a_minute)
 	struct fixture f;
 	setup(&f, 0, false, false);
 	for (int i = 0; i < 3; i++)
-		port_malformed(&f.host->port, f.now, "somebody", kudos_error_text(KUDOS_PROTOCOL));
+		port_malformed(&f.host->port, f.now, "somebody", KUDOS_PROTOCOL);
 	cr_assert(told(&f, "ignored a message from somebody") == 1);
 	f.now += 60 * SECOND - 1;
-	port_malformed(&f.host->port, f.now, "somebody", kudos_error_text(KUDOS_PROTOCOL));
+	port_malformed(&f.host->port, f.now, "somebody", KUDOS_PROTOCOL);
 	cr_assert(told(&f, "ignored") == 0);
 	f.now++;
-	port_malformed(&f.host->port, f.now, "somebody", kudos_error_text(KUDOS_PROTOCOL));
+	port_malformed(&f.host->port, f.now, "somebody", KUDOS_PROTOCOL);
 	cr_assert(told(&f, "5 such messages so far") == 1);
 	teardown(&f);
 }

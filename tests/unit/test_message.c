@@ -321,12 +321,11 @@ Test(message, limits)
 		at[i] = (struct position){{i + 1}, i + 1};
 	struct message vector = {
 	    .type = MESSAGE_VECTOR,
-	    .vector = {
-		.node = {1}, .origin = {1}, .positions = at, .position_count = LIMIT_MESSAGE_POSITIONS}};
+	    .vector = {.node = {1}, .origin = {1}, .at = at, .count = LIMIT_MESSAGE_POSITIONS}};
 	cr_assert(recode_message(&vector) == 0);
-	vector.vector.position_count++;
+	vector.vector.count++;
 	cr_assert(recode_message(&vector) == KUDOS_LIMIT);
-	vector.vector.position_count = 10;
+	vector.vector.count = 10;
 	at[7].origin = at[6].origin;
 	cr_assert(recode_message(&vector) == KUDOS_PROTOCOL);
 	free(at);
