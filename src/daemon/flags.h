@@ -61,6 +61,20 @@ struct flags {
 	 FLAG_MAYBE, key_at}, \
 	{"trust", 0, "DIR", "folder with the cluster's certificate (KUDOS_TRUST)", "KUDOS_TRUST", NULL, \
 	 FLAG_MAYBE, trust_at}
+/* The same in the leader and the server; of const char *, but for the first and the last (bool). */
+#define FLAGS_DAEMON(debug_at, key_at, trust_at, insecure_at) \
+	{"debug", 'd', NULL, "Log more (KUDOS_DEBUG)", "KUDOS_DEBUG", NULL, FLAG_YES, debug_at}, \
+	{"key", 0, "FILE", "The cluster's secret key, made by kudos keygen: only with CURVE (KUDOS_KEY)", \
+	 "KUDOS_KEY", key_at}, \
+	{"trust", 0, "DIR", "Folder with the certificates of all who may come in (KUDOS_TRUST)", "KUDOS_TRUST", \
+	 trust_at}, \
+	{"insecure", 0, NULL, "Allow an address outside 127.0.0.0/8 without --key: whoever reaches it may like " \
+	 "and forget (KUDOS_INSECURE)", "KUDOS_INSECURE", NULL, FLAG_YES, insecure_at}
+/* Of whoever reads or writes a stream; of const char *. */
+#define FLAGS_NATS(creds_at, ca_at) \
+	{"nats-creds", 0, "FILE", "Credentials for NATS (KUDOS_NATS_CREDS)", "KUDOS_NATS_CREDS", creds_at}, \
+	{"nats-ca", 0, "FILE", "Use TLS to NATS, whose certificates are signed by one of FILE (KUDOS_NATS_CA)", \
+	 "KUDOS_NATS_CA", ca_at}
 /* clang-format on */
 
 struct flags_taken {

@@ -23,9 +23,7 @@ static const struct flag flags[] = {
     {"journal", 0, "URL",
      "Not a folder, but all records of a stream: nats://HOST[:PORT][,HOST…]/STREAM (KUDOS_JOURNAL)",
      AT(journal)},
-    {"nats-creds", 0, "FILE", "Credentials for NATS (KUDOS_NATS_CREDS)", "KUDOS_NATS_CREDS", AT(nats_creds)},
-    {"nats-ca", 0, "FILE", "Use TLS to NATS, whose certificates are signed by one of FILE (KUDOS_NATS_CA)",
-     "KUDOS_NATS_CA", AT(nats_ca)},
+    FLAGS_NATS(AT(nats_creds), AT(nats_ca)),
     {0},
 };
 

@@ -178,15 +178,6 @@ static int listen_on(struct leader *leader, const char *address, int port)
 	return r < 0 ? r : 0;
 }
 
-static int open_security(struct leader *leader, const struct options *o)
-{
-	char why[512] = "";
-	int r = security_open(&leader->security, o->key, o->trust, true, why, sizeof why);
-	if (r != 0)
-		log_error("cannot start: %s", *why ? why : strerror(-r));
-	return r > 0 ? -EINVAL : r;
-}
-
 static int leader_init(struct leader *leader, const struct options *o)
 {
 	*leader = (struct leader){.stop = {.fd = -1}};
@@ -197,7 +188,7 @@ static int leader_init(struct leader *leader, const struct options *o)
 		log_error("cannot start: %s", strerror(-r));
 		return r;
 	}
-	r = open_security(leader, o);
+	r = security_open_server(&leader->security, o->key, o->trust);
 	if (r < 0)
 		return r;
 	r = stop_open(&leader->stop); /* first: it blocks the signals, and czmq's context starts threads */

@@ -13,15 +13,7 @@ static const struct flag flags[] = {
      FLAG_PORT, AT(port)},
     {"bind", 0, "ADDR", "IPv4 address to listen on (KUDOS_LEADER_BIND; 127.0.0.1)", "KUDOS_LEADER_BIND",
      "127.0.0.1", AT(address)},
-    {"debug", 'd', NULL, "Log more (KUDOS_DEBUG)", "KUDOS_DEBUG", NULL, FLAG_YES, AT(debug)},
-    {"key", 0, "FILE", "The cluster's secret key, made by kudos keygen: only with CURVE (KUDOS_KEY)",
-     "KUDOS_KEY", AT(key)},
-    {"trust", 0, "DIR", "Folder with the certificates of all who may come in (KUDOS_TRUST)", "KUDOS_TRUST",
-     AT(trust)},
-    {"insecure", 0, NULL,
-     "Allow an address outside 127.0.0.0/8 without --key: whoever reaches it may like and forget "
-     "(KUDOS_INSECURE)",
-     "KUDOS_INSECURE", NULL, FLAG_YES, AT(insecure)},
+    FLAGS_DAEMON(AT(debug), AT(key), AT(trust), AT(insecure)),
     {0},
 };
 

@@ -84,6 +84,15 @@ int security_open(struct security **security, const char *key_file, const char *
 	return 0;
 }
 
+int security_open_server(struct security **security, const char *key_file, const char *trust_folder)
+{
+	char why[512] = "";
+	int e = security_open(security, key_file, trust_folder, true, why, sizeof why);
+	if (e != 0)
+		log_error("cannot use the keys: %s", *why ? why : strerror(-e));
+	return e > 0 ? -EINVAL : e;
+}
+
 void security_close(struct security *s)
 {
 	if (!s)

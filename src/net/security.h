@@ -23,6 +23,8 @@ struct security;
  * KUDOS_BAD_CERTIFICATE or a negative errno with why. */
 int security_open(struct security **security, const char *key_file, const char *trust_folder, bool is_server,
 		  char *why, size_t size);
+/* The same for a daemon, which logs why. 0 or a negative errno. */
+int security_open_server(struct security **security, const char *key_file, const char *trust_folder);
 void security_close(struct security *security);
 
 /* Answers libzmq's question who may connect, from now on; before any bind. *zap: the socket that it asks by,

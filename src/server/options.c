@@ -28,9 +28,7 @@ static const struct flag flags[] = {
      "Keep records in a stream of NATS JetStream instead of the data folder: "
      "nats://HOST[:PORT][,HOST…]/STREAM (KUDOS_JOURNAL)",
      "KUDOS_JOURNAL", AT(journal)},
-    {"nats-creds", 0, "FILE", "Credentials for NATS (KUDOS_NATS_CREDS)", "KUDOS_NATS_CREDS", AT(nats_creds)},
-    {"nats-ca", 0, "FILE", "Use TLS to NATS, whose certificates are signed by one of FILE (KUDOS_NATS_CA)",
-     "KUDOS_NATS_CA", AT(nats_ca)},
+    FLAGS_NATS(AT(nats_creds), AT(nats_ca)),
     {"purge-history", 0, NULL,
      "Let the stream drop what every member has in a checkpoint, once every member was started with this: "
      "the "
@@ -49,15 +47,7 @@ static const struct flag flags[] = {
      "Serve from a copy of a data folder without another member: what was acknowledged since it was made is "
      "lost (KUDOS_ACCEPT_STALE)",
      "KUDOS_ACCEPT_STALE", NULL, FLAG_YES, AT(accept_stale)},
-    {"debug", 'd', NULL, "Log more (KUDOS_DEBUG)", "KUDOS_DEBUG", NULL, FLAG_YES, AT(debug)},
-    {"key", 0, "FILE", "The cluster's secret key, made by kudos keygen: only with CURVE (KUDOS_KEY)",
-     "KUDOS_KEY", AT(key)},
-    {"trust", 0, "DIR", "Folder with the certificates of all who may come in (KUDOS_TRUST)", "KUDOS_TRUST",
-     AT(trust)},
-    {"insecure", 0, NULL,
-     "Allow an address outside 127.0.0.0/8 without --key: whoever reaches it may like and forget "
-     "(KUDOS_INSECURE)",
-     "KUDOS_INSECURE", NULL, FLAG_YES, AT(insecure)},
+    FLAGS_DAEMON(AT(debug), AT(key), AT(trust), AT(insecure)),
     {0},
 };
 

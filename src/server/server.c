@@ -298,15 +298,6 @@ static int open_host(struct server *s, const struct options *o, int client_port,
 	return e == 0 && stream >= 0 ? reactor_add(s->reactor, NULL, stream, on_stream, s) : e;
 }
 
-static int open_security(struct server *s, const struct options *o)
-{
-	char why[512] = "";
-	int e = security_open(&s->security, o->key, o->trust, true, why, sizeof why);
-	if (e != 0)
-		log_error("cannot use the keys: %s", *why ? why : strerror(-e));
-	return e > 0 ? -EINVAL : e;
-}
-
 static int open_leaders(struct server *s, const struct options *o)
 {
 	for (size_t i = 0; i < o->leader_count; i++) {
@@ -323,7 +314,7 @@ static int open_leaders(struct server *s, const struct options *o)
 
 static int open_sockets(struct server *s, const struct options *o)
 {
-	int e = open_security(s, o);
+	int e = security_open_server(&s->security, o->key, o->trust);
 	if (e < 0)
 		return e;
 	e = stop_open(&s->stop); /* first: it blocks the signals, and czmq's context starts threads */

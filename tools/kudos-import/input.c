@@ -131,11 +131,6 @@ ssize_t input_read(void *arg, void *data, size_t room)
 	return n;
 }
 
-uint64_t input_position(const struct input *in)
-{
-	return in->position;
-}
-
 void input_identity(const struct input *in, struct identity *identity)
 {
 	const XXH128_hash_t hash = XXH3_128bits_digest(in->hash);

@@ -24,8 +24,6 @@ void input_close(struct input *in); /* takes NULL */
 int input_rewind(struct input *in);
 /* A csv_read_fn; arg is the input. */
 ssize_t input_read(void *arg, void *data, size_t room);
-/* How much was read since input_rewind(). */
-uint64_t input_position(const struct input *in);
 /* Of what was read since input_rewind(): of all of it, once the end was. */
 void input_identity(const struct input *in, struct identity *identity);
 bool identity_equal(const struct identity *a, const struct identity *b);
