@@ -16,11 +16,11 @@
 
 #include "base/clock.h"
 #include "base/map.h"
-#include "base/random.h"
 #include "client/agent.h"
 #include "client/agent_receive.h"
 #include "leader/desk.h"
 #include "server/host.h"
+#include "unit/random.h"
 
 #define SIM_SERVERS 6
 #define SIM_LEADERS 2

@@ -10,11 +10,11 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/random.h"
 #include "client/agent.h"
 #include "client/agent_receive.h"
 #include "client/token.h"
 #include "leak.h"
+#include "unit/random.h"
 #include "wire/batch_builder.h"
 #include "wire/message.h"
 #include "unit/trace.h"

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/pages.h"
-#include "base/random.h"
 #include "core/counts.h"
 #include "unit/leak.h"
+#include "unit/random.h"
 
 #define KEYS 1000
 #define BLOCKS 64

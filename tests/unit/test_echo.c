@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/random.h"
 #include "unit/leak.h"
+#include "unit/random.h"
 
 static struct position at(uint64_t origin, uint64_t lsn)
 {

@@ -2,9 +2,9 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "base/random.h"
 #include "core/intervals.h"
 #include "unit/leak.h"
+#include "unit/random.h"
 
 #define RANGE 96
 

@@ -7,9 +7,9 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "base/random.h"
 #include "store/index.h"
 #include "store/segment.h"
+#include "unit/random.h"
 #include "unit/seed.h"
 #include "unit/store_damage.h"
 

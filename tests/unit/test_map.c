@@ -2,8 +2,8 @@
 #include <criterion/criterion.h>
 
 #include "base/map.h"
-#include "base/random.h"
 #include "unit/leak.h"
+#include "unit/random.h"
 
 #define KEYS 64
 

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "base/random.h"
 #include "core/members.h"
+#include "unit/random.h"
 
 static struct member member(uint64_t node, int64_t since, bool forgotten)
 {

@@ -7,13 +7,12 @@
  * rests on (tests/sim/disk.c). */
 /* Else pwrite would be another name for pwrite64 here, and both are wanted. */
 #undef _FILE_OFFSET_BITS
+#include "unit/random.h"
 #include "unit/store_folder.h"
 
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-
-#include "base/random.h"
 
 #define SECTOR 512
 #define FILES 64

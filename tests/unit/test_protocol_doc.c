@@ -5,7 +5,7 @@
 #include <ctype.h>
 
 #include "base/limits.h"
-#include "base/random.h"
+#include "unit/random.h"
 #include "unit/wire_help.h"
 #include "wire/schema.h"
 

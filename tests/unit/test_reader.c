@@ -4,7 +4,7 @@
 #include <msgpack/pack.h>
 #include <msgpack/sbuffer.h>
 
-#include "base/random.h"
+#include "unit/random.h"
 #include "unit/wire_help.h"
 #include "wire/reader.h"
 #include "wire/writer.h"

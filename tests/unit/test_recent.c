@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <criterion/criterion.h>
 
-#include "base/random.h"
 #include "core/recent.h"
 #include "unit/leak.h"
+#include "unit/random.h"
 
 static void touch(struct recent *r, struct vector *v, uint64_t origin, uint64_t lsn, size_t limit)
 {

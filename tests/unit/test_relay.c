@@ -3,11 +3,11 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "base/random.h"
 #include "base/time.h"
 #include "core/relay.h"
 #include "kudos.h"
 #include "unit/leak.h"
+#include "unit/random.h"
 
 static struct relayed item(uint64_t issuer, uint64_t number, uint64_t seq, uint64_t id)
 {

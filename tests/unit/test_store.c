@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What both stores, in memory and on disk, must do alike. */
+#include "unit/random.h"
 #include "unit/store_folder.h"
 
-#include "base/random.h"
 #include "unit/seed.h"
 
 /* Runs check on a store of each kind. */

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/random.h"
 #include "core/counts.h"
 #include "unit/leak.h"
+#include "unit/random.h"
 
 #define KEYS 6000 /* several pools of them */
 #define MOST TOP_KEPT

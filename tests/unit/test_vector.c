@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/random.h"
 #include "core/vector.h"
 #include "unit/leak.h"
+#include "unit/random.h"
 
 static struct origin origin(uint64_t i)
 {
