@@ -4,6 +4,9 @@
 #ifndef UNIT_HOST_WORLD_H
 #define UNIT_HOST_WORLD_H
 
+#include <criterion/criterion.h>
+
+#include "base/time.h"
 #include "server/host.h"
 
 #define PEER 20 /* node of the only peer that there is */
@@ -42,6 +45,27 @@ static inline void drop_members(void *arg, const struct members *members)
 {
 	(void)arg;
 	(void)members;
+}
+
+/* store: NULL: one in memory. */
+static inline struct host *make_host(struct host_config config, struct store *store, const struct host_io *io,
+				     int64_t now)
+{
+	struct host *host;
+	config.replica.self = self;
+	config.replica.seed = 3;
+	cr_assert(store || store_open_memory(&store) == 0);
+	cr_assert(host_open(&host, &config, store, io, now, NULL, 0) == 0);
+	return host;
+}
+
+static inline void await_serving(struct host *host, int64_t *now)
+{
+	for (int i = 0; i < 100 && host->replica.phase != PHASE_SERVING; i++) {
+		*now += 100 * MS;
+		cr_assert(host_tick(host, *now) == 0 && host_flush(host, *now) == 0);
+	}
+	cr_assert(host->replica.phase == PHASE_SERVING);
 }
 
 #endif

@@ -71,18 +71,10 @@ static inline void flush(struct fixture *f)
 
 static inline void setup(struct fixture *f)
 {
-	struct store *store;
-	const struct host_config config = {.replica = {.self = self, .seed = 3}};
 	const struct host_io io = {f, keep_sent, note_peer, note_leader, drop_published, drop_members};
 	*f = (struct fixture){.now = SECOND};
-	cr_assert(store_open_memory(&store) == 0);
-	cr_assert(host_open(&f->host, &config, store, &io, f->now, NULL, 0) == 0);
-	for (int i = 0; i < 100 && f->host->replica.phase != PHASE_SERVING; i++) {
-		f->now += 100 * MS;
-		cr_assert(host_tick(f->host, f->now) == 0);
-		flush(f);
-	}
-	cr_assert(f->host->replica.phase == PHASE_SERVING);
+	f->host = make_host((struct host_config){0}, NULL, &io, f->now);
+	await_serving(f->host, &f->now);
 	forget(f);
 }
 

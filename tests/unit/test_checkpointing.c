@@ -74,8 +74,7 @@ static void step(struct fixture *f)
 static void setup(struct fixture *f, uint64_t bytes, int64_t interval)
 {
 	struct store *store;
-	const struct host_config config = {
-	    .replica = {.self = self, .seed = 3}, .checkpoint_bytes = bytes, .checkpoint_interval = interval};
+	const struct host_config config = {.checkpoint_bytes = bytes, .checkpoint_interval = interval};
 	const struct host_io io = {.send = drop_sent, .publish = drop_published, .members = drop_members};
 	*f = (struct fixture){.now = SECOND};
 	cr_assert(store_open_memory(&store) == 0);
@@ -89,14 +88,11 @@ static void setup(struct fixture *f, uint64_t bytes, int64_t interval)
 	store->ops = &ops;
 	failing = NOTHING;
 	truncated = abandoned = 0;
-	cr_assert(host_open(&f->host, &config, store, &io, f->now, NULL, 0) == 0);
-	for (int i = 0; i < 100 && f->host->replica.phase != PHASE_SERVING; i++) {
-		f->now += 100 * MS;
-		step(f);
-	}
+	f->host = make_host(config, store, &io, f->now);
+	await_serving(f->host, &f->now);
 	f->now += 10 * SECOND;
 	step(f);
-	cr_assert(f->host->replica.phase == PHASE_SERVING && !f->host->checkpoint.exists);
+	cr_assert(!f->host->checkpoint.exists);
 }
 
 static void teardown(struct fixture *f)

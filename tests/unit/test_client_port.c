@@ -167,14 +167,10 @@ Test(client_port, a_vector_has_its_pages_whatever_is_configured)
 
 Test(client_port, a_node_is_named_by_sixteen_digits)
 {
-	struct store *store;
-	struct host *h;
 	struct fixture f = {.now = SECOND};
-	const struct host_config config = {.replica = {.self = self, .seed = 3}};
 	const struct host_io io = {&f, keep_sent, note_peer, note_leader, drop_published, drop_members};
 	const struct text target = {"0000000000000001 and more", 16};
-	cr_assert(store_open_memory(&store) == 0);
-	cr_assert(host_open(&h, &config, store, &io, f.now, NULL, 0) == 0);
+	struct host *h = make_host((struct host_config){0}, NULL, &io, f.now);
 	cr_assert(!drains_told(&h->drains, &h->replica, target),
 		  "who it is takes effect with its first commit");
 	cr_assert(host_flush(h, f.now) == 0 && drains_told(&h->drains, &h->replica, target) &&

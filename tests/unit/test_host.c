@@ -59,8 +59,6 @@ static void keep_for_peer(void *arg, struct node peer, const void *data, size_t 
 
 static void setup(struct fixture *f)
 {
-	struct store *store;
-	const struct host_config config = {.replica = {.self = self, .seed = 3}};
 	const struct host_io io = {.arg = f,
 				   .send = keep_sent,
 				   .publish = drop_published,
@@ -68,13 +66,8 @@ static void setup(struct fixture *f)
 				   .send_leader = keep_for_leader,
 				   .send_peer = keep_for_peer};
 	*f = (struct fixture){.now = SECOND};
-	cr_assert(store_open_memory(&store) == 0);
-	cr_assert(host_open(&f->host, &config, store, &io, f->now, NULL, 0) == 0);
-	for (int i = 0; i < 100 && f->host->replica.phase != PHASE_SERVING; i++) {
-		f->now += 100 * MS;
-		cr_assert(host_tick(f->host, f->now) == 0 && host_flush(f->host, f->now) == 0);
-	}
-	cr_assert(f->host->replica.phase == PHASE_SERVING);
+	f->host = make_host((struct host_config){0}, NULL, &io, f->now);
+	await_serving(f->host, &f->now);
 }
 
 static void teardown(struct fixture *f)

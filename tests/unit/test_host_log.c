@@ -81,9 +81,7 @@ static void step(struct fixture *f, int64_t later)
 
 static void serve(struct fixture *f)
 {
-	for (int i = 0; i < 100 && f->host->replica.phase != PHASE_SERVING; i++)
-		step(f, 100 * MS);
-	cr_assert(f->host->replica.phase == PHASE_SERVING);
+	await_serving(f->host, &f->now);
 }
 
 Test(host_log, malformed_messages_are_told_of_once_a_minute)

@@ -39,8 +39,7 @@ static void count_sent(void *arg, const uint8_t *id, size_t id_size, const void 
 static void setup(struct fixture *f)
 {
 	struct store *store;
-	const struct host_config config = {.replica = {.self = self, .seed = 3},
-					   .checkpoint_interval = 3600 * SECOND};
+	const struct host_config config = {.checkpoint_interval = 3600 * SECOND};
 	const struct host_io io = {.arg = f,
 				   .send = count_sent,
 				   .publish = drop_published,
@@ -51,13 +50,9 @@ static void setup(struct fixture *f)
 	real = ops = *store->ops;
 	ops.journal_truncate = truncate_journal;
 	store->ops = &ops;
-	cr_assert(host_open(&f->host, &config, store, &io, f->now, NULL, 0) == 0);
-	for (int i = 0; i < 100 && f->host->replica.phase != PHASE_SERVING; i++) {
-		f->now += 100 * MS;
-		cr_assert(host_tick(f->host, f->now) == 0 && host_flush(f->host, f->now) == 0);
-	}
+	f->host = make_host(config, store, &io, f->now);
+	await_serving(f->host, &f->now);
 	struct replica *r = &f->host->replica;
-	cr_assert(r->phase == PHASE_SERVING);
 	for (uint64_t i = 1; i <= ORIGINS; i++)
 		cr_assert(vector_set(&r->v, (struct origin){1000 + i}, i) == 0);
 	for (uint64_t i = 1; i <= HOLES; i++)

@@ -38,12 +38,10 @@ static void note_peer(void *arg, struct node peer, const void *data, size_t size
 
 static void setup(struct fixture *f, size_t leaders)
 {
-	struct store *store;
-	const struct host_config config = {.replica = {.self = self, .seed = 3}, .leaders = leaders};
+	const struct host_config config = {.leaders = leaders};
 	const struct host_io io = {f, drop_sent, note_peer, note_leader, drop_published, drop_members};
 	*f = (struct fixture){.now = 100 * SECOND};
-	cr_assert(store_open_memory(&store) == 0);
-	cr_assert(host_open(&f->host, &config, store, &io, f->now, NULL, 0) == 0);
+	f->host = make_host(config, NULL, &io, f->now);
 	cr_assert(host_flush(f->host, f->now) == 0 && f->host->replica.meta_durable);
 	memset(f->sent, 0, sizeof f->sent);
 }

@@ -63,15 +63,11 @@ static void receive_record(struct fixture *f, uint64_t lsn)
 /* Catches up with a peer that serves. */
 static void setup(struct fixture *f)
 {
-	struct store *store;
-	const struct host_config config = {.replica = {.self = self, .seed = 3},
-					   .snapshot_bytes = LEAST,
-					   .checkpoint_interval = 3600 * SECOND};
+	const struct host_config config = {.snapshot_bytes = LEAST, .checkpoint_interval = 3600 * SECOND};
 	const struct host_io io = {f, drop_sent, note_peer, drop_for_leader, drop_published, drop_members};
 	const struct member row = {.node = {PEER}, .origin = {RUN}, .since = 1, .name = "s2"};
 	*f = (struct fixture){.now = SECOND};
-	cr_assert(store_open_memory(&store) == 0);
-	cr_assert(host_open(&f->host, &config, store, &io, f->now, NULL, 0) == 0);
+	f->host = make_host(config, NULL, &io, f->now);
 	cr_assert(replica_members(&f->host->replica, f->now, (struct node){0}, &row, 1) == 0);
 	cr_assert(host_tick(f->host, f->now) == 0 && host_flush(f->host, f->now) == 0);
 	f->peer = peers_find(&f->host->replica.peers, (struct node){PEER});

@@ -68,7 +68,6 @@ static void greet(struct fixture *f)
 
 static void setup(struct fixture *f)
 {
-	struct host_config config = {.replica = {.self = self, .seed = 3}, .clock = ticking};
 	const struct host_io io = {.arg = f,
 				   .send = keep_sent,
 				   .publish = drop_published,
@@ -79,7 +78,7 @@ static void setup(struct fixture *f)
 	f->ops = *f->store->ops;
 	f->poll = f->ops.checkpoint_poll;
 	f->store->ops = &f->ops;
-	cr_assert(host_open(&f->host, &config, f->store, &io, f->now, NULL, 0) == 0);
+	f->host = make_host((struct host_config){.clock = ticking}, f->store, &io, f->now);
 	for (int i = 0; i < 100 && f->host->replica.phase != PHASE_SERVING; i++)
 		work(f, 100 * MS);
 	cr_assert(f->host->replica.phase == PHASE_SERVING);

@@ -223,10 +223,7 @@ static struct host *open_timed(struct store *s, int64_t (*clock)(void))
 					  .publish = drop_published,
 					  .members = drop_members,
 					  .send_peer = drop_for_peer};
-	struct host *h;
-	const struct host_config config = {.replica = {.self = self, .seed = 3}, .clock = clock};
-	cr_assert(host_open(&h, &config, s, &io, SECOND, NULL, 0) == 0);
-	return h;
+	return make_host((struct host_config){.clock = clock}, s, &io, SECOND);
 }
 
 static struct host *open_host(struct store *s)

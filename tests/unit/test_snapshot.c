@@ -44,15 +44,11 @@ static void pass(struct fixture *f, int64_t time)
 
 static void setup(struct fixture *f)
 {
-	struct store *store;
-	const struct host_config config = {.replica = {.self = self, .seed = 3},
-					   .checkpoint_bytes = 1000,
-					   .checkpoint_interval = 3600 * SECOND};
+	const struct host_config config = {.checkpoint_bytes = 1000, .checkpoint_interval = 3600 * SECOND};
 	const struct host_io io = {
 	    .arg = f, .send = keep_sent, .publish = drop_published, .members = drop_members};
 	*f = (struct fixture){.now = SECOND};
-	cr_assert(store_open_memory(&store) == 0);
-	cr_assert(host_open(&f->host, &config, store, &io, f->now, NULL, 0) == 0);
+	f->host = make_host(config, NULL, &io, f->now);
 	pass(f, 10 * SECOND);
 	cr_assert(f->host->replica.phase == PHASE_SERVING && !f->host->checkpoint.exists);
 }

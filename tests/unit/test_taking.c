@@ -49,14 +49,11 @@ static void like(struct fixture *f, uint64_t seq)
 /* Serves, has logged three likes of its own, and asks the peer for a snapshot. */
 static void setup(struct fixture *f)
 {
-	struct store *store;
-	const struct host_config config = {.replica = {.self = self, .seed = 3},
-					   .checkpoint_interval = 3600 * SECOND};
+	const struct host_config config = {.checkpoint_interval = 3600 * SECOND};
 	const struct host_io io = {f, drop_sent, note_peer, NULL, drop_published, drop_members};
 	const struct member row = {.node = {PEER}, .origin = {21}, .since = 1, .name = "s2"};
 	*f = (struct fixture){.now = SECOND};
-	cr_assert(store_open_memory(&store) == 0);
-	cr_assert(host_open(&f->host, &config, store, &io, f->now, NULL, 0) == 0);
+	f->host = make_host(config, NULL, &io, f->now);
 	pass(f, 10 * SECOND);
 	cr_assert(replica_members(&f->host->replica, f->now, (struct node){0}, &row, 1) == 0);
 	pass(f, SECOND);
