@@ -70,14 +70,21 @@ int files_write_all(int fd, const void *data, size_t size, uint64_t offset)
 	return 0;
 }
 
+/* Preallocated, so that a commit need not wait for the file system's own journal, and a full disk shows here,
+ * where nothing is half written. */
+int files_reserve(int fd, uint64_t size)
+{
+	return fallocate(fd, 0, 0, (off_t)size) < 0 && errno != EOPNOTSUPP ? -errno : 0;
+}
+
 int files_create(int dir, const char *name, uint64_t size)
 {
 	int fd = descriptors_open(dir, name, O_RDWR | O_CREAT | O_EXCL, 0640);
 	if (fd < 0)
 		return fd;
-	/* Preallocated, so that a commit need not wait for the file system's own journal, and a full disk
-	 * shows here, where nothing is half written. */
-	int r = fallocate(fd, 0, 0, (off_t)size) < 0 && errno != EOPNOTSUPP ? -errno : files_sync(dir);
+	int r = files_reserve(fd, size);
+	if (r == 0)
+		r = files_sync(dir);
 	if (r < 0) {
 		close(fd);
 		unlinkat(dir, name, 0);

@@ -16,7 +16,8 @@ int files_read_exactly(int fd, void *data, size_t size, uint64_t offset); /* -EI
 int files_write_all(int fd, const void *data, size_t size, uint64_t offset);
 /* A new file with room for so many bytes, durably in its folder. Its descriptor. */
 int files_create(int dir, const char *name, uint64_t size);
-int files_sync(int fd); /* fsync, of a file or a folder */
+int files_reserve(int fd, uint64_t size); /* of a new file, where the file system can */
+int files_sync(int fd);			  /* fsync, of a file or a folder */
 /* When the file was made, in nanoseconds since 1970. No copy of it can have that too: programs that copy keep
  * times of change, never this one. 0: the file system does not know. */
 uint64_t files_birth(int fd);

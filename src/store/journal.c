@@ -18,6 +18,7 @@
 #include "store/index.h"
 #include "store/mark.h"
 #include "store/segment.h"
+#include "store/spare.h"
 #include "store/sweep.h"
 
 struct segment {
@@ -49,6 +50,7 @@ struct journal {
 	int read_fd;	    /* of the segment last read from, or -1 */
 	uint64_t read_segment;
 	struct sweep sweep;
+	struct spare spare;
 	int failed;
 };
 
@@ -235,6 +237,7 @@ int journal_open(struct journal **journal, int dir, const char *name, size_t seg
 	    .read_fd = -1,
 	};
 	index_init(&j->index, random_id());
+	spare_end(&j->spare, dir);
 	uint64_t at = 0;
 	int r = j->name ? files_list(dir, found_file, j) : -ENOMEM;
 	if (r == 0) {
@@ -276,6 +279,7 @@ void journal_close(struct journal *j)
 	if (sweep_end(&j->sweep) < 0)
 		log_warn("%s: older segments were not all removed; they will be next time", j->name);
 	end_newest(j);
+	spare_end(&j->spare, j->dir);
 	if (j->fd >= 0)
 		close(j->fd);
 	if (j->read_fd >= 0)
@@ -326,7 +330,9 @@ static int rotate(struct journal *j, const struct vector *told)
 		return j->failed = r;
 	char name[SEGMENT_NAME];
 	segment_name(name, number);
-	int fd = files_create(j->dir, name, size);
+	int fd = spare_take(&j->spare, name, size);
+	if (fd == -ENOENT)
+		fd = files_create(j->dir, name, size);
 	if (fd < 0) {
 		remove_newest(j);
 		return fail(j, fd, "making it", number);
@@ -390,6 +396,8 @@ static int write_group(struct journal *j)
 		return r;
 	segment->size = behind + j->group.size;
 	bytes_clear(&j->group);
+	if (segment->size > j->reserved / 2)
+		spare_begin(&j->spare, j->dir, j->segment_size);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
  *   journal-0000000000000007.log   oldest; dropped whole when its records are no longer needed
  *   journal-0000000000000008.log
  *   journal-0000000000000009.log   active: preallocated, one write and one fdatasync a commit
+ *   spare                          the next one, made while the second half of that is filled
  *
  * Each start and each full file begins a new segment, with a copy of the newest meta at its front, so
  * that old segments can go without a thought for it, and so that nothing is ever written behind

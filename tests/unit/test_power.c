@@ -204,6 +204,19 @@ INSTEAD int rename(const char *from, const char *to)
 	return r;
 }
 
+INSTEAD int renameat(int from_dir, const char *from, int to_dir, const char *to)
+{
+	pthread_mutex_lock(&noted.mutex);
+	int r = (int)syscall(SYS_renameat, from_dir, from, to_dir, to);
+	struct step step = {.type = STEP_RENAME};
+	snprintf(step.file, sizeof step.file, "%.63s", from);
+	snprintf(step.to, sizeof step.to, "%.63s", to);
+	if (r == 0 && noted.folder[0])
+		note(step);
+	pthread_mutex_unlock(&noted.mutex);
+	return r;
+}
+
 static void start_noting(const struct folder *f)
 {
 	pthread_mutex_lock(&noted.mutex);
