@@ -18,6 +18,7 @@ struct handler {
 	void *arg;
 	bool touched; /* libzmq may know of something that the descriptor does not tell */
 	bool ready;
+	int64_t rests; /* until then it wakes nobody; 0: it does */
 };
 
 /* A handler may add and remove: what is removed during a pass is only emptied, and swept out before the next
@@ -114,6 +115,39 @@ void reactor_touch(struct reactor *r, zsock_t *socket)
 		h->touched = true;
 }
 
+static void listen_to(const struct reactor *r, struct handler *h, bool listen)
+{
+	struct epoll_event event = {.events = listen ? EPOLLIN : 0, .data.ptr = h};
+	epoll_ctl(r->epoll_fd, EPOLL_CTL_MOD, h->fd, &event);
+}
+
+void reactor_rest(struct reactor *r, zsock_t *socket, int64_t until)
+{
+	struct handler *h = find(r, socket, -1);
+	if (!h || (h->rests == 0 && until == 0))
+		return;
+	if ((h->rests == 0) != (until == 0))
+		listen_to(r, h, until == 0);
+	h->rests = until;
+}
+
+/* When the first that rests is to be heard again; those whose time has come are. */
+static int64_t end_rests(struct reactor *r, int64_t deadline)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		struct handler *h = r->handlers[i];
+		if (h->rests == 0)
+			continue;
+		if (h->rests <= clock_now()) {
+			listen_to(r, h, true);
+			h->rests = 0;
+		} else if (h->rests < deadline) {
+			deadline = h->rests;
+		}
+	}
+	return deadline;
+}
+
 static void sweep(struct reactor *r)
 {
 	size_t kept = 0;
@@ -135,9 +169,10 @@ static bool ask_touched(struct reactor *r)
 		struct handler *h = r->handlers[i];
 		int events = 0;
 		size_t size = sizeof events;
-		h->ready = h->touched && zmq_getsockopt(h->socket, ZMQ_EVENTS, &events, &size) == 0 &&
+		h->ready = h->touched && h->rests == 0 &&
+			   zmq_getsockopt(h->socket, ZMQ_EVENTS, &events, &size) == 0 &&
 			   (events & ZMQ_POLLIN);
-		h->touched = false;
+		h->touched = h->touched && h->rests > 0;
 		any = any || h->ready;
 	}
 	return any;
@@ -169,7 +204,7 @@ int reactor_pass(struct reactor *r, int64_t deadline)
 {
 	if (r->removed)
 		sweep(r);
-	const int e = wait_for_any(r, deadline);
+	const int e = wait_for_any(r, end_rests(r, deadline));
 	if (e < 0)
 		return e;
 	const size_t count = r->count, first = r->first++; /* what a handler adds is asked first */

@@ -431,9 +431,20 @@ static void tell_contradiction(struct host *h, int64_t now)
 }
 
 /* Who watches keys, or waits to read what a peer acknowledged, waits for peers' records. */
+static bool is_looked_at(const struct host *h)
+{
+	return h->watching.count > 0 || h->reads.count > 0;
+}
+
+bool host_is_patient(const struct host *h)
+{
+	const struct replica *r = &h->replica;
+	return r->phase == PHASE_SERVING && r->config.ack_peers == 0 && !is_looked_at(h);
+}
+
 static int64_t flush_at(const struct host *h)
 {
-	return host_full(h) ? 0 : replica_flush_at(&h->replica, h->watching.count > 0 || h->reads.count > 0);
+	return host_full(h) ? 0 : replica_flush_at(&h->replica, is_looked_at(h));
 }
 
 int host_flush(struct host *h, int64_t now)

@@ -112,6 +112,8 @@ bool host_drained(const struct host *h, int64_t now);
 bool host_full(const struct host *h);
 /* Commits what has gathered, unless it is worth to wait for more (host_deadline() says until when). */
 int host_flush(struct host *h, int64_t now);
+/* Whether nobody waits here for what peers publish. */
+bool host_is_patient(const struct host *h);
 int host_tick(struct host *h, int64_t now);
 int64_t host_deadline(const struct host *h);
 

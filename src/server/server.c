@@ -130,7 +130,10 @@ static int from_publisher(struct server *s, void *arg, int64_t now, struct packe
 static bool on_sub(void *arg)
 {
 	struct server *s = arg;
-	return drain(s, s->sub, SOCKET_SUB, from_publisher, NULL);
+	bool more = drain(s, s->sub, SOCKET_SUB, from_publisher, NULL);
+	if (!more && host_is_patient(s->host))
+		reactor_rest(s->reactor, s->sub, clock_now() + LAZY);
+	return more;
 }
 
 static int from_subscriber(struct server *s, void *arg, int64_t now, struct packet *p)
@@ -452,6 +455,8 @@ static int step(struct server *s)
 	if (security_tick(s->security, now) || s->spoiled)
 		end_subscriptions(s);
 	renew_subscriptions(s);
+	if (!host_is_patient(s->host))
+		reactor_rest(s->reactor, s->sub, 0);
 	drop_subscribers(s, now);
 	end_slowest_subscribers(s, now);
 	s->host->port.malformed += unread_ended(s->answers);

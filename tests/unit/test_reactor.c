@@ -233,3 +233,36 @@ Test(reactor, what_was_used_is_asked_before_the_sleep)
 	zsys_shutdown();
 	reactor_free(r);
 }
+
+Test(reactor, who_rests_wakes_nobody)
+{
+	struct reactor *r = reactor_new();
+	struct receiver receiver = {.socket = socket_open(SOCKET_ROUTER)};
+	zsock_t *dealer = socket_open(SOCKET_DEALER);
+	int64_t deadline = clock_now() + 10 * SECOND, until = clock_now() + 30 * MS;
+	cr_assert(socket_bind(receiver.socket, "127.0.0.1", 21731, 21739) > 0);
+	cr_assert(socket_connect(zsock_resolve(dealer), zsock_endpoint(receiver.socket)) == 0);
+	cr_assert(reactor_add(r, receiver.socket, -1, on_message, &receiver) == 0);
+	reactor_rest(r, receiver.socket, until);
+	reactor_rest(r, dealer, until); /* is not here */
+	while (socket_send(zsock_resolve(dealer), NULL, 0, "x", 1) != 0)
+		cr_assert(clock_now() < deadline);
+	while (receiver.got == 0 && clock_now() < deadline)
+		cr_assert(reactor_pass(r, deadline) == 0);
+	cr_assert(receiver.got == 1 && clock_now() >= until && clock_now() < deadline);
+
+	reactor_rest(r, receiver.socket, deadline);
+	cr_assert(socket_send(zsock_resolve(dealer), NULL, 0, "x", 1) == 0);
+	while (!has_message(receiver.socket))
+		cr_assert(clock_now() < deadline);
+	reactor_touch(r, receiver.socket);
+	cr_assert(reactor_pass(r, 0) == 0);
+	cr_assert(receiver.got == 1, "it is not asked either");
+	reactor_rest(r, receiver.socket, 0);
+	cr_assert(reactor_pass(r, deadline) == 0);
+	cr_assert(receiver.got == 2 && clock_now() < deadline);
+	zsock_destroy(&dealer);
+	zsock_destroy(&receiver.socket);
+	zsys_shutdown();
+	reactor_free(r);
+}
