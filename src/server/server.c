@@ -26,6 +26,7 @@
 #define FIRST_PORT 5100
 #define DRAIN_MIN (200 * MS)
 #define DRAIN_MAX (3500 * MS)
+#define HELD_MOST 4096 /* bytes */
 #define RENEW_INTERVAL (5 * MS)
 #define LAZY MS /* so long a peer's record may wait for others, where nobody asks for it */
 #define UNREAD_EACH ((size_t)LIMIT_UNREAD_BYTES / 2) /* of answers, and of what is published */
@@ -44,6 +45,8 @@ struct server {
 	struct security *security;    /* NULL: without CURVE */
 	zsock_t *router, *xpub, *sub; /* xpub: NULL while it is being replaced */
 	struct unread *answers, *published;
+	struct bytes held; /* a record that is to be published; empty: none */
+	bool answered;	   /* somebody, since it came */
 	int notify_port;
 	struct subscribers subscribers;
 	bool spoiled; /* somebody is subscribed who may not be: xpub is to be replaced */
@@ -58,9 +61,14 @@ struct server {
 
 /* ---- out ---- */
 
+static void publish_held(struct server *s);
+
 static void send_to_client(void *arg, const uint8_t *id, size_t id_size, const void *data, size_t size)
 {
 	struct server *s = arg;
+	if (s->answered)
+		publish_held(s);
+	s->answered = true;
 	unread_send(s->answers, zsock_resolve(s->router), clock_now(), id, id_size, data, size);
 	reactor_touch(s->reactor, s->router);
 }
@@ -180,9 +188,8 @@ static void look_at_subscribers(struct server *s)
 	}
 }
 
-static void publish(void *arg, const void *topic, size_t topic_size, const void *data, size_t size)
+static void publish_now(struct server *s, const void *topic, size_t topic_size, const void *data, size_t size)
 {
-	struct server *s = arg;
 	/* Who may not have it has subscribed to it by itself: it is looked at before anything goes out. */
 	if (s->security && *(const char *)topic != 'k')
 		look_at_subscribers(s);
@@ -190,6 +197,27 @@ static void publish(void *arg, const void *topic, size_t topic_size, const void 
 		return;
 	unread_publish(s->published, zsock_resolve(s->xpub), topic, topic_size, data, size);
 	reactor_touch(s->reactor, s->xpub);
+}
+
+static void publish_held(struct server *s)
+{
+	if (s->held.size > 0)
+		publish_now(s, "r", 1, s->held.data, s->held.size);
+	bytes_clear(&s->held);
+}
+
+/* A record waits for the first answer after it, or the end of the pass: its like is as durable as it will be,
+ * and peers that take their turn at the processors would keep its client waiting. Not for more answers:
+ * whoever gets one sends the next like, which is then in the way of the record. */
+static void publish(void *arg, const void *topic, size_t topic_size, const void *data, size_t size)
+{
+	struct server *s = arg;
+	publish_held(s);
+	s->answered = false;
+	if (*(const char *)topic == 'r' && size <= HELD_MOST)
+		bytes_append(&s->held, data, size);
+	if (s->held.size == 0)
+		publish_now(s, topic, topic_size, data, size);
 }
 
 /* Before there is no room for what others would read. */
@@ -397,6 +425,7 @@ void server_free(struct server *s)
 	unread_free(s->published);
 	reactor_free(s->reactor);
 	host_close(&s->host);
+	bytes_deinit(&s->held);
 	subscribers_deinit(&s->subscribers);
 	stop_close(&s->stop);
 	free(s);
@@ -464,6 +493,7 @@ static int step(struct server *s)
 		e = host_tick(s->host, now);
 	if (e == 0)
 		e = host_flush(s->host, now);
+	publish_held(s);
 	manager_tell(s->notify, s->host, now);
 	if (e < 0)
 		log_error(
