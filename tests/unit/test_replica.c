@@ -235,6 +235,12 @@ Test(replica, asks_for_holes_together)
 	forget_trace(&f);
 	cr_assert(replica_fetched(&f.r, f.now, (struct position){{2}, 1}) == 0);
 	expect(&f, "fetch 20 2:2-6");
+	for (uint64_t lsn = 2; lsn <= 6; lsn++)
+		peer_record(&f, lsn, 2, lsn, 1, false);
+	peer_vector(&f, 3, 12);
+	forget_trace(&f);
+	cr_assert(replica_fetched(&f.r, f.now, (struct position){{2}, 2}) == 0);
+	expect(&f, "fetch 20 2:10-11");
 	stop(&f);
 }
 
