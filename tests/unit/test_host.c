@@ -308,6 +308,12 @@ Test(host, records_wait_for_more_unless_somebody_looks)
 	cr_assert(host_flush(f.host, f.now) == 0 && host_tick(f.host, f.now) == 0);
 	r->config.lazy = 5 * MS;
 	hello(&f, 1, 0);
+	r->config.ack_peers = 1;
+	cr_assert(!host_is_patient(f.host), "others may wait for what is here");
+	r->config.ack_peers = 0;
+	r->phase = PHASE_CATCHING_UP;
+	cr_assert(!host_is_patient(f.host), "it waits itself");
+	r->phase = PHASE_SERVING;
 	for (uint64_t lsn = 1; lsn <= 3; lsn++) {
 		struct event event = {"k", 1, 1};
 		struct batch_box *box = message_make_batch((struct session){21, 1}, lsn, &event, 1);
@@ -322,6 +328,7 @@ Test(host, records_wait_for_more_unless_somebody_looks)
 			    &(struct message){.type = MESSAGE_COUNT, .count = {1, &key, 1, &never, 1}});
 		}
 		cr_assert(f.host->watching.count == (lsn == 2) && f.host->reads.count == (lsn == 3));
+		cr_assert(host_is_patient(f.host) == (lsn == 1));
 		cr_assert(replica_record(r, f.now, record, false) == 0);
 		for (int i = 0; lsn == 1 && i < 2; i++) {
 			cr_assert(host_flush(f.host, f.now) == 0 && vector_get(&r->v, row.origin) == 0);

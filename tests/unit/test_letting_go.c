@@ -109,6 +109,14 @@ Test(letting_go, what_is_held_and_not_applied_is_in_no_checkpoint)
 	stop(&f);
 }
 
+Test(letting_go, the_first_record_that_there_can_be_is_one)
+{
+	struct fixture f;
+	purging(&f);
+	cover(&f, 1);
+	stop(&f);
+}
+
 Test(letting_go, keeps_where_strangers_write)
 {
 	struct fixture f;
