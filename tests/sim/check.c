@@ -21,7 +21,7 @@ static void dump_server(const struct sim *s, const struct sim_server *v)
 {
 	const struct replica *r = &v->host->replica;
 	printf(
-	    "  phase %d established %d doubtful %d anew %d met_leader %d digest %llx lacks_many %d snapshot "
+	    "  phase %d established %d doubtful %d anew %d met_leader %d digest %llx snapshot wanted %d "
 	    "from %llx\n",
 	    (int)r->phase, r->established, r->doubtful, r->anew, r->met_leader, (unsigned long long)r->digest,
 	    r->snapshot.wanted, (unsigned long long)r->snapshot.from.id);
