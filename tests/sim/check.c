@@ -20,11 +20,10 @@ static void dump_vector(const char *name, const struct vector *v)
 static void dump_server(const struct sim *s, const struct sim_server *v)
 {
 	const struct replica *r = &v->host->replica;
-	printf(
-	    "  phase %d established %d doubtful %d anew %d met_leader %d digest %llx snapshot wanted %d "
-	    "from %llx\n",
-	    (int)r->phase, r->established, r->doubtful, r->anew, r->met_leader, (unsigned long long)r->digest,
-	    r->snapshot.wanted, (unsigned long long)r->snapshot.from.id);
+	printf("  phase %d established %d doubtful %d anew %d met_leader %d digest %llx snapshot wanted %d "
+	       "from %llx\n",
+	       (int)r->phase, r->established, r->doubtful, r->anew, r->met_leader,
+	       (unsigned long long)r->digest, r->snapshot.wanted, (unsigned long long)r->snapshot.from.id);
 	const char *waits = replica_waits_for(r, s->now);
 	if (r->phase == PHASE_CATCHING_UP)
 		printf("    waits for %s\n", waits ? waits : "nothing");
