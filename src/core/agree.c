@@ -8,7 +8,6 @@
 #include "core/replica.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -379,5 +378,5 @@ int replica_tick(struct replica *r, int64_t now)
 
 int64_t replica_deadline(const struct replica *r)
 {
-	return r->meta_durable && r->next_vector < r->next_tick ? r->next_vector : r->next_tick;
+	return r->meta_durable ? earlier(r->next_vector, r->next_tick) : r->next_tick;
 }

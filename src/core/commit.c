@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/array.h"
 #include "base/limits.h"
 #include "base/time.h"
 #include "core/lifetime.h"
@@ -372,9 +371,7 @@ int replica_committed(struct replica *r, int64_t now)
 		return -ENOMEM;
 	/* Records speak for themselves; how far this server has got with others' is urgent only to who
 	 * acknowledges by it. */
-	int64_t due = now + (urgent ? 0 : VECTOR_DELAY);
-	if (r->next_vector > due)
-		r->next_vector = due;
+	r->next_vector = earlier(r->next_vector, now + (urgent ? 0 : VECTOR_DELAY));
 	if (replica_tell_vector(r, now) < 0)
 		return -ENOMEM;
 	return replica_judge_phase(r, now);

@@ -51,5 +51,5 @@ int64_t gather_until(const struct gather *g, int64_t lazy)
 {
 	const int64_t own = g->own == NEVER ? NEVER : g->own + own_wait(g);
 	const int64_t others = g->others == NEVER ? NEVER : g->others + lazy;
-	return own < others ? own : others;
+	return earlier(own, others);
 }

@@ -5,13 +5,9 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "base/array.h"
 #include "base/time.h"
 #include "core/shared.h"
-#include "kudos.h"
 
 #define GAP_GRACE (20 * MS)	 /* a record may still be on its way when a vector already shows it */
 #define FETCH_TIMEOUT (500 * MS) /* then another peer is asked, and given twice as long, … */

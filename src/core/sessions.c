@@ -35,8 +35,7 @@ void sessions_deinit(struct sessions *s)
 	map_deinit(&s->seen);
 	map_deinit(&s->issuers);
 	free(s->closing);
-	s->closing = NULL;
-	s->closing_count = s->closing_capacity = s->forgotten = s->lapsing = s->lasting = 0;
+	*s = (struct sessions){0};
 }
 
 struct seen *sessions_find(const struct sessions *s, struct session session)

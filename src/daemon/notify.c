@@ -82,7 +82,7 @@ int64_t notify_deadline(const struct notify *n)
 {
 	if (n->socket < 0)
 		return NEVER;
-	return n->watchdog > 0 && n->next_watchdog < n->next_status ? n->next_watchdog : n->next_status;
+	return n->watchdog > 0 ? earlier(n->next_watchdog, n->next_status) : n->next_status;
 }
 
 void notify_status(struct notify *n, const char *format, ...)

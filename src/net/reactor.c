@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/time.h"
 
 #define EVENTS 32 /* of one look; the others come with the next */
 
@@ -141,8 +142,8 @@ static int64_t end_rests(struct reactor *r, int64_t deadline)
 		if (h->rests <= clock_now()) {
 			listen_to(r, h, true);
 			h->rests = 0;
-		} else if (h->rests < deadline) {
-			deadline = h->rests;
+		} else {
+			deadline = earlier(deadline, h->rests);
 		}
 	}
 	return deadline;
