@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/time.h"
 #include "core/lifetime.h"
 #include "core/shared.h"
@@ -29,20 +28,10 @@
 /* What is announced, and judged by: the membership, and which of its nodes this server is about to take for
  * forgotten (core/shared.h). Such a node is not confirmed, and nobody agrees with this server meanwhile. Who
  * has not served is nobody, and others may have to serve before it can read what it is to read. */
-static uint64_t view_of(const struct replica *r)
-{
-	uint64_t view = members_digest(&r->members);
-	for (size_t i = 0; r->established && i < r->looks.leaving_count; i++)
-		view += hash_pair(r->looks.leaving[i].node.id, 0, 1);
-	return view;
-}
-
 bool replica_renew_view(struct replica *r)
 {
-	uint64_t view = view_of(r);
-	if (!r->meta_durable || view == r->digest)
+	if (!membership_renew_digest(&r->membership, r->established ? looks_digest(&r->looks) : 0))
 		return false;
-	r->digest = view;
 	peers_drop_samples(&r->peers);
 	peers_expect_confirmations(&r->peers);
 	return true;
@@ -51,17 +40,15 @@ bool replica_renew_view(struct replica *r)
 /* The staged membership is durable: from now on it is the one this server announces and judges by. */
 int replica_membership_committed(struct replica *r, int64_t now)
 {
-	size_t before = r->members.count - members_alive(&r->members);
-	if (members_copy(&r->members, &r->staged) < 0 ||
-	    peers_match(&r->peers, &r->members, r->config.self.node) < 0)
+	int forgotten = membership_committed(&r->membership);
+	if (forgotten < 0 || peers_match(&r->peers, &r->membership.current, r->config.self.node) < 0)
 		return -ENOMEM;
-	r->meta_durable = true;
 	r->established = r->established || r->establishing;
 	r->establishing = false;
 	r->anew = r->anew && !r->established;
 	if (!replica_renew_view(r))
 		return 0;
-	if (r->members.count - members_alive(&r->members) > before) {
+	if (forgotten) {
 		/* What a node sent before it was forgotten and nobody has applied must not get in any more.
 		 * Nor what this server has of it, as long as it is nobody: others have agreed without it. */
 		replica_drop_shared(r);
@@ -77,8 +64,8 @@ int replica_membership_committed(struct replica *r, int64_t now)
 static int forget_predecessor(struct replica *r, int64_t now)
 {
 	const struct member *self = &r->config.self;
-	for (size_t i = 0; i < r->staged.count; i++) {
-		struct member *m = &r->staged.list[i];
+	for (size_t i = 0; i < r->membership.staged.count; i++) {
+		const struct member *m = &r->membership.staged.list[i];
 		if (m->ephemeral && !m->forgotten && !node_equal(m->node, self->node) &&
 		    strcmp(m->client_endpoint, self->client_endpoint) == 0 &&
 		    replica_forget(r, now, m->node) < 0)
@@ -87,21 +74,10 @@ static int forget_predecessor(struct replica *r, int64_t now)
 	return 0;
 }
 
-static int merge(struct replica *r, const struct member *rows, size_t count)
-{
-	int strongest = 0, e = 0;
-	for (size_t i = 0; i < count && e == 0; i++) {
-		struct member row = rows[i];
-		int leaves = row.forgotten ? replica_leaves(r, row.node) : 0;
-		row.forgotten = row.forgotten && !leaves;
-		e = leaves < 0 ? leaves : members_merge_one(&r->staged, &row, &strongest);
-	}
-	return e < 0 ? e : strongest;
-}
-
 int replica_members(struct replica *r, int64_t now, struct node from, const struct member *rows, size_t count)
 {
 	struct peer *peer = peers_find(&r->peers, from);
+	int news = 0;
 	r->heard_leader = r->heard_leader || from.id == 0;
 	/* A peer that does not know of this run yet ignores its vectors: it is told. It may answer in the
 	 * same way, for as long as neither can commit what it has heard. */
@@ -111,38 +87,33 @@ int replica_members(struct replica *r, int64_t now, struct node from, const stru
 		    replica_tell_members(r, peer, now) < 0)
 			return -ENOMEM;
 	}
-	int e = merge(r, rows, count);
-	if (e < 0 || replica_assert_self(r) < 0)
-		return -ENOMEM;
-	/* Another run of a member is news at once, or what it publishes until the commit would have to be
-	 * fetched. */
-	if (e == 2 && !r->meta_dirty && !r->meta_committing) {
-		if (members_copy(&r->members, &r->staged) < 0 ||
-		    actions_push(&r->actions, (struct action){.type = ACTION_MEMBERS}) < 0)
+	for (size_t i = 0; i < count; i++) {
+		int leaves = rows[i].forgotten ? replica_leaves(r, rows[i].node) : 0;
+		if (leaves < 0 || membership_hear(&r->membership, rows[i], leaves, &news) < 0)
 			return -ENOMEM;
 	}
-	if (e > 0)
-		r->meta_dirty = true;
+	int at_once = membership_heard(&r->membership, &r->config.self, news);
+	if (at_once < 0 ||
+	    (at_once && actions_push(&r->actions, (struct action){.type = ACTION_MEMBERS}) < 0))
+		return -ENOMEM;
 	return forget_predecessor(r, now) < 0 ? -ENOMEM : replica_repair(r, now);
 }
 
 int replica_forget(struct replica *r, int64_t now, struct node node)
 {
 	(void)now;
-	struct member *m = members_find(&r->staged, node);
+	const struct member *m = members_find(&r->membership.staged, node);
 	if (!m)
 		return KUDOS_UNKNOWN_NODE;
-	int leaves = m->forgotten ? 0 : replica_leaves(r, node);
-	if (!m->forgotten && leaves == 0) {
-		m->forgotten = true;
-		r->meta_dirty = true;
-	}
+	int leaves = m->forgotten ? 1 : replica_leaves(r, node);
+	if (leaves == 0)
+		membership_forget(&r->membership, node);
 	return leaves < 0 ? leaves : 0;
 }
 
 bool replica_is_forgotten(const struct replica *r)
 {
-	const struct member *self = members_find(&r->members, r->config.self.node);
+	const struct member *self = members_find(&r->membership.current, r->config.self.node);
 	return self && self->forgotten;
 }
 
@@ -162,7 +133,7 @@ const char *replica_waits_for(const struct replica *r, int64_t now)
 {
 	bool someone = false, serving = false, behind = false;
 	size_t missing = 0, members = 0;
-	if (!r->meta_durable || r->group.committing)
+	if (!r->membership.durable || r->group.committing)
 		return "its first commit";
 	if (r->snapshot.from.id != 0 || r->snapshot.wanted)
 		return "a snapshot";
@@ -228,13 +199,13 @@ int replica_judge_phase(struct replica *r, int64_t now)
 	if (r->phase != PHASE_CATCHING_UP || replica_waits_for(r, now))
 		return 0;
 	if (!r->established) { /* durably, before anybody hears of it and counts on this server */
-		r->meta_dirty = r->establishing = true;
+		r->membership.dirty = r->establishing = true;
 		return 0;
 	}
 	r->phase = PHASE_SERVING;
 	if (r->doubtful) {
 		r->doubtful = false;
-		r->meta_dirty = true;
+		r->membership.dirty = true;
 	}
 	return actions_push(&r->actions, (struct action){.type = ACTION_PUBLISH_VECTOR});
 }
@@ -284,10 +255,10 @@ int replica_agree(struct replica *r, int64_t now)
 	replica_close_logs(r);
 	if (replica_relearn(r, now) < 0)
 		return -ENOMEM;
-	if (peers_advance_samples(&r->peers, &r->v, r->digest) < 0)
+	if (peers_advance_samples(&r->peers, &r->v, r->membership.digest) < 0)
 		return -ENOMEM;
 	replica_follow_look(r);
-	if (r->phase == PHASE_CATCHING_UP || !r->meta_durable || !peers_covered(&r->peers))
+	if (r->phase == PHASE_CATCHING_UP || !r->membership.durable || !peers_covered(&r->peers))
 		return 0;
 	return forget_sessions(r) < 0 ? -ENOMEM : settle_lapses(r);
 }
@@ -295,12 +266,12 @@ int replica_agree(struct replica *r, int64_t now)
 int replica_floor(struct replica *r, const struct vector *checkpoint, struct vector *floor)
 {
 	vector_clear(floor);
-	if (!r->meta_durable)
+	if (!r->membership.durable)
 		return 0; /* who the members are is in effect with the first commit */
 	if (!repaired(r))
 		return 0; /* the next start must find the damage, too */
 	for (size_t i = 0; i < r->peers.count; i++) {
-		if (!peer_shares_view(&r->peers.list[i], r->digest))
+		if (!peer_shares_view(&r->peers.list[i], r->membership.digest))
 			return 0;
 	}
 	if (vector_copy(floor, checkpoint) < 0)
@@ -348,7 +319,7 @@ static int lapse_unused_sessions(struct replica *r, int64_t now)
 
 int replica_tell_vector(struct replica *r, int64_t now)
 {
-	if (now < r->next_vector || !r->meta_durable)
+	if (now < r->next_vector || !r->membership.durable)
 		return 0;
 	r->next_vector = now + VECTOR_INTERVAL;
 	return actions_push(&r->actions, (struct action){.type = ACTION_PUBLISH_VECTOR});
@@ -378,5 +349,5 @@ int replica_tick(struct replica *r, int64_t now)
 
 int64_t replica_deadline(const struct replica *r)
 {
-	return r->meta_durable ? earlier(r->next_vector, r->next_tick) : r->next_tick;
+	return r->membership.durable ? earlier(r->next_vector, r->next_tick) : r->next_tick;
 }

@@ -274,9 +274,9 @@ static int settle_waiters(struct replica *r)
 /* A lapse by itself has no time, and goes at once. */
 int64_t replica_flush_at(const struct replica *r, bool looked_at)
 {
-	if (r->group.committing || (!group_waits(&r->group) && !r->meta_dirty))
+	if (r->group.committing || (!group_waits(&r->group) && !r->membership.dirty))
 		return NEVER;
-	if (r->meta_dirty || r->phase != PHASE_SERVING)
+	if (r->membership.dirty || r->phase != PHASE_SERVING)
 		return 0;
 	/* Who acknowledges by what its peers hold is in a hurry here, too. */
 	const int64_t at =
@@ -286,7 +286,7 @@ int64_t replica_flush_at(const struct replica *r, bool looked_at)
 
 int replica_flush(struct replica *r)
 {
-	bool meta = r->meta_dirty && !r->snapshot.adopting;
+	bool meta = r->membership.dirty && !r->snapshot.adopting;
 	if (r->group.committing || (!group_waits(&r->group) && !meta))
 		return 0;
 	gather_taken(&r->group.gather);
@@ -302,13 +302,12 @@ int replica_flush(struct replica *r)
 	r->group.incoming_bytes = 0;
 	if (meta) {
 		/* Who has just heard of other members looks at them before it serves. */
-		r->establishing = r->establishing && members_digest(&r->staged) == r->digest;
+		r->establishing = r->establishing && membership_settled(&r->membership);
+		membership_commit(&r->membership);
 		if (actions_push(&r->actions, (struct action){.type = ACTION_APPEND_META}) < 0)
 			return -ENOMEM;
-		r->meta_dirty = false;
-		r->meta_committing = true;
 	}
-	if (r->group.count == 0 && !r->meta_committing)
+	if (r->group.count == 0 && !r->membership.committing)
 		return 0; /* all that was pending was of closed sessions */
 	r->group.committing = true;
 	return actions_push(&r->actions, (struct action){.type = ACTION_COMMIT});
@@ -361,12 +360,9 @@ int replica_committed(struct replica *r, int64_t now)
 	}
 	r->group.count = 0;
 	r->group.committing = false;
-	bool urgent = r->meta_committing || r->config.ack_peers > 0;
-	if (r->meta_committing) {
-		r->meta_committing = false;
-		if (replica_membership_committed(r, now) < 0)
-			return -ENOMEM;
-	}
+	bool urgent = r->membership.committing || r->config.ack_peers > 0;
+	if (r->membership.committing && replica_membership_committed(r, now) < 0)
+		return -ENOMEM;
 	if (replica_acknowledge(r) < 0)
 		return -ENOMEM;
 	/* Records speak for themselves; how far this server has got with others' is urgent only to who

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "base/hash.h"
 
 void looks_deinit(struct looks *l)
 {
@@ -49,4 +50,12 @@ bool looks_left(const struct looks *l, struct node node)
 {
 	const struct leaving *leaving = looks_leaving(l, node);
 	return leaving && l->count >= leaving->looks;
+}
+
+uint64_t looks_digest(const struct looks *l)
+{
+	uint64_t digest = 0;
+	for (size_t i = 0; i < l->leaving_count; i++)
+		digest += hash_pair(l->leaving[i].node.id, 0, 1);
+	return digest;
 }

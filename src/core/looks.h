@@ -41,5 +41,6 @@ struct leaving *looks_leaving(const struct looks *l, struct node node); /* NULL:
 int looks_leave(struct looks *l, struct node node);
 /* Whether nothing more of the node is taken. */
 bool looks_left(const struct looks *l, struct node node);
+uint64_t looks_digest(const struct looks *l); /* of the nodes that leave; 0: none */
 
 #endif

@@ -41,7 +41,7 @@ struct vector_message replica_vector_message(struct replica *r)
 	    .node = r->config.self.node,
 	    .origin = r->config.self.origin,
 	    .serial = r->serial++,
-	    .digest = r->digest,
+	    .digest = r->membership.digest,
 	    .all = r->established ? r->v.digest : 0,
 	    .serving = r->phase != PHASE_CATCHING_UP,
 	    .covered = r->config.purges ? r->looks.history.covered : 0,
@@ -138,7 +138,7 @@ static int keep_positions(struct replica *r, struct peer *p, int64_t now, const 
 /* A sample or a target must not lack anything that the peer has. */
 static int keep_vector(struct replica *r, struct peer *p, const struct vector_message *m)
 {
-	if (m->digest != r->digest || !p->exact)
+	if (m->digest != r->membership.digest || !p->exact)
 		return 0;
 	if (m->serving && !p->has_sample) {
 		if (vector_copy(&p->sample, &p->vector) < 0)
@@ -198,7 +198,7 @@ int replica_reached_by(struct replica *r, int64_t now, struct node from, struct 
  * taken. */
 static bool is_newest_run(const struct replica *r, const struct vector_message *m)
 {
-	const struct member *row = members_find(&r->members, m->node);
+	const struct member *row = members_find(&r->membership.current, m->node);
 	return row && origin_equal(row->origin, m->origin);
 }
 
@@ -246,7 +246,7 @@ int replica_vector(struct replica *r, int64_t now, const struct vector_message *
 		return -ENOMEM;
 	if (was_away && replica_learn_all(r, now) < 0)
 		return -ENOMEM;
-	if (m->digest != r->digest && replica_tell_members(r, p, now) < 0)
+	if (m->digest != r->membership.digest && replica_tell_members(r, p, now) < 0)
 		return -ENOMEM;
 	if (replica_repair(r, now) < 0 || (r->config.ack_peers && replica_acknowledge(r) < 0))
 		return -ENOMEM;

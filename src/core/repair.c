@@ -282,7 +282,7 @@ void replica_unlearn(struct replica *r)
 {
 	struct log *log;
 	for (size_t at = 0; (log = logs_next(&r->logs, &at));) {
-		const struct member *owner = members_find(&r->members, log->owner);
+		const struct member *owner = members_find(&r->membership.current, log->owner);
 		if (owner && owner->forgotten && log->known > log->appended &&
 		    !peers_have(&r->peers, (struct position){log->origin, log->appended + 1}))
 			log->known = log->appended;

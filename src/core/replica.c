@@ -9,18 +9,6 @@
 #define AHEAD ((size_t)8)
 #define LOADED_RECENT 64
 
-/* This run's row is the newest of this node, whatever the wall clocks of its runs said. */
-int replica_assert_self(struct replica *r)
-{
-	struct member *self = &r->config.self;
-	const struct member *held = members_find(&r->staged, self->node);
-	if (held && origin_equal(held->origin, self->origin))
-		return 0;
-	if (held && held->since >= self->since)
-		self->since = held->since < INT64_MAX ? held->since + 1 : INT64_MAX;
-	return members_add(&r->staged, self);
-}
-
 int replica_init(struct replica *r, const struct replica_config *config, int64_t now, bool established,
 		 const struct member *rows, size_t row_count)
 {
@@ -31,7 +19,6 @@ int replica_init(struct replica *r, const struct replica_config *config, int64_t
 	    .doubtful = config->doubtful,
 	    .anew = config->purges, /* the first commit ends it where it has served */
 	    .serial = 1,
-	    .meta_dirty = true, /* the fresh origin, before anything else (I4) */
 	};
 	if (r->config.session_idle == 0)
 		r->config.session_idle = 600 * SECOND;
@@ -47,15 +34,11 @@ int replica_init(struct replica *r, const struct replica_config *config, int64_t
 	sessions_init(&r->sessions, config->seed);
 	logs_init(&r->logs, config->seed);
 	group_init(&r->group);
-	int e = members_merge(&r->staged, rows, row_count);
-	const struct member *former = members_find(&r->staged, config->self.node);
-	if (former && config->unended)
-		r->looks.former = former->origin;
-	if (e >= 0)
-		e = replica_assert_self(r);
-	if (e >= 0 && members_find(&r->staged, config->self.node)->forgotten)
-		e = members_copy(&r->members, &r->staged); /* known at once: it must not even start */
-	return e < 0 ? e : 0;
+	struct origin former = {0};
+	int e = membership_init(&r->membership, &r->config.self, rows, row_count, &former);
+	if (config->unended)
+		r->looks.former = former;
+	return e;
 }
 
 void replica_deinit(struct replica *r)
@@ -66,8 +49,7 @@ void replica_deinit(struct replica *r)
 	vector_deinit(&r->v);
 	recent_deinit(&r->recent);
 	logs_clear(&r->logs);
-	members_deinit(&r->members);
-	members_deinit(&r->staged);
+	membership_deinit(&r->membership);
 	peers_deinit(&r->peers);
 	looks_deinit(&r->looks);
 	group_deinit(&r->group);

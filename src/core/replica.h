@@ -28,7 +28,7 @@
 #include "core/group.h"
 #include "core/logs.h"
 #include "core/looks.h"
-#include "core/members.h"
+#include "core/membership.h"
 #include "core/peers.h"
 #include "core/recent.h"
 #include "core/record.h"
@@ -104,13 +104,7 @@ struct replica {
 	struct snapshot_wish snapshot;
 	struct looks looks; /* at the shared journal */
 
-	/* Membership. */
-	struct members members; /* as durable and announced */
-	struct members staged;	/* as it will be after the next commit */
-	bool meta_dirty;	/* staged (or established) is to be made durable */
-	bool meta_committing;
-	bool meta_durable; /* this run's origin is on disk (I4) */
-	uint64_t digest;   /* of members, and of who is about to leave */
+	struct membership membership;
 	struct peers peers;
 	uint64_t serial; /* of the next vector message */
 
@@ -237,7 +231,6 @@ int replica_relearn(struct replica *r, int64_t now);
 bool replica_renew_view(struct replica *r);
 int replica_acknowledge(struct replica *r);
 int replica_agree(struct replica *r, int64_t now);
-int replica_assert_self(struct replica *r);
 int replica_membership_committed(struct replica *r, int64_t now);
 int replica_judge_phase(struct replica *r, int64_t now);
 int replica_tell_vector(struct replica *r, int64_t now);		  /* when it is time */

@@ -7,7 +7,7 @@
  * then has no say in what others left out. */
 int replica_leaves(struct replica *r, struct node node)
 {
-	const struct member *m = members_find(&r->staged, node);
+	const struct member *m = members_find(&r->membership.staged, node);
 	bool news = m ? !m->forgotten : r->established;
 	if (!r->config.shared || !news || node_equal(node, r->config.self.node))
 		return 0;
@@ -41,7 +41,7 @@ static enum strangers judge_strangers(const struct replica *r)
 /* Whether what a node wrote may be taken. */
 static bool may_take(struct replica *r, struct node node)
 {
-	const struct member *m = members_find(&r->staged, node);
+	const struct member *m = members_find(&r->membership.staged, node);
 	if (m)
 		return !m->forgotten && !looks_left(&r->looks, node);
 	enum strangers strangers = judge_strangers(r);
@@ -53,7 +53,7 @@ static bool may_take(struct replica *r, struct node node)
 /* Of who is no member and has left none; what it wrote may be needed by others. */
 static void note_passed_over(struct replica *r, struct node node, struct position at)
 {
-	if (!members_find(&r->staged, node) && !looks_left(&r->looks, node) &&
+	if (!members_find(&r->membership.staged, node) && !looks_left(&r->looks, node) &&
 	    !replica_has(r, at.origin, at.lsn))
 		r->looks.history.strange = true;
 }
@@ -61,7 +61,7 @@ static void note_passed_over(struct replica *r, struct node node, struct positio
 bool replica_is_shared(const struct replica *r, struct origin origin)
 {
 	const struct log *log = r->config.shared ? logs_find(&r->logs, origin) : NULL;
-	const struct member *m = log ? members_find(&r->staged, log->owner) : NULL;
+	const struct member *m = log ? members_find(&r->membership.staged, log->owner) : NULL;
 	return log && log->held > 0 && !looks_left(&r->looks, log->owner) && !(m && m->forgotten);
 }
 
@@ -123,7 +123,7 @@ void replica_drop_shared(struct replica *r)
 {
 	struct log *log;
 	for (size_t at = 0; (log = logs_next(&r->logs, &at));) {
-		const struct member *m = members_find(&r->members, log->owner);
+		const struct member *m = members_find(&r->membership.current, log->owner);
 		if (m && m->forgotten)
 			log->held = log->awaited = 0;
 	}
@@ -186,11 +186,12 @@ void replica_follow_look(struct replica *r)
 uint64_t replica_purgeable(const struct replica *r)
 {
 	uint64_t least = r->looks.history.covered;
-	if (!r->config.purges || r->phase != PHASE_SERVING || !r->meta_durable || r->looks.leaving_count > 0)
+	if (!r->config.purges || r->phase != PHASE_SERVING || !r->membership.durable ||
+	    r->looks.leaving_count > 0)
 		return 0;
 	for (size_t i = 0; i < r->peers.count; i++) {
 		const struct peer *p = &r->peers.list[i];
-		if (!peer_shares_view(p, r->digest))
+		if (!peer_shares_view(p, r->membership.digest))
 			return 0;
 		least = p->checkpointed < least ? p->checkpointed : least;
 	}
@@ -204,14 +205,10 @@ void replica_checkpointed(struct replica *r, uint64_t records)
 	history_checkpointed(&r->looks.history, records);
 	for (size_t i = 0; i < r->looks.leaving_count; i++) {
 		struct leaving l = r->looks.leaving[i];
-		if (l.records == 0 || records + 1 < l.records) {
+		if (l.records == 0 || records + 1 < l.records)
 			r->looks.leaving[kept++] = l;
-			continue;
-		}
-		struct member *m = members_find(&r->staged, l.node);
-		if (m) /* or there was no room for it */
-			m->forgotten = true;
+		else
+			membership_forget(&r->membership, l.node);
 	}
-	r->meta_dirty = r->meta_dirty || kept < r->looks.leaving_count;
 	r->looks.leaving_count = kept;
 }

@@ -9,7 +9,7 @@
 
 bool drains_told(struct drains *d, const struct replica *r, struct text target)
 {
-	const struct member *self = members_find(&r->members, r->config.self.node);
+	const struct member *self = members_find(&r->membership.current, r->config.self.node);
 	if (!self || self->forgotten || !naming_means(self, target.data, target.size))
 		return false;
 	if (!d->wanted)
@@ -26,7 +26,7 @@ void drains_tick(struct drains *d, int64_t now, const struct replica *r, struct 
 	struct passed_one one;
 	const struct message hello = out_hello(r->config.self.node);
 	for (enum passed_due due; (due = passed_next(&d->passed, now, &one)) != PASSED_NONE;) {
-		const struct member *m = members_find(&r->members, one.to);
+		const struct member *m = members_find(&r->membership.current, one.to);
 		bool runs = m && !m->forgotten && origin_equal(m->origin, one.run);
 		snprintf(node, sizeof node, "%016llx", (unsigned long long)one.to.id);
 		if (due == PASSED_OVER || !runs) {

@@ -34,8 +34,8 @@ int host_meta(const struct host *h, struct bytes *out)
 		      (h->replica.doubtful ? META_DOUBTFUL : 0) | (h->shared.wrote ? META_WROTE : 0));
 	struct message m = {.type = MESSAGE_MEMBERS,
 			    .members = {.from = h->replica.config.self.node,
-					.rows = h->replica.staged.list,
-					.row_count = h->replica.staged.count}};
+					.rows = h->replica.membership.staged.list,
+					.row_count = h->replica.membership.staged.count}};
 	bytes_clear(out);
 	bytes_append(out, &flags, 1);
 	message_encode(&m, out);
@@ -259,7 +259,7 @@ static void publish_vector(struct host *h)
 
 static void tell_members(struct host *h, struct node node)
 {
-	struct message m = out_members(h->replica.config.self.node, &h->replica.members);
+	struct message m = out_members(h->replica.config.self.node, &h->replica.membership.current);
 	out_peer(&h->out, node, &m);
 }
 
@@ -362,7 +362,7 @@ static int act(struct host *h, int64_t now, const struct action *a, struct acks 
 		tell_members(h, a->node);
 		return 0;
 	case ACTION_MEMBERS:
-		h->out.io.members(h->out.io.arg, &h->replica.members);
+		h->out.io.members(h->out.io.arg, &h->replica.membership.current);
 		leaders_beat(h, now);
 		return 0;
 	}

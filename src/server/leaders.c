@@ -10,7 +10,7 @@
 
 static void register_with(struct host *h, size_t leader)
 {
-	struct message m = out_members(h->replica.config.self.node, &h->replica.members);
+	struct message m = out_members(h->replica.config.self.node, &h->replica.membership.current);
 	out_leader(&h->out, leader, &m);
 }
 
@@ -26,12 +26,12 @@ void leaders_beat(struct host *h, int64_t now)
 {
 	struct leaders *l = &h->leaders;
 	l->next_beat = now + HEARTBEAT;
-	if (!h->replica.meta_durable)
+	if (!h->replica.membership.durable)
 		return; /* this run's origin is not announced before it is durable (I4) */
 	struct message m = {.type = MESSAGE_HEARTBEAT,
 			    .heartbeat = {.node = h->replica.config.self.node,
 					  .origin = h->replica.config.self.origin,
-					  .digest = h->replica.digest}};
+					  .digest = h->replica.membership.digest}};
 	metrics_load(h, now, &m.heartbeat.load);
 	for (size_t i = 0; i < l->majority.count; i++) {
 		if (!l->greeted[i] || majority_silent(&l->majority, now, i))
@@ -43,7 +43,7 @@ void leaders_beat(struct host *h, int64_t now)
 
 static void on_heard(struct host *h, int64_t now, size_t leader, const struct message *m)
 {
-	bool same = m->heard.known && m->heard.digest == h->replica.digest;
+	bool same = m->heard.known && m->heard.digest == h->replica.membership.digest;
 	h->replica.heard_leader = h->replica.heard_leader || same;
 	if (!same)
 		register_with(h, leader);

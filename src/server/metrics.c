@@ -133,10 +133,10 @@ static void tell_disk(struct metric_table *t, const struct host *h)
 /* A peer's name; its node when another has the same. */
 static const char *peer_label(const struct host *h, const struct peer *p, char hex[17])
 {
-	const struct member *self = members_find(&h->replica.members, p->node);
+	const struct member *self = members_find(&h->replica.membership.current, p->node);
 	snprintf(hex, 17, "%016llx", (unsigned long long)p->node.id);
-	for (size_t i = 0; self && i < h->replica.members.count; i++) {
-		const struct member *m = &h->replica.members.list[i];
+	for (size_t i = 0; self && i < h->replica.membership.current.count; i++) {
+		const struct member *m = &h->replica.membership.current.list[i];
 		if (m != self && !m->forgotten && strcmp(m->name, self->name) == 0)
 			return hex;
 	}

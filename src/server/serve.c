@@ -28,10 +28,10 @@ static int welcome(const struct request *rq)
 {
 	struct host *h = host_of(rq);
 	struct session session = {0};
-	if (rq->m->hello.wants_session && h->replica.meta_durable)
+	if (rq->m->hello.wants_session && h->replica.membership.durable)
 		session = (struct session){lifetime_issuer(h->replica.config.self.origin.id, 0),
 					   ++h->sessions_given};
-	const struct member *self = members_find(&h->replica.staged, h->replica.config.self.node);
+	const struct member *self = members_find(&h->replica.membership.staged, h->replica.config.self.node);
 	struct proof proof = session.number ? proof_make(self, session) : (struct proof){0};
 	struct message m = {.type = MESSAGE_WELCOME,
 			    .welcome = {.version = PROTOCOL_VERSION,
@@ -48,7 +48,7 @@ static int welcome(const struct request *rq)
 static int admit(const void *host, struct node node)
 {
 	const struct host *h = host;
-	const struct member *m = members_find(&h->replica.members, node);
+	const struct member *m = members_find(&h->replica.membership.current, node);
 	return m && m->forgotten ? KUDOS_FORGOTTEN : 0;
 }
 
@@ -66,7 +66,7 @@ static void refuse(const struct request *rq, struct session session, uint64_t se
 /* Whether the session was issued; else it has been refused, and nothing of it is kept. */
 static bool issued(const struct request *rq, struct session session, struct proof proof, uint64_t seq)
 {
-	int e = proof_check(&host_of(rq)->replica.staged, session, proof);
+	int e = proof_check(&host_of(rq)->replica.membership.staged, session, proof);
 	if (e == 0)
 		return true;
 	if (e == KUDOS_NOT_ISSUED)
@@ -157,7 +157,7 @@ static int on_count(const struct request *rq)
 static int on_status(const struct request *rq)
 {
 	struct host *h = host_of(rq);
-	const struct members *members = &h->replica.members;
+	const struct members *members = &h->replica.membership.current;
 	struct status_row *rows = calloc(members->count + 1, sizeof *rows);
 	if (!rows)
 		return -ENOMEM;
@@ -204,7 +204,7 @@ static bool is_down(const void *request, const struct member *m)
 static const struct member *find_named(const struct request *rq, uint64_t id, struct text target,
 				       bool to_forget)
 {
-	const struct naming naming = {&host_of(rq)->replica.members, is_down, rq, to_forget};
+	const struct naming naming = {&host_of(rq)->replica.membership.current, is_down, rq, to_forget};
 	const struct member *found = NULL;
 	char text[LIMIT_TEXT];
 	int e = naming_find(&naming, target.data, target.size, &found, text, sizeof text);

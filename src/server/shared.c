@@ -98,7 +98,7 @@ static int take_record(struct host *h, int64_t now, const struct told_entry *tol
 static void note_stranger(struct host *h, struct node node, struct position at)
 {
 	struct host_shared *s = &h->shared;
-	if (!h->replica.established || members_find(&h->replica.staged, node))
+	if (!h->replica.established || members_find(&h->replica.membership.staged, node))
 		return;
 	s->strange += at.lsn;
 	s->stranger = node;

@@ -160,7 +160,7 @@ int taking_part(struct taking *t, int64_t now, struct node from, const struct me
 		ask(t, now);
 		return 0;
 	}
-	const struct member *giver = members_find(&t->replica->staged, from);
+	const struct member *giver = members_find(&t->replica->membership.staged, from);
 	if (!giver || giver->forgotten)
 		return give_up(t, now, "it is of a node that was forgotten");
 	if (t->replica->established && !loses_nothing(t))

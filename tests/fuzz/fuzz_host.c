@@ -160,7 +160,7 @@ static void tell_heard(struct world *w, uint8_t flags)
 {
 	struct message m = {.type = MESSAGE_HEARD,
 			    .heard = {.incarnation = 1 + (flags >> 1 & 1),
-				      .digest = flags & 4 ? 1 : w->h->replica.digest,
+				      .digest = flags & 4 ? 1 : w->h->replica.membership.digest,
 				      .known = !(flags & 8)}};
 	size_t size;
 	const uint8_t *data = encoded(w, &m, &size);
@@ -206,7 +206,7 @@ static void tell_vector(struct world *w, struct input *in)
 	    .vector = {.node = {flags & 1 ? OTHER : PEER},
 		       .origin = {(flags & 1 ? OTHER_ORIGIN : PEER_ORIGIN) + (flags >> 1 & 1u)},
 		       .serial = flags & 4 ? 1 : ++w->serial,
-		       .digest = flags & 8 ? 1 : w->h->replica.digest,
+		       .digest = flags & 8 ? 1 : w->h->replica.membership.digest,
 		       .serving = !(flags & 32)}};
 	m.vector.count = some_positions(w, in, &v);
 	m.vector.all = flags & 16 ? 1 : v.digest;

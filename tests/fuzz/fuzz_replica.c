@@ -114,7 +114,7 @@ static void act(struct world *w, const struct action *a)
 	case ACTION_APPEND_META:
 		w->meta_appended = true;
 		w->established_appended = w->r.established || w->r.establishing;
-		must(members_copy(&w->members_appended, &w->r.staged) == 0);
+		must(members_copy(&w->members_appended, &w->r.membership.staged) == 0);
 		break;
 	case ACTION_COMMIT:
 		must(!w->committing);
@@ -267,7 +267,7 @@ static void tell_vector(struct world *w, struct input *in)
 	struct vector_message m = {.node = {other ? OTHER : PEER},
 				   .origin = {(other ? OTHER_ORIGIN : PEER_ORIGIN) + (flags >> 1 & 1u)},
 				   .serial = flags & 4 ? 1 : ++w->serial,
-				   .digest = flags & 8 ? 1 : w->r.digest,
+				   .digest = flags & 8 ? 1 : w->r.membership.digest,
 				   .all = flags & 16 ? 1 : v.digest,
 				   .serving = flags & 32,
 				   .at = v.at,

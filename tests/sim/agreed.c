@@ -16,7 +16,7 @@ static void check_views(struct sim *s, int i)
 		bool before = false;
 		for (size_t n = 0; n < v->sampled_count; n++)
 			before = before || v->sampled[n] == sampled;
-		if (sampled && !before && p->digest != r->digest)
+		if (sampled && !before && p->digest != r->membership.digest)
 			sim_fail(s, "s%d takes what %016llx said under another membership for a sample",
 				 i + 1, (unsigned long long)p->node.id);
 	}
@@ -99,10 +99,10 @@ static const struct replica *run_of(const struct sim *s, struct node node, struc
 void check_known(struct sim *s, int i)
 {
 	const struct replica *r = &s->servers[i].host->replica;
-	bool settled = members_digest(&r->members) == r->digest;
+	bool settled = members_digest(&r->membership.current) == r->membership.digest;
 	for (size_t k = 0; k < r->peers.count; k++) {
 		const struct peer *p = &r->peers.list[k];
-		const struct member *m = members_find(&r->members, p->node);
+		const struct member *m = members_find(&r->membership.current, p->node);
 		const struct replica *run = m ? run_of(s, p->node, m->origin) : NULL;
 		const struct replica *heard = run_of(s, p->node, p->origin);
 		if ((p->exact && !told(s, p->node, &p->vector)) ||
@@ -137,7 +137,7 @@ bool agreed_rest_is_known(const struct sim *s, int but)
 		for (int k = 0; k < s->server_count; k++) {
 			const struct sim_server *o = &s->servers[k];
 			if (i != but && k != but && v->host && v->established && o->established &&
-			    !o->condemned && !members_find(&v->host->replica.members, o->node))
+			    !o->condemned && !members_find(&v->host->replica.membership.current, o->node))
 				return false;
 		}
 	}

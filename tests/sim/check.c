@@ -23,17 +23,18 @@ static void dump_server(const struct sim *s, const struct sim_server *v)
 	printf("  phase %d established %d doubtful %d anew %d met_leader %d digest %llx snapshot wanted %d "
 	       "from %llx\n",
 	       (int)r->phase, r->established, r->doubtful, r->anew, r->met_leader,
-	       (unsigned long long)r->digest, r->snapshot.wanted, (unsigned long long)r->snapshot.from.id);
+	       (unsigned long long)r->membership.digest, r->snapshot.wanted,
+	       (unsigned long long)r->snapshot.from.id);
 	const char *waits = replica_waits_for(r, s->now);
 	if (r->phase == PHASE_CATCHING_UP)
 		printf("    waits for %s\n", waits ? waits : "nothing");
 	dump_vector("V", &r->v);
-	for (size_t i = 0; i < r->members.count; i++)
+	for (size_t i = 0; i < r->membership.current.count; i++)
 		printf("    member %016llx %s at %s run %04llx%s\n",
-		       (unsigned long long)r->members.list[i].node.id, r->members.list[i].name,
-		       r->members.list[i].client_endpoint,
-		       (unsigned long long)r->members.list[i].origin.id >> 48,
-		       r->members.list[i].forgotten ? " forgotten" : "");
+		       (unsigned long long)r->membership.current.list[i].node.id,
+		       r->membership.current.list[i].name, r->membership.current.list[i].client_endpoint,
+		       (unsigned long long)r->membership.current.list[i].origin.id >> 48,
+		       r->membership.current.list[i].forgotten ? " forgotten" : "");
 	for (size_t i = 0; i < r->looks.leaving_count; i++)
 		printf("    node %016llx is about to be forgotten: at look %llu, of records %llu\n",
 		       (unsigned long long)r->looks.leaving[i].node.id,
@@ -126,7 +127,8 @@ static void check_joined(struct sim *s, int i)
 		return;
 	for (int k = 0; k < s->server_count; k++) {
 		const struct sim_server *other = &s->servers[k];
-		const struct member *m = members_find(&s->servers[i].host->replica.members, other->node);
+		const struct member *m =
+		    members_find(&s->servers[i].host->replica.membership.current, other->node);
 		if (k == i || !other->host || other->condemned || !m || s->cut[k][i] || s->cut[i][k])
 			continue;
 		if (!replica_covers(&s->servers[i].host->replica, &other->past[SIM_PAST - 1]))
@@ -323,7 +325,8 @@ void check_truncate(struct sim *s, int i, struct position at)
 		(unsigned long long)at.lsn);
 	for (int k = 0; k < s->server_count; k++) {
 		const struct sim_server *v = &s->servers[k];
-		const struct member *m = members_find(&s->servers[i].host->replica.staged, v->node);
+		const struct member *m =
+		    members_find(&s->servers[i].host->replica.membership.staged, v->node);
 		if (v->forgotten || !m || m->forgotten || v->may_regress || v->damaged || !v->established)
 			continue;
 		bool has;
@@ -417,10 +420,10 @@ void check_destroyed(struct sim *s, int i)
 /* Whether it waits for nobody who will not come back. */
 static bool knows_the_living(const struct sim *s, const struct replica *r)
 {
-	for (size_t m = 0; m < r->members.count; m++) {
-		bool there = r->members.list[m].forgotten;
+	for (size_t m = 0; m < r->membership.current.count; m++) {
+		bool there = r->membership.current.list[m].forgotten;
 		for (int i = 0; i < s->server_count; i++)
-			there = there || node_equal(s->servers[i].node, r->members.list[m].node);
+			there = there || node_equal(s->servers[i].node, r->membership.current.list[m].node);
 		if (!there)
 			return false;
 	}
@@ -444,9 +447,10 @@ static bool server_converged(struct sim *s, int i, const struct replica *first, 
 		*why = "a node that is gone is still a member";
 		return false;
 	}
-	if (first &&
-	    (r->digest != first->digest || !replica_covers(first, &r->v) || !replica_covers(r, &first->v))) {
-		*why = r->digest != first->digest ? "memberships differ" : "vectors differ";
+	if (first && (r->membership.digest != first->membership.digest || !replica_covers(first, &r->v) ||
+		      !replica_covers(r, &first->v))) {
+		*why = r->membership.digest != first->membership.digest ? "memberships differ"
+									: "vectors differ";
 		return false;
 	}
 	return true;

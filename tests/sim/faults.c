@@ -239,7 +239,8 @@ void faults_forget_gone(struct sim *s)
 		bool forgotten = false;
 		for (int k = 0; k < s->server_count; k++) {
 			const struct host *h = s->servers[k].host;
-			const struct member *m = h ? members_find(&h->replica.staged, s->gone[i]) : NULL;
+			const struct member *m =
+			    h ? members_find(&h->replica.membership.staged, s->gone[i]) : NULL;
 			forgotten = forgotten || (m && m->forgotten);
 		}
 		if (!forgotten && s->gone[i].id)

@@ -41,7 +41,7 @@ void check_checkpoint(struct sim *s, int i)
 /* Of what the stream may let go of: the writer is a member still, or has left it to those who are. */
 static bool may_be_needed(const struct sim *s, int i, const struct flying *record)
 {
-	const struct member *m = members_find(&s->servers[i].host->replica.staged, record->node);
+	const struct member *m = members_find(&s->servers[i].host->replica.membership.staged, record->node);
 	return m && !m->forgotten;
 }
 
@@ -50,7 +50,8 @@ void check_purge(struct sim *s, int i, uint64_t number)
 {
 	for (int k = 0; k < s->server_count; k++) {
 		const struct sim_server *v = &s->servers[k];
-		const struct member *m = members_find(&s->servers[i].host->replica.staged, v->node);
+		const struct member *m =
+		    members_find(&s->servers[i].host->replica.membership.staged, v->node);
 		struct vector has = {0};
 		if (v->forgotten || !m || m->forgotten || v->may_regress || !v->established)
 			continue;

@@ -65,7 +65,7 @@ static void send_to_peer(void *arg, struct node peer, const void *data, size_t s
 {
 	struct sim_server *v = arg;
 	struct sim *s = v->sim;
-	const struct member *m = members_find(&v->host->replica.members, peer);
+	const struct member *m = members_find(&v->host->replica.membership.current, peer);
 	if (dead(v) || !m || !linked(v, m))
 		return;
 	int to = sim_listens(s, atoi(m->client_endpoint + strlen("tcp://sim:")) - 1000);
@@ -98,7 +98,7 @@ static void send_to_leader(void *arg, size_t leader, const void *data, size_t si
  * it. */
 static bool subscribed(const struct sim_server *to, const struct sim_server *from)
 {
-	const struct members *members = &to->host->replica.members;
+	const struct members *members = &to->host->replica.membership.current;
 	for (size_t i = 0; i < members->count; i++) {
 		if (linked(to, &members->list[i]) &&
 		    strcmp(members->list[i].notify_endpoint,

@@ -113,7 +113,7 @@ static inline void run(struct fixture *f)
 				cr_assert(replica_committed(&f->r, f->now) == 0);
 		}
 	} while (!f->r.group.committing &&
-		 (f->r.meta_dirty || f->r.group.pending_count || f->r.group.incoming_count));
+		 (f->r.membership.dirty || f->r.group.pending_count || f->r.group.incoming_count));
 }
 
 static inline void finish_commit(struct fixture *f)
@@ -227,10 +227,11 @@ static inline void peer_says(struct fixture *f, struct vector_message m)
 static inline void peer_vector(struct fixture *f, uint64_t serial, uint64_t lsn)
 {
 	struct position at = {{2}, lsn};
-	peer_says(
-	    f,
-	    (struct vector_message){
-		.serial = serial, .digest = f->r.digest, .serving = true, .at = &at, .count = lsn ? 1 : 0});
+	peer_says(f, (struct vector_message){.serial = serial,
+					     .digest = f->r.membership.digest,
+					     .serving = true,
+					     .at = &at,
+					     .count = lsn ? 1 : 0});
 }
 
 static inline void add_peer(struct fixture *f)

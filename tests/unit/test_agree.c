@@ -90,9 +90,9 @@ Test(agree, serves_once_its_own_start_is_over)
 {
 	struct world w;
 	start(&w, 1, true);
-	w.r.meta_durable = false;
+	w.r.membership.durable = false;
 	expect(&w, "its first commit");
-	w.r.meta_durable = w.r.group.committing = true;
+	w.r.membership.durable = w.r.group.committing = true;
 	expect(&w, "its first commit");
 	w.r.group.committing = false;
 	w.r.snapshot.wanted = true;
@@ -179,10 +179,10 @@ Test(agree, begins_anew_until_it_has_served_and_for_nothing_else)
 	cr_assert(replica_members(&w.r, w.now, (struct node){0}, &news, 1) == 0);
 	carry_out(&w);
 	cr_assert(!w.r.anew && w.r.peers.count == 3, "nobody was forgotten");
-	w.r.meta_dirty = true;
+	w.r.membership.dirty = true;
 	carry_out(&w);
 	cr_assert(!w.r.established, "it does not serve");
-	w.r.anew = w.r.establishing = w.r.meta_dirty = true;
+	w.r.anew = w.r.establishing = w.r.membership.dirty = true;
 	carry_out(&w);
 	cr_assert(w.r.established && !w.r.anew);
 	stop(&w);
@@ -204,7 +204,7 @@ Test(agree, begins_anew_until_it_has_served_and_for_nothing_else)
 	start(&w, 2, false);
 	gone.forgotten = true;
 	w.r.group.incoming_count = 1; /* of whom, nobody knows */
-	cr_assert(members_merge(&w.r.staged, &gone, 1) > 0);
+	cr_assert(members_merge(&w.r.membership.staged, &gone, 1) > 0);
 	cr_assert(replica_membership_committed(&w.r, w.now) == 0 && w.r.anew);
 	w.r.group.incoming_count = 0;
 	stop(&w);
@@ -343,7 +343,7 @@ Test(agree, notes_that_it_served)
 		w.r.doubtful = i & 2;
 		w.r.config.alone = true;
 		cr_assert(replica_judge_phase(&w.r, w.now) == 0);
-		cr_assert(w.r.meta_dirty == (i != 1), "what changed is to be durable");
+		cr_assert(w.r.membership.dirty == (i != 1), "what changed is to be durable");
 		cr_assert(w.r.phase == (i & 1 ? PHASE_SERVING : PHASE_CATCHING_UP),
 			  "and who is new waits for that");
 		carry_out(&w);
@@ -374,7 +374,7 @@ Test(agree, only_a_leaders_word_is_a_leaders)
 	start(&w, 1, true);
 	w.r.heard_leader = false;
 	hear(&w, 20, row(20, 2));
-	cr_assert(!w.r.heard_leader && !w.r.meta_dirty, "nothing new");
+	cr_assert(!w.r.heard_leader && !w.r.membership.dirty, "nothing new");
 	hear(&w, 0, row(20, 2));
 	cr_assert(w.r.heard_leader);
 	hear(&w, 20, row(20, 2));
@@ -415,23 +415,24 @@ Test(agree, what_changes_is_committed_and_told_once)
 	struct world w;
 	struct member newer = row(20, 5);
 	start(&w, 1, true);
-	uint64_t digest = w.r.digest;
+	uint64_t digest = w.r.membership.digest;
 	newer.since = 2;
 	hear(&w, 0, newer);
-	cr_assert(w.r.digest == digest, "it is not durable yet");
+	cr_assert(w.r.membership.digest == digest, "it is not durable yet");
 	w.r.peers.list[0].has_sample = w.r.peers.list[0].has_covered = true;
 	carry_out(&w);
-	cr_assert(w.r.digest != digest && w.done[ACTION_APPEND_META] == 1 && w.done[ACTION_MEMBERS] >= 1);
+	cr_assert(w.r.membership.digest != digest && w.done[ACTION_APPEND_META] == 1 &&
+		  w.done[ACTION_MEMBERS] >= 1);
 	cr_assert(!w.r.peers.list[0].has_sample && !w.r.peers.list[0].has_covered &&
 		  !w.r.peers.list[0].confirmed);
 	hear(&w, 0, newer);
-	cr_assert(!w.r.meta_dirty);
-	cr_assert(replica_forget(&w.r, w.now, (struct node){20}) == 0 && w.r.meta_dirty);
+	cr_assert(!w.r.membership.dirty);
+	cr_assert(replica_forget(&w.r, w.now, (struct node){20}) == 0 && w.r.membership.dirty);
 	carry_out(&w);
 	cr_assert(w.r.peers.count == 0 && !replica_is_forgotten(&w.r));
-	cr_assert(replica_forget(&w.r, w.now, (struct node){20}) == 0 && !w.r.meta_dirty, "already");
+	cr_assert(replica_forget(&w.r, w.now, (struct node){20}) == 0 && !w.r.membership.dirty, "already");
 	hear(&w, 0, newer);
-	cr_assert(!w.r.meta_dirty, "a forgotten node's row stays");
+	cr_assert(!w.r.membership.dirty, "a forgotten node's row stays");
 	cr_assert(replica_forget(&w.r, w.now, (struct node){SELF}) == 0);
 	carry_out(&w);
 	cr_assert(replica_is_forgotten(&w.r));
@@ -447,8 +448,8 @@ static bool forgets(bool ephemeral, const char *endpoint)
 	snprintf(m.client_endpoint, sizeof m.client_endpoint, "%s", endpoint);
 	hear(&w, 0, m);
 	carry_out(&w);
-	bool forgotten = members_find(&w.r.members, m.node)->forgotten;
-	cr_assert(!members_find(&w.r.members, w.r.config.self.node)->forgotten);
+	bool forgotten = members_find(&w.r.membership.current, m.node)->forgotten;
+	cr_assert(!members_find(&w.r.membership.current, w.r.config.self.node)->forgotten);
 	stop(&w);
 	return forgotten;
 }
@@ -472,14 +473,14 @@ Test(agree, tells_its_vector_when_it_is_time)
 	cr_assert(replica_tell_vector(&w.r, w.now) == 0);
 	carry_out(&w);
 	cr_assert(w.done[ACTION_PUBLISH_VECTOR] == 1 && w.r.next_vector == w.now + 200 * MS);
-	w.r.meta_durable = false;
+	w.r.membership.durable = false;
 	cr_assert(replica_tell_vector(&w.r, w.now + SECOND) == 0);
 	carry_out(&w);
 	cr_assert(w.done[ACTION_PUBLISH_VECTOR] == 0, "I4");
 	w.r.next_tick = 5;
 	w.r.next_vector = 4;
 	cr_assert(replica_deadline(&w.r) == 5);
-	w.r.meta_durable = true;
+	w.r.membership.durable = true;
 	cr_assert(replica_deadline(&w.r) == 4);
 	w.r.next_vector = 6;
 	cr_assert(replica_deadline(&w.r) == 5);

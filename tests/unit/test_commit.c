@@ -247,10 +247,10 @@ Test(commit, is_worth_it_at_once_or_when_enough_has_gathered)
 	cr_assert(replica_flush(&w.r) == 0 && replica_committed(&w.r, w.now) == 0);
 	w.r.config.lazy = MS;
 	cr_assert(replica_flush_at(&w.r, true) == NEVER, "nothing waits");
-	w.r.meta_dirty = true;
+	w.r.membership.dirty = true;
 	gather_others(&w.r.group.gather, w.now);
 	cr_assert(replica_flush_at(&w.r, false) == 0, "the membership");
-	w.r.meta_dirty = false;
+	w.r.membership.dirty = false;
 	w.r.group.incoming_count = 1;
 	cr_assert(replica_flush_at(&w.r, false) == w.now + MS, "others' records");
 	cr_assert(replica_flush_at(&w.r, true) == w.now, "somebody looks");

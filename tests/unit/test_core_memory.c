@@ -184,7 +184,7 @@ static int live(struct replica *r, struct batch_box *const *boxes, struct record
 	if (e == 0)
 		e = carry_out(r);
 	struct vector_message m = {.node = {20}, .origin = {2}, .serial = 1, .at = &at, .count = 1};
-	m.digest = r->digest;
+	m.digest = r->membership.digest;
 	m.all = vector_digest_with(&(struct vector){0}, &at, 1);
 	m.serving = true;
 	if (e == 0)
@@ -278,8 +278,8 @@ Test(core_memory, what_follows_hides_no_failure)
 	const size_t waiters = r->waiters.count;
 	cr_assert(fail_each(send_again, &t, 0) >= 2 && r->waiters.count == waiters + 1);
 
-	cr_assert(fill_members(&r->staged, t.rows) == 0);
-	cr_assert(fail_each(tell_members, &t, 0) >= 1 && members_find(&r->staged, t.rows[0].node));
+	cr_assert(fill_members(&r->membership.staged, t.rows) == 0);
+	cr_assert(fail_each(tell_members, &t, 0) >= 1 && members_find(&r->membership.staged, t.rows[0].node));
 	replica_deinit(r);
 	batch_box_unref(t.box);
 	assert_no_leak();

@@ -27,9 +27,9 @@ Test(dropping, a_closed_session_when_nothing_is_in_the_way)
 	f.r.phase = PHASE_CATCHING_UP;
 	cr_assert(!agreed(&f));
 	f.r.phase = PHASE_DRAINING;
-	f.r.meta_durable = false;
+	f.r.membership.durable = false;
 	cr_assert(!agreed(&f));
-	f.r.meta_durable = true;
+	f.r.membership.durable = true;
 	cr_assert(agreed(&f) && f.r.sessions.closing_count == 0 && sessions_forgotten(&f.r.sessions, one));
 	stop(&f);
 }
@@ -69,7 +69,7 @@ Test(dropping, what_a_peer_said_counts_once_it_is_reached_here)
 		p->has_sample = true;
 		p->exact = i != 0;
 		p->serving = i != 1;
-		p->digest = f.r.digest + (i == 2);
+		p->digest = f.r.membership.digest + (i == 2);
 		cr_assert(replica_agree(&f.r, f.now) == 0 && p->has_sample == (i == 3), "%d", i);
 	}
 	stop(&f);
@@ -86,8 +86,8 @@ Test(dropping, records_that_all_have_who_serve_under_one_membership)
 	cr_assert(vector_set(&p->vector, (struct origin){2}, 5) == 0);
 	for (int i = 0; i < 4; i++) {
 		p->serving = i != 0;
-		p->digest = f.r.digest + (i == 1);
-		f.r.meta_durable = i != 2;
+		p->digest = f.r.membership.digest + (i == 1);
+		f.r.membership.durable = i != 2;
 		cr_assert(replica_floor(&f.r, &f.r.v, &floor) == 0);
 		cr_assert(vector_get(&floor, (struct origin){2}) == (i == 3 ? 5 : 0), "%d", i);
 	}
@@ -131,7 +131,7 @@ static void hear(struct fixture *f, struct member m)
 
 static uint64_t run_of_peer(const struct fixture *f)
 {
-	return members_find(&f->r.members, (struct node){PEER})->origin.id;
+	return members_find(&f->r.membership.current, (struct node){PEER})->origin.id;
 }
 
 /* A member's other run is listened to at once, and nothing else: not with what is not durable yet. */
@@ -144,65 +144,30 @@ Test(dropping, no_node_is_a_member_before_that_is_durable)
 	cr_assert(run_of_peer(&f) == 3);
 	expect(&f, "members, meta, commit, members, vector");
 	hear(&f, row(40, 9, 1));
-	cr_assert(f.r.meta_dirty);
+	cr_assert(f.r.membership.dirty);
 	hear(&f, row(PEER, 4, 6));
-	cr_assert(run_of_peer(&f) == 3 && !members_find(&f.r.members, (struct node){40}));
+	cr_assert(run_of_peer(&f) == 3 && !members_find(&f.r.membership.current, (struct node){40}));
 	f.disk_stopped = true;
 	run(&f);
 	hear(&f, row(PEER, 5, 7));
-	cr_assert(run_of_peer(&f) == 3 && !members_find(&f.r.members, (struct node){40}));
-	f.r.meta_dirty = false;
+	cr_assert(run_of_peer(&f) == 3 && !members_find(&f.r.membership.current, (struct node){40}));
+	f.r.membership.dirty = false;
 	hear(&f, row(PEER, 6, 8));
-	cr_assert(run_of_peer(&f) == 3 && !members_find(&f.r.members, (struct node){40}));
+	cr_assert(run_of_peer(&f) == 3 && !members_find(&f.r.membership.current, (struct node){40}));
 	forget(&f);
 	finish_commit(&f);
-	cr_assert(run_of_peer(&f) == 6 && members_find(&f.r.members, (struct node){40}));
+	cr_assert(run_of_peer(&f) == 6 && members_find(&f.r.membership.current, (struct node){40}));
 	stop(&f);
 }
 
-/* Also when there are as many rows as fit into the memory that was taken for them. */
-Test(dropping, its_own_row_stays_its_own)
+Test(dropping, what_is_configured_is_kept_and_0_is_the_default)
 {
-	struct fixture f;
-	struct member own = row(SELF, 99, 50);
-	start_serving(&f);
-	for (uint64_t i = 0; i < 7; i++)
-		hear(&f, row(40 + i, 50 + i, 1));
-	cr_assert(f.r.staged.count == 8 && f.r.staged.capacity == 8);
-	hear(&f, own);
-	const struct member *m = members_find(&f.r.staged, own.node);
-	cr_assert(m->origin.id == 1 && m->since == 51);
-	own.since = 51; /* as late, and the other origin is the higher */
-	hear(&f, own);
-	cr_assert(m->origin.id == 1 && m->since == 52);
-	own.since = 7;
-	hear(&f, own);
-	cr_assert(m->since == 52, "not later than need be");
-	own.since = INT64_MAX;
-	hear(&f, own);
-	cr_assert(f.r.config.self.since == INT64_MAX);
-	stop(&f);
-}
-
-Test(dropping, a_start_takes_nothing_into_effect_but_that_it_is_forgotten)
-{
-	struct member rows[2] = {row(SELF, 5, 1), row(PEER, 2, 1)};
-	for (int forgotten = 0; forgotten < 2; forgotten++) {
-		struct replica r;
-		struct replica_config config = {.self = row(SELF, 1, 10), .session_idle = 7, .grace = 8};
-		rows[0].forgotten = forgotten;
-		cr_assert(replica_init(&r, &config, 1, true, rows, 2) == 0);
-		cr_assert(r.members.count == (forgotten ? 2 : 0) && replica_is_forgotten(&r) == forgotten);
-		cr_assert(r.config.session_idle == 7 && r.config.grace == 8);
-		cr_assert(members_find(&r.staged, (struct node){SELF})->since == 10, "the clock is right");
-		replica_deinit(&r);
-		config.session_idle = config.grace = 1;
-		cr_assert(replica_init(&r, &config, 1, true, rows, 2) == 0);
-		cr_assert(r.config.session_idle == 1 && r.config.grace == 1);
-		replica_deinit(&r);
-		config.session_idle = config.grace = 0;
-		cr_assert(replica_init(&r, &config, 1, true, rows, 2) == 0);
-		cr_assert(r.config.session_idle == 600 * SECOND && r.config.grace == 2 * SECOND);
+	struct replica r;
+	for (int set = 0; set < 2; set++) {
+		struct replica_config config = {.self = row(SELF, 1, 10), .session_idle = set, .grace = set};
+		cr_assert(replica_init(&r, &config, 1, true, NULL, 0) == 0);
+		cr_assert(r.config.session_idle == (set ? 1 : 600 * SECOND) &&
+			  r.config.grace == (set ? 1 : 2 * SECOND));
 		replica_deinit(&r);
 	}
 	assert_no_leak();

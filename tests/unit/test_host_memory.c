@@ -127,7 +127,7 @@ Test(host_memory, nothing_is_truncated_by_half_a_floor)
 	cr_assert(host_flush(f.host, f.now) == 0);
 	struct peer *p = peers_find(&r->peers, row.node);
 	p->serving = true;
-	p->digest = r->digest;
+	p->digest = r->membership.digest;
 	cr_assert(vector_copy(&f.host->checkpoint.vector, &r->v) == 0);
 	cr_assert(vector_set(&p->vector, (struct origin){1000 + ORIGINS}, 1) == 0);
 	cr_assert(fail_each(truncate_to_floor, &f, 0) >= 2);

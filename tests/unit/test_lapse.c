@@ -73,7 +73,7 @@ static void run(struct fixture *f)
 			carry_out(f, &a);
 			record_unref(a.record);
 		}
-	} while (f->r.group.pending_count || f->r.group.incoming_count || f->r.meta_dirty);
+	} while (f->r.group.pending_count || f->r.group.incoming_count || f->r.membership.dirty);
 }
 
 static void pass(struct fixture *f, int64_t time)
@@ -144,7 +144,7 @@ static void peer_says(struct fixture *f, uint64_t own, uint64_t its)
 	struct vector_message m = {.node = {PEER},
 				   .origin = {2},
 				   .serial = ++f->serial,
-				   .digest = f->r.digest,
+				   .digest = f->r.membership.digest,
 				   .all = vector_digest_with(&(struct vector){0}, at, 2),
 				   .serving = true,
 				   .at = at,
@@ -277,7 +277,7 @@ Test(lapse, a_new_node_waits_for_what_a_peer_has_when_it_serves)
 	cr_assert(replica_init(&f.r, &config, f.now, false, &row, 1) == 0 && replica_loaded(&f.r) == 0);
 	run(&f);
 	f.now += 3 * SECOND;
-	struct vector_message m = {.node = {2}, .origin = {2}, .serial = 1, .digest = f.r.digest};
+	struct vector_message m = {.node = {2}, .origin = {2}, .serial = 1, .digest = f.r.membership.digest};
 	cr_assert(replica_vector(&f.r, f.now, &m) == 0 && f.r.phase == PHASE_CATCHING_UP, "nobody serves");
 	m.serial = 2;
 	m.serving = true;

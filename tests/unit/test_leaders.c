@@ -42,7 +42,7 @@ static void setup(struct fixture *f, size_t leaders)
 	const struct host_io io = {f, drop_sent, note_peer, note_leader, drop_published, drop_members};
 	*f = (struct fixture){.now = 100 * SECOND};
 	f->host = make_host(config, NULL, &io, f->now);
-	cr_assert(host_flush(f->host, f->now) == 0 && f->host->replica.meta_durable);
+	cr_assert(host_flush(f->host, f->now) == 0 && f->host->replica.membership.durable);
 	memset(f->sent, 0, sizeof f->sent);
 }
 
@@ -65,14 +65,15 @@ static void heard(struct fixture *f, size_t leader, uint64_t incarnation)
 {
 	hear(f, leader,
 	     &(struct message){.type = MESSAGE_HEARD,
-			       .heard = {incarnation, f->host->replica.digest, .known = true}});
+			       .heard = {incarnation, f->host->replica.membership.digest, .known = true}});
 }
 
 Test(leaders, who_knows_otherwise_is_registered_with_again)
 {
 	struct fixture f;
 	setup(&f, LEADERS);
-	struct message m = {.type = MESSAGE_HEARD, .heard = {7, f.host->replica.digest, .known = false}};
+	struct message m = {.type = MESSAGE_HEARD,
+			    .heard = {7, f.host->replica.membership.digest, .known = false}};
 	hear(&f, 1, &m);
 	cr_assert(f.sent[1][MESSAGE_MEMBERS] == 1 && !f.host->replica.heard_leader);
 	m.heard.known = true;
@@ -116,7 +117,8 @@ Test(leaders, a_majority_that_had_time_is_believed)
 	f.now += 2 * SECOND - 1;
 	heard(&f, 1, 9);
 	cr_assert(r->met_leader);
-	hear(&f, 1, &(struct message){.type = MESSAGE_HEARD, .heard = {9, r->digest + 1, .known = true}});
+	hear(&f, 1,
+	     &(struct message){.type = MESSAGE_HEARD, .heard = {9, r->membership.digest + 1, .known = true}});
 	cr_assert(!r->met_leader);
 	teardown(&f);
 	setup(&f, 2);
@@ -149,7 +151,7 @@ Test(leaders, hello_is_said_to_those_that_may_have_missed_it)
 	f.now++;
 	beat(&f);
 	cr_assert(f.sent[0][MESSAGE_HEARTBEAT] == 1 && f.sent[2][MESSAGE_HELLO] == 1);
-	f.host->replica.meta_durable = false;
+	f.host->replica.membership.durable = false;
 	beat(&f);
 	cr_assert(f.sent[0][MESSAGE_HEARTBEAT] == 0 && f.sent[2][MESSAGE_HELLO] == 0, "I4");
 	teardown(&f);

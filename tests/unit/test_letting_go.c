@@ -41,19 +41,19 @@ Test(letting_go, lets_go_of_what_every_member_has_in_a_checkpoint)
 	cover(&f, 9);
 	cr_assert(replica_vector_message(&f.r).covered == 9);
 	cr_assert(replica_purgeable(&f.r) == 0, "the peer has said nothing");
-	peer_covers(&f, 2, 5, f.r.digest);
+	peer_covers(&f, 2, 5, f.r.membership.digest);
 	cr_assert(replica_purgeable(&f.r) == 5);
-	peer_covers(&f, 3, 12, f.r.digest);
+	peer_covers(&f, 3, 12, f.r.membership.digest);
 	cr_assert(replica_purgeable(&f.r) == 9);
-	peer_covers(&f, 4, 12, f.r.digest + 1);
+	peer_covers(&f, 4, 12, f.r.membership.digest + 1);
 	cr_assert(replica_purgeable(&f.r) == 0, "there may be a member that is not known here");
-	peer_covers(&f, 5, 0, f.r.digest);
+	peer_covers(&f, 5, 0, f.r.membership.digest);
 	cr_assert(replica_purgeable(&f.r) == 0, "it keeps");
 	f.r.peers.list[0].checkpointed = 12;
 	cr_assert(replica_purgeable(&f.r) == 9);
 	f.r.peers.list[0].serving = false;
 	cr_assert(replica_purgeable(&f.r) == 0, "it may yet be another");
-	peer_covers(&f, 6, 12, f.r.digest);
+	peer_covers(&f, 6, 12, f.r.membership.digest);
 	f.r.phase = PHASE_CATCHING_UP;
 	cr_assert(replica_purgeable(&f.r) == 0);
 	f.r.phase = PHASE_SERVING;
@@ -67,11 +67,11 @@ Test(letting_go, keeps_while_a_node_leaves)
 	struct fixture f;
 	purging(&f);
 	cover(&f, 9);
-	peer_covers(&f, 2, 9, f.r.digest);
+	peer_covers(&f, 2, 9, f.r.membership.digest);
 	cr_assert(replica_purgeable(&f.r) == 9);
 	cr_assert(replica_forget(&f.r, f.now, OTHER) == 0 && f.r.looks.leaving_count == 1);
 	cr_assert(replica_purgeable(&f.r) == 0);
-	peer_covers(&f, 3, 9, f.r.digest); /* who has the node leave, too */
+	peer_covers(&f, 3, 9, f.r.membership.digest); /* who has the node leave, too */
 	cr_assert(replica_purgeable(&f.r) == 0);
 	stop(&f);
 }

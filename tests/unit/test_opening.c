@@ -67,7 +67,7 @@ Test(opening, a_node_is_who_it_was)
 		keep_meta(store, 5, i & 1, i & 2);
 		cr_assert(host_open(&h, &(struct host_config){.replica = {.self = self, .seed = 3}}, store,
 				    &io, SECOND, NULL, 0) == 0);
-		const struct member *row = members_find(&h->replica.staged, (struct node){5});
+		const struct member *row = members_find(&h->replica.membership.staged, (struct node){5});
 		cr_assert(row && h->replica.config.self.node.id == 5 && h->replica.established == (i & 1));
 		cr_assert(row->secret.bytes[0] == (i & 2 ? 99 : self.secret.bytes[0]));
 		host_close(&h);

@@ -73,7 +73,7 @@ static struct vector_message message(struct world *w, const struct vector *whole
 	struct vector_message m = {.node = {PEER},
 				   .origin = {2},
 				   .serial = ++w->serial,
-				   .digest = w->r.digest,
+				   .digest = w->r.membership.digest,
 				   .all = whole->digest,
 				   .serving = true,
 				   .at = at};
@@ -99,7 +99,7 @@ Test(reach, a_message_that_shows_all_is_exact)
 	struct peer *p = peer(&w, PEER);
 	cr_assert(p->exact && p->confirmed && p->vouched && p->has_sample && p->serving);
 	cr_assert(get(&p->vector, 2) == 4 && get(&p->target, 7) == 1 && get(&p->sample, 2) == 4);
-	cr_assert(p->heard == w.now && p->digest == w.r.digest && p->all == v.digest);
+	cr_assert(p->heard == w.now && p->digest == w.r.membership.digest && p->all == v.digest);
 	struct log *log = logs_find(&w.r.logs, (struct origin){2});
 	cr_assert(log->owner.id == PEER && log->known == 4);
 	set(&v, 2, 6);
@@ -319,7 +319,7 @@ Test(reach, a_new_run_begins_with_nothing)
 	carry_out(&w);
 	p = peer(&w, PEER);
 	m.serial = 1;
-	m.digest = w.r.digest;
+	m.digest = w.r.membership.digest;
 	hear(&w, m);
 	cr_assert(p->origin.id == 9 && get(&p->vector, 2) == 0 && !p->exact && p->after.id == 0);
 	cr_assert(p->ask_at == w.now + 100 * MS);
@@ -374,7 +374,7 @@ Test(reach, its_own_vector_is_told_as_asked)
 	cr_assert(replica_reach(&w.r, (struct origin){31}, at, 4, &last) == 1 && last);
 	cr_assert(replica_reach(&w.r, (struct origin){40}, at, 4, &last) == 0 && last);
 	struct vector_message m = replica_vector_message(&w.r);
-	cr_assert(m.count == 3 && !m.serving && m.all == w.r.v.digest && m.digest == w.r.digest);
+	cr_assert(m.count == 3 && !m.serving && m.all == w.r.v.digest && m.digest == w.r.membership.digest);
 	w.r.config.told = 2;
 	w.r.phase = PHASE_DRAINING;
 	uint64_t serial = m.serial;

@@ -401,7 +401,7 @@ Test(repair, what_a_forgotten_node_had_is_known_as_long_as_a_member_tells_of_it)
 	log->owner.id = 22;
 	replica_unlearn(&w.r);
 	cr_assert(log->known == 5, "it may come back");
-	members_find(&w.r.members, log->owner)->forgotten = true;
+	members_find(&w.r.membership.current, log->owner)->forgotten = true;
 	hold(&w, 1, 77, 1);
 	replica_unlearn(&w.r);
 	cr_assert(log->known == 5, "another has some of it");
@@ -511,7 +511,7 @@ static void come_back(struct world *w, struct peer *p)
 	struct vector_message m = {.node = p->node,
 				   .origin = p->origin,
 				   .serial = p->serial + 1,
-				   .digest = w->r.digest,
+				   .digest = w->r.membership.digest,
 				   .all = p->vector.digest};
 	cr_assert(replica_vector(&w->r, w->now, &m) == 0);
 }
@@ -583,7 +583,7 @@ Test(repair, records_wait_for_others_while_nobody_asks)
 	w.r.phase = PHASE_CATCHING_UP;
 	cr_assert(replica_flush_at(&w.r, false) <= w.now);
 	w.r.phase = PHASE_SERVING;
-	w.r.meta_dirty = true;
+	w.r.membership.dirty = true;
 	cr_assert(replica_flush_at(&w.r, false) <= w.now);
 	cr_assert(replica_flush(&w.r) == 0);
 	cr_assert(replica_flush_at(&w.r, false) == NEVER, "it is on its way");

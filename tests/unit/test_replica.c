@@ -140,9 +140,11 @@ Test(replica, keeps_a_closed_session_until_every_member_has_applied_the_close)
 	}
 	cr_assert_not_null(sessions_find(&f.r.sessions, (struct session){7, 1}));
 	for (uint64_t serial = 6; serial < 9; serial++) {
-		peer_says(
-		    &f, (struct vector_message){
-			    .serial = serial, .digest = f.r.digest, .serving = true, .at = both, .count = 1});
+		peer_says(&f, (struct vector_message){.serial = serial,
+						      .digest = f.r.membership.digest,
+						      .serving = true,
+						      .at = both,
+						      .count = 1});
 		tick(&f, SECOND);
 	}
 	cr_assert_null(sessions_find(&f.r.sessions, (struct session){7, 1}));
@@ -295,7 +297,7 @@ Test(replica, acknowledges_once_enough_peers_have_it)
 	expect(&f, "append 1:1, commit, publish 1:1, vector");
 	struct position at = {{1}, 1};
 	struct vector_message m = {.node = {PEER}, .origin = {2}, .serial = 2, .at = &at, .count = 1};
-	m.digest = f.r.digest;
+	m.digest = f.r.membership.digest;
 	cr_assert(replica_vector(&f.r, f.now, &m) == 0);
 	expect(&f, "ack 1@1");
 	batch(&f, 1, 1, 5);
@@ -318,7 +320,7 @@ Test(replica, gives_up_only_what_every_member_has)
 	struct vector_message m = {.node = {PEER},
 				   .origin = {2},
 				   .serial = 2,
-				   .digest = f.r.digest,
+				   .digest = f.r.membership.digest,
 				   .serving = true,
 				   .at = &at,
 				   .count = 1};

@@ -65,7 +65,8 @@ static void start(struct world *w, int i, const struct replica_config *limits)
 	config.self = self(w, i);
 	config.seed = 1;
 	config.alone = true;
-	cr_assert(replica_init(r, &config, w->now, old.established, old.staged.list, old.staged.count) == 0);
+	cr_assert(replica_init(r, &config, w->now, old.established, old.membership.staged.list,
+			       old.membership.staged.count) == 0);
 	if (w->runs > SERVERS) {
 		struct counts counts = r->counts;
 		r->counts = old.counts;
@@ -164,8 +165,9 @@ static void tell_members(struct world *w, int i)
 	const struct replica *r = &w->servers[i];
 	for (int k = 0; k < SERVERS; k++) {
 		if (hears(w, i, k))
-			cr_assert(replica_members(&w->servers[k], w->now, (struct node){0}, r->members.list,
-						  r->members.count) == 0);
+			cr_assert(replica_members(&w->servers[k], w->now, (struct node){0},
+						  r->membership.current.list,
+						  r->membership.current.count) == 0);
 	}
 }
 
@@ -183,7 +185,8 @@ static void act(struct world *w, int i, struct action *a)
 	else if (a->type == ACTION_MEMBERS)
 		tell_members(w, i);
 	else if (a->type == ACTION_TELL_MEMBERS && other)
-		cr_assert(replica_members(other, w->now, node_of(i), r->members.list, r->members.count) == 0);
+		cr_assert(replica_members(other, w->now, node_of(i), r->membership.current.list,
+					  r->membership.current.count) == 0);
 	else if (a->type == ACTION_FETCH && other)
 		fetch(w, r, a);
 	else if (a->type == ACTION_REACH && other)
@@ -247,8 +250,8 @@ static void open_world(struct world *w, const struct replica_config *limits)
 	for (int i = 0; i < SERVERS; i++) { /* as a leader would */
 		for (int k = 0; k < SERVERS; k++)
 			cr_assert(replica_members(&w->servers[k], w->now, (struct node){0},
-						  w->servers[i].staged.list,
-						  w->servers[i].staged.count) == 0);
+						  w->servers[i].membership.staged.list,
+						  w->servers[i].membership.staged.count) == 0);
 	}
 	for (int i = 0; i < SERVERS; i++) {
 		cr_assert(serves(w, i));
@@ -399,8 +402,8 @@ Test(runs, what_the_run_before_an_old_copy_said_is_not_judged_on)
 	open_world(&w, &limits);
 	pass(&w, 2 * SECOND);
 	limits.self = self(&w, 2);
-	cr_assert(replica_init(&copy, &limits, w.now, true, w.servers[2].staged.list,
-			       w.servers[2].staged.count) == 0);
+	cr_assert(replica_init(&copy, &limits, w.now, true, w.servers[2].membership.staged.list,
+			       w.servers[2].membership.staged.count) == 0);
 	adopt(&w, &copy, &w.servers[2]);
 
 	part(&w, 1, 0, true);
@@ -449,7 +452,8 @@ static void join_by_a_node_that_is_lost(bool truncated)
 	map_init(&w.records, 1);
 	start(&w, 0, &limits);
 	start(&w, 1, &limits);
-	cr_assert(replica_members(&w.servers[1], w.now, (struct node){0}, w.servers[0].staged.list, 1) == 0);
+	cr_assert(replica_members(&w.servers[1], w.now, (struct node){0}, w.servers[0].membership.staged.list,
+				  1) == 0);
 	cr_assert(serves(&w, 0) && serves(&w, 1));
 	like_told(&w, 0);
 	like_told(&w, 1);
@@ -459,7 +463,7 @@ static void join_by_a_node_that_is_lost(bool truncated)
 	like_told(&w, 1);
 	start(&w, 2, &limits);
 	struct replica *z = &w.servers[0], *x = &w.servers[2];
-	cr_assert(replica_members(x, w.now, (struct node){0}, w.servers[1].staged.list, 2) == 0);
+	cr_assert(replica_members(x, w.now, (struct node){0}, w.servers[1].membership.staged.list, 2) == 0);
 	pass(&w, 2 * SECOND);
 	cr_assert(x->phase == PHASE_CATCHING_UP && counts_get(&x->counts, "likes", 5) == 4);
 	const struct vector *told = &peers_find(&w.servers[1].peers, node_of(2))->vector;

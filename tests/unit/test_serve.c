@@ -13,11 +13,12 @@ Test(serve, a_hello_is_welcome_in_its_role)
 	m.hello.wants_session = true;
 	say(&f, 1, &m);
 	cr_assert(f.m.welcome.session.number == 1 && f.m.welcome.session.issuer == 2);
-	cr_assert(proof_check(&f.host->replica.members, f.m.welcome.session, f.m.welcome.proof) == 0);
-	f.host->replica.meta_durable = false;
+	cr_assert(proof_check(&f.host->replica.membership.current, f.m.welcome.session, f.m.welcome.proof) ==
+		  0);
+	f.host->replica.membership.durable = false;
 	say(&f, 1, &m);
 	cr_assert(f.m.welcome.session.number == 0, "I4");
-	f.host->replica.meta_durable = true;
+	f.host->replica.membership.durable = true;
 	m = (struct message){.type = MESSAGE_HELLO, .hello = {PROTOCOL_VERSION, .is_server = true}};
 	m.hello.node.id = PEER;
 	say_as(&f, ROLE_OPERATOR, 2, &m);

@@ -15,7 +15,7 @@ static void log_done(struct fixture *f, uint64_t origin, uint64_t lsn)
 
 static bool forgotten(const struct fixture *f)
 {
-	return members_find(&f->r.staged, OTHER)->forgotten;
+	return members_find(&f->r.membership.staged, OTHER)->forgotten;
 }
 
 Test(shared, what_it_held_is_applied_before_it_is_served)
@@ -100,18 +100,20 @@ Test(shared, who_leaves_is_confirmed_no_more)
 {
 	struct fixture f;
 	serve_beside_peer(&f);
-	uint64_t with = f.r.digest;
-	cr_assert(with == members_digest(&f.r.members));
+	uint64_t with = f.r.membership.digest;
+	cr_assert(with == members_digest(&f.r.membership.current));
 	f.r.peers.list[0].has_sample = true;
 	cr_assert(replica_forget(&f.r, f.now, OTHER) == 0 && !forgotten(&f));
-	cr_assert(f.r.digest != with && replica_vector_message(&f.r).digest == f.r.digest);
+	cr_assert(f.r.membership.digest != with &&
+		  replica_vector_message(&f.r).digest == f.r.membership.digest);
 	cr_assert(!f.r.peers.list[0].has_sample && !f.r.peers.list[0].confirmed);
 	look(&f);
 	look(&f);
-	cr_assert(f.r.digest != with);
+	cr_assert(f.r.membership.digest != with);
 	replica_checkpointed(&f.r, f.r.stats.records);
 	forget_trace(&f);
-	cr_assert(forgotten(&f) && f.r.digest != with && f.r.digest == members_digest(&f.r.members));
+	cr_assert(forgotten(&f) && f.r.membership.digest != with &&
+		  f.r.membership.digest == members_digest(&f.r.membership.current));
 	stop(&f);
 }
 
@@ -121,9 +123,10 @@ Test(shared, who_leaves_is_told_by_the_first_commit)
 	const struct member row = {.node = {PEER}, .origin = {2}, .since = 1, .name = "s2"};
 	init(&f, (struct replica_config){.shared = true}, true, &row);
 	cr_assert(replica_forget(&f.r, f.now, OTHER) == 0 && f.r.looks.leaving_count == 1);
-	cr_assert(f.r.digest == 0, "who the members are is not durable yet");
+	cr_assert(f.r.membership.digest == 0, "who the members are is not durable yet");
 	forget_trace(&f);
-	cr_assert(f.r.digest != 0 && f.r.digest != members_digest(&f.r.members));
+	cr_assert(f.r.membership.digest != 0 &&
+		  f.r.membership.digest != members_digest(&f.r.membership.current));
 	stop(&f);
 }
 
@@ -132,10 +135,10 @@ Test(shared, a_checkpoint_with_which_nobody_leaves_changes_no_membership)
 	struct fixture f;
 	serve_beside_peer(&f);
 	replica_checkpointed(&f.r, f.r.stats.records);
-	cr_assert(!f.r.meta_dirty);
-	f.r.meta_dirty = true; /* for another reason */
+	cr_assert(!f.r.membership.dirty);
+	f.r.membership.dirty = true; /* for another reason */
 	replica_checkpointed(&f.r, f.r.stats.records);
-	cr_assert(f.r.meta_dirty);
+	cr_assert(f.r.membership.dirty);
 	stop(&f);
 }
 
@@ -146,20 +149,20 @@ Test(shared, who_is_new_confirms_all_the_same)
 	struct fixture f;
 	start_shared(&f);
 	add_peer(&f);
-	uint64_t with = f.r.digest;
+	uint64_t with = f.r.membership.digest;
 	cr_assert(!f.r.established && replica_forget(&f.r, f.now, OTHER) == 0 &&
 		  f.r.looks.leaving_count == 1);
-	cr_assert(f.r.digest == with);
-	f.r.meta_dirty = f.r.establishing = true;
+	cr_assert(f.r.membership.digest == with);
+	f.r.membership.dirty = f.r.establishing = true;
 	forget_trace(&f);
-	cr_assert(f.r.established && f.r.digest != with, "once it serves, it does not");
+	cr_assert(f.r.established && f.r.membership.digest != with, "once it serves, it does not");
 	stop(&f);
 }
 
 static void peer_has(struct fixture *f, uint64_t serial, struct position has)
 {
-	peer_says(f,
-		  (struct vector_message){.serial = serial, .digest = f->r.digest, .at = &has, .count = 1});
+	peer_says(f, (struct vector_message){
+			 .serial = serial, .digest = f->r.membership.digest, .at = &has, .count = 1});
 	forget_trace(f);
 }
 
@@ -191,7 +194,8 @@ Test(shared, who_is_new_does_not_wait_for_what_was_let_go_of)
 		look(&f);
 		look(&f);
 		replica_checkpointed(&f.r, f.r.stats.records);
-		cr_assert(members_find(&f.r.staged, lost)->forgotten == (i == 0 || i == 4), "%d", i);
+		cr_assert(members_find(&f.r.membership.staged, lost)->forgotten == (i == 0 || i == 4), "%d",
+			  i);
 		forget_trace(&f);
 		stop(&f);
 	}
@@ -247,7 +251,7 @@ Test(shared, nothing_is_taken_of_who_has_left)
 {
 	struct fixture f;
 	serve_beside_peer(&f);
-	struct member row = *members_find(&f.r.members, OTHER);
+	struct member row = *members_find(&f.r.membership.current, OTHER);
 	row.forgotten = true; /* as another says */
 	cr_assert(replica_members(&f.r, f.now, (struct node){0}, &row, 1) == 0 && !forgotten(&f));
 	cr_assert(!looks_left(&f.r.looks, OTHER));
@@ -276,7 +280,7 @@ Test(shared, a_node_that_came_and_was_lost_meanwhile_is_read_first)
 	const struct node lost = {30};
 	struct member row = {.node = lost, .since = 1, .name = "s3", .forgotten = true};
 	cr_assert(replica_members(&f.r, f.now, (struct node){0}, &row, 1) == 0);
-	cr_assert(!members_find(&f.r.staged, lost)->forgotten);
+	cr_assert(!members_find(&f.r.membership.staged, lost)->forgotten);
 	look(&f);
 	cr_assert(replica_held(&f.r, f.now, lost, (struct position){{3}, 1}) == 0);
 	cr_assert(logs_find(&f.r.logs, (struct origin){3}));
@@ -284,7 +288,7 @@ Test(shared, a_node_that_came_and_was_lost_meanwhile_is_read_first)
 
 	start_shared(&f); /* others have agreed on what to leave out before this one came */
 	cr_assert(replica_members(&f.r, f.now, (struct node){0}, &row, 1) == 0);
-	cr_assert(members_find(&f.r.staged, lost)->forgotten);
+	cr_assert(members_find(&f.r.membership.staged, lost)->forgotten);
 	stop(&f);
 }
 
@@ -299,12 +303,12 @@ Test(shared, what_it_holds_is_read_also_when_another_is_forgotten_meanwhile)
 	struct member row = {.node = {30}, .since = 1, .name = "s3"};
 	cr_assert(replica_members(&f.r, f.now, (struct node){0}, &row, 1) == 0);
 	forget_trace(&f);
-	members_find(&f.r.staged, row.node)->forgotten = f.r.meta_dirty = true;
+	members_find(&f.r.membership.staged, row.node)->forgotten = f.r.membership.dirty = true;
 	forget_trace(&f);
 	log = logs_find(&f.r.logs, (struct origin){2});
 	cr_assert(log && log->held == 3 && log->known == 3);
 	cr_assert(replica_is_shared(&f.r, (struct origin){2}));
-	members_find(&f.r.staged, OTHER)->forgotten = true;
+	members_find(&f.r.membership.staged, OTHER)->forgotten = true;
 	cr_assert(!replica_is_shared(&f.r, (struct origin){2}), "nobody reads what it left any more");
 	stop(&f);
 }
@@ -316,7 +320,7 @@ Test(shared, only_members_leave_a_shared_journal)
 	cr_assert(replica_leaves(&f.r, (struct node){SELF}) == 0);
 	struct member row = {.node = {30}, .since = 1, .name = "s3"};
 	cr_assert(replica_members(&f.r, f.now, (struct node){0}, &row, 1) == 0);
-	members_find(&f.r.staged, row.node)->forgotten = true;
+	members_find(&f.r.membership.staged, row.node)->forgotten = true;
 	cr_assert(replica_leaves(&f.r, row.node) == 0, "it has left");
 	cr_assert(f.r.looks.leaving_count == 0 && replica_leaves(&f.r, OTHER) == 1 &&
 		  f.r.looks.leaving_count == 1);

@@ -270,7 +270,7 @@ Test(shared_store, a_commit_is_timed_by_who_has_a_clock)
 		struct store *s;
 		open_over(&s);
 		struct host *h = open_timed(s, i ? slow_clock : NULL);
-		cr_assert(host_flush(h, SECOND) == 0 && h->replica.meta_durable);
+		cr_assert(host_flush(h, SECOND) == 0 && h->replica.membership.durable);
 		cr_assert(h->replica.group.gather.sync == (i ? 7 * MS : 0));
 		cr_assert(h->replica.group.gather.counted_at == (i ? clock_now : 0));
 		cr_assert(h->metrics.commit_time.sum == (i ? 7 * MS : 0));
@@ -287,7 +287,7 @@ Test(shared_store, a_failure_ends_the_server)
 	struct host *h = open_host(s);
 	stub->failure = -EIO;
 	cr_assert(replica_flush_at(&h->replica, false) == 0, "its first commit");
-	cr_assert(host_flush(h, SECOND) == -EIO && !h->replica.meta_durable);
+	cr_assert(host_flush(h, SECOND) == -EIO && !h->replica.membership.durable);
 	h->replica.group.committing = true;
 	cr_assert(host_shared_step(h, SECOND) == -EIO && stub->polls == 0);
 	h->replica.group.committing = false;
@@ -453,7 +453,7 @@ Test(shared_store, one_member_has_it_let_go)
 		cr_assert(host_flush(h, SECOND) == 0 && r->peers.count == 1);
 		r->phase = PHASE_SERVING;
 		r->config.purges = r->peers.list[0].serving = true;
-		r->peers.list[0].digest = r->digest;
+		r->peers.list[0].digest = r->membership.digest;
 		r->peers.list[0].checkpointed = 5;
 		r->looks.history.covered = i == 0 ? 0 : 1;
 		r->config.self.node.id = i == 2 ? PEER + 1 : 1;
