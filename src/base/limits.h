@@ -18,7 +18,7 @@
 #define LIMIT_WATCHED 100000	     /* different watched keys of one server */
 #define LIMIT_WATCHING 1000000	     /* watched keys of all clients of one server together */
 #define LIMIT_SUBSCRIPTION 1024	     /* bytes of what a subscriber sends, CURVE's own included */
-#define LIMIT_SUBSCRIBE_RATE 3000    /* messages of one subscriber in a second */
+#define LIMIT_SUBSCRIPTIONS 16	     /* messages of one subscriber, whose server has two topics */
 #define LIMIT_TOP 100		     /* keys in a top */
 #define LIMIT_METRICS 128	     /* metrics in an answer */
 #define LIMIT_SAMPLES 2048	     /* samples of one metric */

@@ -62,11 +62,10 @@ void agent_name_server(struct agent *a, const char *name, size_t size)
 static void on_use_server(void *arg, const struct courier_server *server)
 {
 	struct agent *a = arg;
-	a->server_node = (struct node){0};
 	agent_name_server(a, server ? server->name : "", server ? strlen(server->name) : 0);
 	kept_use_server(a);
 	a->io.use_server(a->io.arg, server ? server->client_endpoint : "");
-	watches_use_server(a, server ? server->notify_endpoint : "");
+	watches_use_server(a);
 }
 
 static void on_send_hello(void *arg, bool wants_session)
@@ -127,6 +126,7 @@ static void on_send_request(void *arg, const struct courier_request *base, size_
 	struct position positions[2 * LIMIT_POSITIONS];
 	switch (r->type) {
 	case MESSAGE_COUNT:
+	case MESSAGE_WATCH: /* laid out like it */
 		m.count.id = base->id;
 		m.count.keys = r->texts;
 		m.count.key_count = r->text_count;

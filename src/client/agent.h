@@ -39,7 +39,7 @@ struct agent_answer {
 
 /* What the agent wants of its driver. All are called from within the calls below and must not call the agent
  * again. Bytes and strings are valid during the call. Those of features that are not used may be NULL
- * (answer, changed, use_notify, watch, unwatch). */
+ * (answer, changed). */
 struct agent_io {
 	void *arg;
 	/* One message (one payload frame) to that leader, or to the server named last. Nothing needs to
@@ -49,11 +49,6 @@ struct agent_io {
 	/* Drop the connection to the former server and what is queued there, and connect to this client
 	 * endpoint. "": none for now. The same endpoint again means a fresh connection. */
 	void (*use_server)(void *arg, const char *client_endpoint);
-	/* The same for the notify endpoint ("": none for now); called only once something is watched.
-	 * watch() follows for every key; topics are "k", the key, NUL. */
-	void (*use_notify)(void *arg, const char *notify_endpoint);
-	void (*watch)(void *arg, const char *key);
-	void (*unwatch)(void *arg, const char *key);
 
 	void (*result)(void *arg, const struct kudos_result *result);
 	void (*changed)(void *arg, const char *key, int64_t count);
@@ -81,7 +76,6 @@ struct agent {
 	uint64_t last_id;
 	uint64_t ignored; /* messages that were malformed or made no sense */
 
-	struct node server_node;				   /* as its welcome told; 0: not yet */
 	char server_text[LIMIT_NAME + LIMIT_ENDPOINT + 8];	   /* "s2 (tcp://…)"; "": none is in use */
 	int64_t leader_asked_at, leader_heard_at, server_heard_at; /* -1: never */
 	bool no_server;						   /* the leader's last word */

@@ -38,9 +38,7 @@ static void hex_id(char out[20], uint64_t id)
 static void answer(struct agent *a, struct question *q, int error, const void *data, size_t size,
 		   size_t count)
 {
-	if (q->internal)
-		watches_refused(a, q->base.id);
-	else
+	if (!q->internal)
 		a->io.answer(a->io.arg,
 			     &(struct agent_answer){q->base.id, q->type, error, data, size, count});
 	free(q);
@@ -65,6 +63,7 @@ static void on_counts(struct agent *a, const struct message *m)
 {
 	const int64_t *counts = m->counts.counts;
 	struct question *q = answered(a, m->counts.id, MESSAGE_COUNT);
+	q = q ? q : answered(a, m->counts.id, MESSAGE_WATCH);
 	if (!q)
 		return;
 	if (m->counts.count != q->text_count) {
@@ -100,7 +99,7 @@ static void fill_row(struct kudos_server_status *to, const struct status_row *ro
 	    [SERVER_DOWN] = "down", [SERVER_CATCHING_UP] = "catching-up", [SERVER_UP] = "up"};
 	copy_text(to->name, sizeof to->name, row->server.name);
 	copy_text(to->client_endpoint, sizeof to->client_endpoint, row->server.client_endpoint);
-	copy_text(to->notify_endpoint, sizeof to->notify_endpoint, row->server.notify_endpoint);
+	copy_text(to->notify_endpoint, sizeof to->notify_endpoint, row->notify_endpoint);
 	hex_id(to->node, row->server.node.id);
 	strcpy(to->state, states[row->state]);
 	to->clients = row->load.clients;
@@ -142,12 +141,8 @@ static void tell_state(struct agent *a, struct question *q, const struct message
 static void on_state(struct agent *a, const struct message *m, const char *leader)
 {
 	struct question *q = answered(a, m->state.id, MESSAGE_STATUS);
-	if (q && q->internal) {
-		watches_state(a, m);
-		free(q);
-	} else if (q) {
+	if (q)
 		tell_state(a, q, m, leader);
-	}
 }
 
 static void on_measured(struct agent *a, const struct message *m)
@@ -210,7 +205,6 @@ static bool on_welcome(struct agent *a, int64_t now, const struct message *m)
 		return false;
 	}
 	a->bad_version = false;
-	a->server_node = m->welcome.node;
 	agent_name_server(a, m->welcome.name.data, m->welcome.name.size);
 	if (!m->welcome.serving)
 		strcpy(a->told, "that server is still catching up, or stopping");
@@ -259,7 +253,7 @@ static bool on_server_error(struct agent *a, int64_t now, const struct message *
 			route_not_serving(&a->courier, now); /* it has clients enough */
 			return true;
 		}
-		if (m->error.code == KUDOS_BUSY) {
+		if (m->error.code == KUDOS_BUSY && !watches_busy(a, now, id)) {
 			courier_postpone(&a->courier, now, id);
 			return true;
 		}
@@ -284,6 +278,9 @@ static bool handle_server(struct agent *a, int64_t now, const struct message *m)
 		return on_ack(a, now, m);
 	case MESSAGE_REFUSED:
 		return on_refused(a, now, m);
+	case MESSAGE_CHANGED:
+		watches_changed(a, m);
+		return true;
 	case MESSAGE_CLOSED:
 		courier_session_closed(&a->courier, m->closed.session);
 		return true;
@@ -346,8 +343,6 @@ static bool on_assigned(struct agent *a, int64_t now, const struct message *m)
 		copy_text(servers[i].name, sizeof servers[i].name, row->name);
 		copy_text(servers[i].client_endpoint, sizeof servers[i].client_endpoint,
 			  row->client_endpoint);
-		copy_text(servers[i].notify_endpoint, sizeof servers[i].notify_endpoint,
-			  row->notify_endpoint);
 	}
 	a->no_server = count == 0;
 	route_assigned(&a->courier, now, m->assigned.session, m->assigned.proof, servers, count);
@@ -402,22 +397,6 @@ void agent_receive_leader(struct agent *a, int64_t now, size_t index, const void
 	}
 	if (handle_leader(a, now, index, &m))
 		a->leader_heard_at = now;
-	else
-		a->ignored++;
-	message_deinit(&m);
-}
-
-/* What the notify endpoint publishes. */
-
-void agent_receive_notify(struct agent *a, int64_t now, const void *data, size_t size)
-{
-	struct message m;
-	if (message_decode(data, size, &m) != 0) {
-		a->ignored++;
-		return;
-	}
-	if (m.type == MESSAGE_CHANGED)
-		watches_changed(a, now, &m);
 	else
 		a->ignored++;
 	message_deinit(&m);

@@ -58,8 +58,7 @@ static void on_send_leader(void *arg, size_t index, const void *data, size_t siz
 	struct kudos *k = arg;
 	struct link *l = &k->leader_links[index];
 	if (!l->socket)
-		note_failure(k, link_open(l, SOCKET_DEALER, k->leaders[index], k->context, k->security,
-					  k->epoll_fd, false));
+		note_failure(k, link_open(l, k->leaders[index], k->context, k->security, k->epoll_fd, false));
 	note_failure(k, link_send(l, data, size, LEADER_KEEP));
 }
 
@@ -76,39 +75,8 @@ static void on_use_server(void *arg, const char *endpoint)
 	struct kudos *k = arg;
 	link_close(&k->server_link, k->epoll_fd);
 	if (*endpoint)
-		note_failure(k, link_open(&k->server_link, SOCKET_DEALER, endpoint, k->context, k->security,
-					  k->epoll_fd, true));
-}
-
-static void on_use_notify(void *arg, const char *endpoint)
-{
-	struct kudos *k = arg;
-	link_close(&k->notify_link, k->epoll_fd);
-	if (*endpoint)
-		note_failure(k, link_open(&k->notify_link, SOCKET_SUB, endpoint, k->context, k->security,
-					  k->epoll_fd, false));
-}
-
-static size_t watch_topic(char *topic, const char *key)
-{
-	size_t size = strlen(key);
-	topic[0] = 'k';
-	memcpy(topic + 1, key, size + 1);
-	return size + 2;
-}
-
-static void on_watch(void *arg, const char *key)
-{
-	struct kudos *k = arg;
-	char topic[1 + LIMIT_KEY + 1];
-	note_failure(k, link_subscribe(&k->notify_link, topic, watch_topic(topic, key)));
-}
-
-static void on_unwatch(void *arg, const char *key)
-{
-	struct kudos *k = arg;
-	char topic[1 + LIMIT_KEY + 1];
-	note_failure(k, link_unsubscribe(&k->notify_link, topic, watch_topic(topic, key)));
+		note_failure(
+		    k, link_open(&k->server_link, endpoint, k->context, k->security, k->epoll_fd, true));
 }
 
 static void on_result(void *arg, const struct kudos_result *result)
@@ -246,9 +214,6 @@ static int make_agent(struct kudos *k, const struct kudos_options *o)
 	    .send_leader = on_send_leader,
 	    .send_server = on_send_server,
 	    .use_server = on_use_server,
-	    .use_notify = on_use_notify,
-	    .watch = on_watch,
-	    .unwatch = on_unwatch,
 	    .result = on_result,
 	    .changed = on_changed,
 	    .answer = on_answer,
@@ -264,7 +229,6 @@ static void handle_free(struct kudos *k)
 		for (size_t i = 0; i < k->leader_count; i++)
 			link_close(&k->leader_links[i], k->epoll_fd);
 		link_close(&k->server_link, k->epoll_fd);
-		link_close(&k->notify_link, k->epoll_fd);
 		close(k->epoll_fd);
 	}
 	if (!k->user.share)
@@ -360,8 +324,6 @@ static void drain(struct kudos *k, struct link *l, bool *any)
 		*any = true;
 		if (l == &k->server_link)
 			agent_receive_server(k->agent, k->now, packet.body, packet.body_size);
-		else if (l == &k->notify_link)
-			agent_receive_notify(k->agent, k->now, packet.body, packet.body_size);
 		else
 			agent_receive_leader(k->agent, k->now, (size_t)(l - k->leader_links), packet.body,
 					     packet.body_size);
@@ -386,7 +348,6 @@ int handle_pass(struct kudos *k, bool *any)
 	serve(k, &k->server_link, any);
 	if (link_ended(&k->server_link))
 		agent_disconnected(k->agent, k->now);
-	serve(k, &k->notify_link, any);
 	for (size_t i = 0; i < k->leader_count; i++)
 		serve(k, &k->leader_links[i], any);
 	agent_tick(k->agent, k->now);
@@ -400,7 +361,7 @@ int handle_pass(struct kudos *k, bool *any)
 
 static bool anything_ready(struct kudos *k)
 {
-	if (link_ready(&k->server_link) || link_ready(&k->notify_link))
+	if (link_ready(&k->server_link))
 		return true;
 	for (size_t i = 0; i < k->leader_count; i++) {
 		if (link_ready(&k->leader_links[i]))

@@ -31,7 +31,7 @@ struct kudos {
 	const char *leaders[HANDLE_LEADERS];
 	size_t leader_count;
 	const char *server; /* NULL: ask the leaders */
-	struct link leader_links[HANDLE_LEADERS], server_link, notify_link;
+	struct link leader_links[HANDLE_LEADERS], server_link;
 
 	struct kudos_options user; /* whom to tell: of the caller's options only what is no string */
 

@@ -72,14 +72,13 @@ static bool is_spare(int fd)
 	return getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)fd < limit.rlim_cur / 2;
 }
 
-int link_open(struct link *l, enum socket_kind kind, const char *endpoint, void *context,
-	      const struct security *security, int epoll_fd, bool monitored)
+int link_open(struct link *l, const char *endpoint, void *context, const struct security *security,
+	      int epoll_fd, bool monitored)
 {
-	void *socket = socket_new(context, kind);
+	void *socket = socket_new(context, SOCKET_DEALER);
 	if (!socket)
 		return -errno;
-	*l = (struct link){
-	    .socket = socket, .kind = kind, .fd = -1, .touched = true, .monitor_readable = true};
+	*l = (struct link){.socket = socket, .fd = -1, .touched = true, .monitor_readable = true};
 	/* What is not answered is sent again, elsewhere if need be: nothing is worth waiting for at the end.
 	 */
 	int linger = 0;
@@ -183,24 +182,11 @@ bool link_due(const struct link *l)
 
 int link_receive(struct link *l, struct packet *packet)
 {
-	int r = socket_receive(l->socket, l->kind, packet);
+	int r = socket_receive(l->socket, SOCKET_DEALER, packet);
 	l->readable = l->readable && r != 0;
 	/* There may be more; or this was when the connection came up. */
 	l->touched = r != 0 || l->waiting_count > 0;
 	return r;
-}
-
-int link_subscribe(struct link *l, const void *topic, size_t size)
-{
-	if (!l->socket)
-		return 0;
-	l->touched = true;
-	return socket_subscribe(l->socket, topic, size);
-}
-
-int link_unsubscribe(struct link *l, const void *topic, size_t size)
-{
-	return l->socket ? socket_unsubscribe(l->socket, topic, size) : 0;
 }
 
 bool link_ready(struct link *l)

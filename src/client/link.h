@@ -12,8 +12,7 @@
 #include "net/socket.h"
 
 struct link {
-	void *socket; /* NULL: closed */
-	enum socket_kind kind;
+	void *socket;  /* NULL: closed */
 	int fd;	       /* its ZMQ_FD, in the epoll set */
 	bool readable; /* that says there is something for libzmq to take note of */
 	bool cut;      /* the last time it was read from it was not asked whether there is more */
@@ -28,8 +27,8 @@ struct link {
 /* Opens and adds to the epoll set, which knows the link by its address from then on. security: NULL for none.
  * monitored: link_ended() tells of the connection's end, while the process has half of its descriptors left:
  * this takes two more. KUDOS_BAD_ENDPOINT or a negative errno; the link is closed then. */
-int link_open(struct link *l, enum socket_kind kind, const char *endpoint, void *context,
-	      const struct security *security, int epoll_fd, bool monitored);
+int link_open(struct link *l, const char *endpoint, void *context, const struct security *security,
+	      int epoll_fd, bool monitored);
 /* Drops everything that was not sent yet. Takes a closed one. */
 void link_close(struct link *l, int epoll_fd);
 
@@ -38,9 +37,6 @@ void link_close(struct link *l, int epoll_fd);
 int link_send(struct link *l, const void *data, size_t size, size_t keep);
 /* Sends what waits as far as it goes. 0 or a negative errno. */
 int link_flush(struct link *l);
-/* Of a SUB: 0 or a negative errno; nothing on a closed link. */
-int link_subscribe(struct link *l, const void *topic, size_t size);
-int link_unsubscribe(struct link *l, const void *topic, size_t size);
 /* Whether the connection has ended since this was last asked. */
 bool link_ended(struct link *l);
 

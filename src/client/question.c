@@ -32,7 +32,8 @@ int question_ask(struct agent *a, int64_t now, enum message_type type, struct su
 	r->type = type;
 	r->asked_at = now;
 	r->base.id = ++a->last_id;
-	r->base.of_leader = type != MESSAGE_COUNT && type != MESSAGE_TOP && !a->courier.direct;
+	r->base.of_leader =
+	    type != MESSAGE_COUNT && type != MESSAGE_WATCH && type != MESSAGE_TOP && !a->courier.direct;
 	int error = courier_ask(&a->courier, &r->base);
 	if (error)
 		free(r);

@@ -14,8 +14,8 @@ struct agent;
 
 struct question {
 	struct courier_request base; /* first: the courier's pointer is ours */
-	enum message_type type;	     /* COUNT, TOP, ASSIGN (a session), STATUS, METRICS, FORGET, DRAIN */
-	bool internal;		     /* asked by the agent itself, for the watches */
+	enum message_type type; /* COUNT, WATCH, TOP, ASSIGN (a session), STATUS, METRICS, FORGET, DRAIN */
+	bool internal;		/* asked by the agent itself, for the watches */
 	int64_t asked_at;
 	size_t n;		/* of a TOP: how many keys; of an ASSIGN: the lifetime in seconds */
 	struct position *after; /* a COUNT waits for these, too */

@@ -8,12 +8,10 @@
 #include "base/array.h"
 #include "base/time.h"
 #include "client/agent.h"
-#include "core/courier_route.h"
 #include "kudos.h"
 #include "wire/key.h"
 
-#define READ_AGAIN (2 * SECOND) /* a change message can be lost */
-#define SETTLED (250 * MS)	/* after a move: the subscription takes its time */
+#define AGAIN (2 * SECOND)
 
 void watches_deinit(struct watches *w)
 {
@@ -57,37 +55,18 @@ static int insert(struct watches *w, const char *key, size_t size)
 		return -ENOMEM;
 	size_t i = lower_bound(w, key, size);
 	memmove(&w->list[i + 1], &w->list[i], (w->count - i) * sizeof *w->list);
-	w->list[i] = (struct watch){.heard_at = -1};
+	w->list[i] = (struct watch){0};
 	memcpy(w->list[i].key, key, size);
 	w->count++;
 	return 0;
 }
 
-/* ---- where it is published ---- */
+/* ---- which ---- */
 
-static void use_endpoint(struct agent *a, const char *endpoint)
+void watches_use_server(struct agent *a)
 {
-	struct watches *w = &a->watches;
-	if (w->count == 0)
-		return;
-	w->endpoint_known = *endpoint != '\0';
-	a->io.use_notify(a->io.arg, endpoint);
-	for (size_t i = 0; w->endpoint_known && i < w->count; i++)
-		a->io.watch(a->io.arg, w->list[i].key);
-}
-
-/* What changed before the subscription has to be read. */
-static void read_anew(struct watches *w, int64_t at)
-{
-	w->round = 0;
-	w->at = at;
-}
-
-void watches_use_server(struct agent *a, const char *endpoint)
-{
-	a->watches.endpoint_known = false;
-	read_anew(&a->watches, 0);
-	use_endpoint(a, endpoint);
+	a->watches.only_read = a->watches.ended = false;
+	a->watches.at = 0;
 }
 
 int watches_add(struct agent *a, int64_t now, const char *key)
@@ -98,15 +77,9 @@ int watches_add(struct agent *a, int64_t now, const char *key)
 	if (r || find(w, key, size))
 		return r;
 	r = insert(w, key, size);
-	if (r)
-		return r;
-	const struct courier_server *server = route_server(&a->courier);
-	if (w->endpoint_known)
-		a->io.watch(a->io.arg, key);
-	else if (server && *server->notify_endpoint)
-		use_endpoint(a, server->notify_endpoint);
-	read_anew(w, now);
-	return 0;
+	if (r == 0)
+		w->at = now;
+	return r;
 }
 
 void watches_remove(struct agent *a, const char *key)
@@ -117,23 +90,15 @@ void watches_remove(struct agent *a, const char *key)
 		return;
 	size_t i = (size_t)(found - w->list);
 	memmove(found, found + 1, (--w->count - i) * sizeof *found);
-	if (w->endpoint_known)
-		a->io.unwatch(a->io.arg, key);
+	w->ended = w->count == 0;
+	w->at = 0;
 }
 
 /* ---- asking ---- */
 
-static uint64_t ask(struct agent *a, int64_t now, enum message_type type, struct subject about)
-{
-	uint64_t id = 0;
-	about.internal = true;
-	question_ask(a, now, type, about, &id);
-	return id;
-}
-
 static bool active(const struct agent *a)
 {
-	return a->watches.count && !a->courier.closing;
+	return (a->watches.count > 0 || a->watches.ended) && !a->courier.closing;
 }
 
 void watches_tick(struct agent *a, int64_t now)
@@ -145,12 +110,12 @@ void watches_tick(struct agent *a, int64_t now)
 	for (size_t i = 0; i < w->count; i++)
 		texts[i] = (struct text){w->list[i].key, strlen(w->list[i].key)};
 	/* Keys added since the last question was asked are not in it. */
-	free(question_take(a, w->read, false));
-	w->read = ask(a, now, MESSAGE_COUNT, (struct subject){.texts = texts, .count = w->count});
-	w->at = now + (w->round++ == 0 ? SETTLED : READ_AGAIN);
-	/* A server that was not named by a leader tells its notify endpoint only in its status. */
-	if (!w->endpoint_known && !w->ask && a->courier.direct)
-		w->ask = ask(a, now, MESSAGE_STATUS, (struct subject){0});
+	free(question_take(a, w->asked, false));
+	w->asked = 0;
+	question_ask(a, now, w->only_read ? MESSAGE_COUNT : MESSAGE_WATCH,
+		     (struct subject){.texts = texts, .count = w->count, .internal = true}, &w->asked);
+	w->only_read = w->ended = false;
+	w->at = now + AGAIN;
 }
 
 int64_t watches_deadline(const struct agent *a)
@@ -169,42 +134,30 @@ static void tell(struct agent *a, struct watch *w, int64_t count)
 	a->io.changed(a->io.arg, w->key, count);
 }
 
-void watches_changed(struct agent *a, int64_t now, const struct message *m)
+void watches_changed(struct agent *a, const struct message *m)
 {
 	struct watch *w = find(&a->watches, m->changed.key.data, m->changed.key.size);
-	if (!w)
-		return;
-	w->heard_at = now;
-	tell(a, w, m->changed.count);
+	if (w)
+		tell(a, w, m->changed.count);
 }
 
-/* A change that was published after the question was asked is newer than its answer. */
 void watches_counted(struct agent *a, const struct question *r, const int64_t *counts)
 {
 	for (size_t i = 0; i < r->text_count; i++) {
 		struct watch *w = find(&a->watches, r->texts[i].data, r->texts[i].size);
-		if (w && w->heard_at < r->asked_at)
+		if (w)
 			tell(a, w, counts[i]);
 	}
 }
 
-void watches_state(struct agent *a, const struct message *m)
+bool watches_busy(struct agent *a, int64_t now, uint64_t id)
 {
-	a->watches.ask = 0;
-	for (size_t i = 0; i < m->state.row_count && !a->watches.endpoint_known; i++) {
-		const struct server_row *row = &m->state.rows[i].server;
-		char endpoint[LIMIT_ENDPOINT + 1] = "";
-		if (!node_equal(row->node, a->server_node) || row->notify_endpoint.size == 0 ||
-		    row->notify_endpoint.size > LIMIT_ENDPOINT)
-			continue;
-		memcpy(endpoint, row->notify_endpoint.data, row->notify_endpoint.size);
-		use_endpoint(a, endpoint);
-		read_anew(&a->watches, 0);
-	}
-}
-
-void watches_refused(struct agent *a, uint64_t id)
-{
-	if (a->watches.ask == id)
-		a->watches.ask = 0;
+	struct watches *w = &a->watches;
+	struct question *q = id != 0 && id == w->asked ? question_take(a, id, true) : NULL;
+	if (!q)
+		return false;
+	w->only_read = q->type == MESSAGE_WATCH;
+	w->at = w->only_read ? now : w->at;
+	free(q);
+	return true;
 }

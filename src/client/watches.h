@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The keys that a client watches, and what was last told of each. Sorted by key. What is published at the
- * notify endpoint of the server in use is told at once; it can be lost, so the counts are also read, soon
- * after a move and then now and then. */
+/* The keys that a client watches, and what was last told of each. Sorted by key. The server in use is told
+ * all of them whenever there is another one of either, and every two seconds, for as long as it is to tell of
+ * changes. Each time it answers with the counts, since a change that it told can be lost. */
 #ifndef CLIENT_WATCHES_H
 #define CLIENT_WATCHES_H
 
@@ -16,18 +16,15 @@ struct watch {
 	char key[LIMIT_KEY + 1];
 	bool told; /* count was told to the user */
 	int64_t count;
-	int64_t
-	    heard_at; /* when the last change was published to us; an answer to an older question is older */
 };
 
 struct watches {
 	struct watch *list; /* owned */
 	size_t count, capacity;
-	uint64_t read;	     /* id of the last reading */
-	uint64_t ask;	     /* id of the status asked for the notify endpoint; 0: none */
-	bool endpoint_known; /* io.use_notify was told that of the server in use */
-	unsigned round;	     /* readings since the server in use was taken */
-	int64_t at;	     /* the next one */
+	uint64_t asked; /* id of the last question */
+	bool only_read; /* the server watches for too many: the next question is a count */
+	bool ended;	/* the last key was taken back, and the server is not told yet */
+	int64_t at;	/* the next question */
 };
 
 void watches_deinit(struct watches *w);
@@ -37,14 +34,15 @@ int watches_add(struct agent *a, int64_t now, const char *key);
 /* From now on it is not told any more. Keys that are not watched are ignored. */
 void watches_remove(struct agent *a, const char *key);
 
-/* For the agent: another server is in use, or the same anew; "": its notify endpoint is not known. */
-void watches_use_server(struct agent *a, const char *endpoint);
+/* For the agent: another server is in use, or the same anew. */
+void watches_use_server(struct agent *a);
 void watches_tick(struct agent *a, int64_t now);
 int64_t watches_deadline(const struct agent *a);
-/* What came: a change that was published; the answers to its own questions, or that there is none. */
-void watches_changed(struct agent *a, int64_t now, const struct message *m);
+/* What came: a change, or the answer to its own question. */
+void watches_changed(struct agent *a, const struct message *m);
 void watches_counted(struct agent *a, const struct question *r, const int64_t *counts);
-void watches_state(struct agent *a, const struct message *m);
-void watches_refused(struct agent *a, uint64_t id);
+/* The question with that id was answered `busy`. Whether it was a `watch`: then the counts are read instead.
+ */
+bool watches_busy(struct agent *a, int64_t now, uint64_t id);
 
 #endif

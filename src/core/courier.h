@@ -27,7 +27,6 @@ struct courier_server {
 	struct node node;
 	char name[LIMIT_NAME + 1];
 	char client_endpoint[LIMIT_ENDPOINT + 1];
-	char notify_endpoint[LIMIT_ENDPOINT + 1];
 };
 
 /* A question that is asked again until it is answered or taken back. Owned by the driver, which embeds it. */

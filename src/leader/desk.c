@@ -94,8 +94,7 @@ static int on_heartbeat(const struct request *rq)
 
 static struct server_row server_row(const struct member *m)
 {
-	return (struct server_row){m->node, message_text(m->name), message_text(m->client_endpoint),
-				   message_text(m->notify_endpoint)};
+	return (struct server_row){m->node, message_text(m->name), message_text(m->client_endpoint)};
 }
 
 static int on_assign(const struct request *rq)
@@ -131,6 +130,7 @@ static int on_status(const struct request *rq)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
 		rows[i].server = server_row(list[i]);
+		rows[i].notify_endpoint = message_text(list[i]->notify_endpoint);
 		rows[i].state = directory_state(directory, rq->now, list[i]->node, &rows[i].load);
 	}
 	struct message state = {.type = MESSAGE_STATE,

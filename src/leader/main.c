@@ -198,7 +198,7 @@ static int leader_init(struct leader *leader, const struct options *o)
 	leader->answers = unread_new(LIMIT_UNREAD_BYTES / 2);
 	zsock_t *zap;
 	if (r < 0 || !leader->socket || !leader->answers || security_guard(leader->security, &zap) < 0 ||
-	    security_listen(leader->security, leader->socket) < 0) {
+	    security_listen(leader->security, leader->socket, ROLE_CLIENT) < 0) {
 		r = errno ? -errno : -ENOMEM;
 		log_error("cannot start: %s", zmq_strerror(-r));
 		return r;

@@ -114,12 +114,15 @@ static int set_own(const struct security *s, void *socket)
 	return 0;
 }
 
-int security_listen(const struct security *s, void *socket)
+/* The domain, which libzmq hands back with its question, is the name of the least role. */
+int security_listen(const struct security *s, void *socket, enum role least)
 {
 	const int yes = 1;
 	if (!s)
 		return 0;
-	if (zmq_setsockopt(zsock_resolve(socket), ZMQ_CURVE_SERVER, &yes, sizeof yes) < 0)
+	if (zmq_setsockopt(zsock_resolve(socket), ZMQ_CURVE_SERVER, &yes, sizeof yes) < 0 ||
+	    zmq_setsockopt(zsock_resolve(socket), ZMQ_ZAP_DOMAIN, role_name(least),
+			   strlen(role_name(least))) < 0)
 		return -errno;
 	return set_own(s, socket);
 }
@@ -138,18 +141,24 @@ int security_connect(const struct security *s, void *socket)
 /* The frames of a request. */
 enum { ZAP_VERSION, ZAP_ID, ZAP_DOMAIN, ZAP_ADDRESS, ZAP_IDENTITY, ZAP_MECHANISM, ZAP_KEY, ZAP_FRAMES };
 
-static void complain(struct security *s, zframe_t *address, const char *key)
+static void complain(struct security *s, zframe_t *address, const char *key, bool known)
 {
 	int64_t now = clock_now();
 	s->refused++;
 	if (now < s->complain_at)
 		return;
 	s->complain_at = now + COMPLAIN;
-	log_warn("refused a connection from %.*s: its key, %s, is not in the trust folder (%llu such since "
-		 "the last line like this)",
+	log_warn("refused a connection from %.*s: its key, %s, is %s (%llu such since the last line like "
+		 "this)",
 		 address ? (int)zframe_size(address) : 0, address ? (const char *)zframe_data(address) : "",
-		 *key ? key : "none", (unsigned long long)s->refused);
+		 *key ? key : "none", known ? "not a server's" : "not in the trust folder",
+		 (unsigned long long)s->refused);
 	s->refused = 0;
+}
+
+static enum role least_role(zframe_t *domain)
+{
+	return domain && zframe_streq(domain, role_name(ROLE_CLIENT)) ? ROLE_CLIENT : ROLE_SERVER;
 }
 
 /* 300, "try again", and not 400, after which libzmq's client would never try again: the key may be added to
@@ -164,9 +173,10 @@ static void answer(struct security *s, zmsg_t *request)
 	if (count == ZAP_FRAMES && zframe_streq(frames[ZAP_VERSION], "1.0") &&
 	    zframe_streq(frames[ZAP_MECHANISM], "CURVE") && zframe_size(frames[ZAP_KEY]) == KEY_BYTES)
 		zmq_z85_encode(key, zframe_data(frames[ZAP_KEY]), KEY_BYTES);
-	bool granted = *key && trust_role(s->trust, key) != ROLE_NONE;
+	enum role role = *key ? trust_role(s->trust, key) : ROLE_NONE;
+	bool granted = role >= least_role(frames[ZAP_DOMAIN]);
 	if (!granted)
-		complain(s, frames[ZAP_ADDRESS], key);
+		complain(s, frames[ZAP_ADDRESS], key, role != ROLE_NONE);
 	zmsg_t *reply = zmsg_new();
 	zmsg_addstr(reply, "1.0");
 	zmsg_addmem(reply, frames[ZAP_ID] ? zframe_data(frames[ZAP_ID]) : NULL,
@@ -214,15 +224,6 @@ enum role security_role(const struct security *s, const zmq_msg_t *frame)
 }
 
 /* ---- changes ---- */
-
-void security_shut_out(struct security *s, const zmq_msg_t *frame, const char *reason)
-{
-	const char *key = s ? zmq_msg_gets(frame, "User-Id") : NULL;
-	if (!key || trust_role(s->trust, key) == ROLE_SERVER || trust_role(s->trust, key) == ROLE_NONE)
-		return;
-	log_warn("shut out until the trust folder changes: key %s, because it %s", key, reason);
-	trust_shut_out(s->trust, key);
-}
 
 bool security_tick(struct security *s, int64_t now)
 {

@@ -33,15 +33,13 @@ void security_close(struct security *security);
 int security_guard(struct security *security, zsock_t **zap);
 void security_answer(void *security); /* a struct security */
 
-/* Before bind, and before connect; a zsock_t or libzmq's own. 0 or a negative errno. */
-int security_listen(const struct security *security, void *socket);
+/* Before bind, and before connect; a zsock_t or libzmq's own. least: the role that a key must have to get a
+ * connection. 0 or a negative errno. */
+int security_listen(const struct security *security, void *socket, enum role least);
 int security_connect(const struct security *security, void *socket);
 
 /* Who sent it, by what the trust folder says now. */
 enum role security_role(const struct security *security, const zmq_msg_t *frame);
-
-/* Nothing more for the key of who sent this, unless it is a server's, until the trust folder changes. */
-void security_shut_out(struct security *security, const zmq_msg_t *frame, const char *reason);
 
 /* Looks into the trust folder once a second. Whether a key lost something by a change. */
 bool security_tick(struct security *security, int64_t now);

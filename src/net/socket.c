@@ -27,14 +27,14 @@
  * buffers; and with 100,000 here the cluster was no faster. XPUB in: few. libzmq reads on until it finds the
  * queue empty, into one without an end, and with room for thousands it does not get there while somebody goes
  * on sending: 200 MiB and a server that did nothing else for as long, by one subscriber. SUB in: as XPUB out.
- * SUB out: its subscriptions; those above the mark are lost on a reconnection. */
+ * SUB out: its two subscriptions; those above the mark are lost on a reconnection. */
 static const struct {
 	int type, out, in;
 } kinds[] = {
     [SOCKET_ROUTER] = {ZMQ_ROUTER, 1000, 8},
     [SOCKET_DEALER] = {ZMQ_DEALER, 1000, 1000},
     [SOCKET_XPUB] = {ZMQ_XPUB, 340, 10},
-    [SOCKET_SUB] = {ZMQ_SUB, 10000, 340},
+    [SOCKET_SUB] = {ZMQ_SUB, 10, 340},
 };
 
 static int set(void *socket, int option, int value)
@@ -175,11 +175,6 @@ void socket_disconnect(void *socket, const char *endpoint)
 int socket_subscribe(void *socket, const void *topic, size_t size)
 {
 	return zmq_setsockopt(zsock_resolve(socket), ZMQ_SUBSCRIBE, topic, size) < 0 ? -errno : 0;
-}
-
-int socket_unsubscribe(void *socket, const void *topic, size_t size)
-{
-	return zmq_setsockopt(zsock_resolve(socket), ZMQ_UNSUBSCRIBE, topic, size) < 0 ? -errno : 0;
 }
 
 static int receive_frame(void *socket, zmq_msg_t *frame)

@@ -40,7 +40,6 @@ int socket_bind(zsock_t *socket, const char *address, int first, int last);
 int socket_connect(void *socket, const char *endpoint);
 void socket_disconnect(void *socket, const char *endpoint);
 int socket_subscribe(void *socket, const void *topic, size_t size);
-int socket_unsubscribe(void *socket, const void *topic, size_t size);
 
 /* A received message: head is the identity (ROUTER) or topic (SUB), empty for DEALER; for XPUB body is the
  * subscription (first byte 1 or 0, then the topic). Views into the frames below until packet_deinit(). */

@@ -11,27 +11,20 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "kudos.h"
 
-#define SWEEP_DELAY SECOND /* libzmq closes a descriptor a little after it told of the loss */
-#define SWEEP_SLICE 256	   /* descriptors looked at between two commits */
 #define LOOK_INTERVAL (100 * MS)
 #define LOOK_VALID SECOND
 
 void subscribers_init(struct subscribers *s)
 {
-	*s = (struct subscribers){.next_sweep = NEVER, .looked = -SECOND};
-}
-
-static void leave(struct subscriber *one)
-{
-	source_drop(&one->source);
-	*one = (struct subscriber){0};
+	*s = (struct subscribers){.looked = -SECOND};
 }
 
 void subscribers_deinit(struct subscribers *s)
 {
 	for (size_t i = 0; i < s->count; i++)
-		leave(&s->by_fd[i]);
+		source_drop(&s->by_fd[i].source);
 	free(s->by_fd);
 	subscribers_init(s);
 }
@@ -51,45 +44,58 @@ static int reserve(struct subscribers *s, size_t fd)
 	return 0;
 }
 
-int subscribers_find(struct subscribers *s, int64_t now, zmq_msg_t *frame, struct subscriber **found,
-		     uint64_t *gone)
+/* Who sent this; NULL: its connection has gone, or this is libzmq's own word that it has. */
+static int find(struct subscribers *s, zmq_msg_t *frame, struct subscriber **found)
 {
 	struct source source;
-	*gone = 0;
-	*found = NULL;
 	int fd = source_fd(frame);
 	int e = fd < 0 ? 0 : reserve(s, (size_t)fd);
-	if (e < 0)
+	*found = NULL;
+	if (e < 0 || fd < 0)
 		return e;
-	struct subscriber *one = fd < 0 ? NULL : &s->by_fd[fd];
-	bool known = one && one->id != 0 && source_sent(&one->source, frame);
-	if (!one || (known ? !source_lives(&one->source) : !source_take(&source, frame))) {
-		if (s->next_sweep == NEVER)
-			s->next_sweep = now + SWEEP_DELAY;
-		return 0;
+	struct subscriber *one = &s->by_fd[fd];
+	if (!source_sent(&one->source, frame)) {
+		if (!source_take(&source, frame))
+			return 0;
+		source_drop(&one->source);
+		*one = (struct subscriber){.source = source};
 	}
-	if (!known) {
-		*gone = one->id;
-		leave(one);
-		*one = (struct subscriber){.id = ++s->last_id, .source = source, .since = now};
-	}
-	*found = one->ended ? NULL : one;
+	*found = one;
 	return 0;
 }
 
-bool subscriber_floods(struct subscriber *one, int64_t now)
-{
-	if (now - one->since >= SECOND) {
-		one->since = now;
-		one->messages = 0;
-	}
-	return ++one->messages > LIMIT_SUBSCRIBE_RATE;
-}
-
-void subscriber_end(struct subscriber *one, int port)
+static void end_one(struct subscriber *one, int port)
 {
 	one->ended = true;
 	source_end(&one->source, port);
+}
+
+static int check(struct subscriber *one, const uint8_t *body, size_t size, enum role role)
+{
+	if (role < ROLE_SERVER)
+		return KUDOS_FORBIDDEN;
+	if (size != 2 || body[0] != 1 || (body[1] != 'r' && body[1] != 'v'))
+		return KUDOS_PROTOCOL;
+	return ++one->messages > LIMIT_SUBSCRIPTIONS ? KUDOS_LIMIT : 0;
+}
+
+int subscribers_heard(struct subscribers *s, zmq_msg_t *frame, const uint8_t *body, size_t size,
+		      enum role role, int port)
+{
+	struct subscriber *one;
+	int e = find(s, frame, &one);
+	if (e < 0 || !one || one->ended)
+		return e;
+	e = check(one, body, size, role);
+	if (e != 0)
+		end_one(one, port);
+	return e;
+}
+
+void subscribers_end_all(struct subscribers *s, int port)
+{
+	for (size_t i = 0; i < s->count; i++)
+		end_one(&s->by_fd[i], port);
 }
 
 /* How much of what was sent to it has arrived there; whether more waits in the kernel. */
@@ -110,7 +116,7 @@ static void end_lagging(struct subscriber *one, int port, uint64_t taken)
 	source_name(&one->source, name, sizeof name);
 	log_warn("ended the connection of %s, a subscriber that does not read: it took %llu bytes in %lld ms",
 		 name, (unsigned long long)taken, (long long)(LOOK_INTERVAL / MS));
-	subscriber_end(one, port);
+	end_one(one, port);
 }
 
 unsigned subscribers_end_slowest(struct subscribers *s, int64_t now, int port, bool end)
@@ -125,7 +131,7 @@ unsigned subscribers_end_slowest(struct subscribers *s, int64_t now, int port, b
 	for (size_t i = 0; i < s->count; i++) {
 		struct subscriber *one = &s->by_fd[i];
 		uint64_t all;
-		if (one->id == 0 || one->ended || !lags(one, &all))
+		if (one->ended || !lags(one, &all))
 			continue;
 		uint64_t taken = all - one->taken;
 		one->taken = all;
@@ -142,28 +148,4 @@ unsigned subscribers_end_slowest(struct subscribers *s, int64_t now, int port, b
 		return ended;
 	end_lagging(slowest, port, least);
 	return 1;
-}
-
-int64_t subscribers_deadline(const struct subscribers *s)
-{
-	return s->next_sweep;
-}
-
-uint64_t subscribers_gone(struct subscribers *s, int64_t now)
-{
-	if (now < s->next_sweep)
-		return 0;
-	for (int i = 0; i < SWEEP_SLICE && s->next < s->count; i++) {
-		struct subscriber *one = &s->by_fd[s->next++];
-		if (one->id == 0 || source_lives(&one->source))
-			continue;
-		uint64_t id = one->id;
-		leave(one);
-		return id;
-	}
-	if (s->next >= s->count) {
-		s->next = 0;
-		s->next_sweep = NEVER;
-	}
-	return 0;
 }

@@ -184,27 +184,15 @@ void trust_free(struct trust *trust)
 	free(trust);
 }
 
-static struct trusted *find(const struct keys *keys, const char *key)
+static enum role role_in(const struct keys *keys, const char *key)
 {
 	struct trusted wanted = {.role = ROLE_NONE};
 	size_t size = strlen(key);
 	if (size != KEY_TEXT || keys->count == 0)
-		return NULL;
+		return ROLE_NONE;
 	memcpy(wanted.key, key, size);
-	return bsearch(&wanted, keys->list, keys->count, sizeof *keys->list, by_key);
-}
-
-static enum role role_in(const struct keys *keys, const char *key)
-{
-	const struct trusted *t = find(keys, key);
+	const struct trusted *t = bsearch(&wanted, keys->list, keys->count, sizeof *keys->list, by_key);
 	return t ? t->role : ROLE_NONE;
-}
-
-void trust_shut_out(struct trust *trust, const char *public_key)
-{
-	struct trusted *t = find(&trust->keys, public_key);
-	if (t)
-		t->role = ROLE_NONE;
 }
 
 bool trust_refresh(struct trust *trust, bool *revoked)

@@ -22,9 +22,6 @@ void trust_free(struct trust *trust); /* takes NULL */
  * it was. *revoked: some key lost something by that. Whether it changed. */
 bool trust_refresh(struct trust *trust, bool *revoked);
 
-/* Nothing for this key any more, until the folder changes. */
-void trust_shut_out(struct trust *trust, const char *public_key);
-
 enum role trust_role(const struct trust *trust, const char *public_key); /* key in Z85 */
 /* The one server key in it; NULL when there is none, or more than one (*count). */
 const char *trust_server(const struct trust *trust, size_t *count);

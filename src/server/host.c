@@ -457,7 +457,7 @@ int host_flush(struct host *h, int64_t now)
 	if (e == 0)
 		e = reads_look(&h->reads, now, &h->replica, &h->port);
 	if (e == 0)
-		watch_look(&h->watching, now, &h->replica, &h->out);
+		watch_look(&h->watching, now, &h->replica, &h->port);
 	if (h->replica.phase != h->told_phase) {
 		h->told_phase = h->replica.phase;
 		if (h->told_phase == PHASE_SERVING)
@@ -477,6 +477,7 @@ int host_flush(struct host *h, int64_t now)
 static void expire(struct host *h, int64_t now)
 {
 	port_expire(&h->port, now);
+	watch_expire(&h->watching, now, &h->port);
 	giving_expire(&h->giving, h->store->checkpoints, now);
 }
 

@@ -17,7 +17,7 @@ static const struct flag flags[] = {
      "Port for clients and other servers' requests (KUDOS_CLIENT_PORT; the first free one from 5100 up)",
      "KUDOS_CLIENT_PORT", NULL, FLAG_PORT, AT(client_port)},
     {"notify-port", 0, "N",
-     "Port that records and changes are published on (KUDOS_NOTIFY_PORT; the first free one from 5100 up)",
+     "Port that records are published on, for servers (KUDOS_NOTIFY_PORT; the first free one from 5100 up)",
      "KUDOS_NOTIFY_PORT", NULL, FLAG_PORT, AT(notify_port)},
     {"bind", 0, "ADDR", "IPv4 address to listen on (KUDOS_BIND; 127.0.0.1)", "KUDOS_BIND", "127.0.0.1",
      AT(address)},

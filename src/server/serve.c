@@ -153,6 +153,20 @@ static int on_count(const struct request *rq)
 	return reads_take(&host_of(rq)->reads, &host_of(rq)->replica, rq);
 }
 
+/* A count, and from now on what changes. */
+static int on_watch(const struct request *rq)
+{
+	struct host *h = host_of(rq);
+	const struct message *m = rq->m;
+	int e = watch_set(&h->watching, &h->replica, rq->from->handle, m->watch.keys, m->watch.key_count);
+	if (e <= 0)
+		return e < 0 ? e : on_count(rq);
+	port_answer_error(rq, m->watch.id, e,
+			  "server %s watches for too many already: read the counts, or try another server",
+			  h->replica.config.self.name);
+	return 0;
+}
+
 /* What this server can say: all of itself; of the others, where they are and whether it hears them. */
 static int on_status(const struct request *rq)
 {
@@ -168,8 +182,8 @@ static int on_status(const struct request *rq)
 			continue;
 		struct status_row *row = &rows[count++];
 		row->server = (struct server_row){member->node, message_text(member->name),
-						  message_text(member->client_endpoint),
-						  message_text(member->notify_endpoint)};
+						  message_text(member->client_endpoint)};
+		row->notify_endpoint = message_text(member->notify_endpoint);
 		const struct peer *p = peers_find(&h->replica.peers, member->node);
 		if (p) {
 			row->state = !peer_reachable(p, rq->now) ? SERVER_DOWN
@@ -340,6 +354,7 @@ const struct port_rules serve_rules = {
 	{
 	    [MESSAGE_BATCH] = {.handle = on_batch, .least = ROLE_CLIENT, .raw = true},
 	    [MESSAGE_COUNT] = {.handle = on_count, .least = ROLE_CLIENT},
+	    [MESSAGE_WATCH] = {.handle = on_watch, .least = ROLE_CLIENT},
 	    [MESSAGE_TOP] = {.handle = on_top, .least = ROLE_CLIENT},
 	    [MESSAGE_CLOSE] = {.handle = on_close, .least = ROLE_CLIENT},
 	    [MESSAGE_SEEN] = {.handle = on_seen, .least = ROLE_CLIENT},

@@ -27,8 +27,7 @@
 #define DRAIN_MIN (200 * MS)
 #define DRAIN_MAX (3500 * MS)
 #define HELD_MOST 4096 /* bytes */
-#define RENEW_INTERVAL (5 * MS)
-#define LAZY MS /* so long a peer's record may wait for others, where nobody asks for it */
+#define LAZY MS	       /* so long a peer's record may wait for others, where nobody asks for it */
 #define UNREAD_EACH ((size_t)LIMIT_UNREAD_BYTES / 2) /* of answers, and of what is published */
 
 struct leader_dealer {
@@ -38,18 +37,16 @@ struct leader_dealer {
 };
 
 struct server {
-	const struct options *options; /* by reference */
-	struct notify *notify;	       /* by reference */
+	struct notify *notify; /* by reference */
 	struct stop stop;
 	struct reactor *reactor;
-	struct security *security;    /* NULL: without CURVE */
-	zsock_t *router, *xpub, *sub; /* xpub: NULL while it is being replaced */
+	struct security *security; /* NULL: without CURVE */
+	zsock_t *router, *xpub, *sub;
 	struct unread *answers, *published;
 	struct bytes held; /* a record that is to be published; empty: none */
 	bool answered;	   /* somebody, since it came */
 	int notify_port;
 	struct subscribers subscribers;
-	bool spoiled; /* somebody is subscribed who may not be: xpub is to be replaced */
 	struct links links;
 	struct leader_dealer leaders[LIMIT_LEADERS];
 	size_t leader_count;
@@ -144,57 +141,29 @@ static bool on_sub(void *arg)
 	return more;
 }
 
-static int from_subscriber(struct server *s, void *arg, int64_t now, struct packet *p)
-{
-	(void)arg;
-	struct subscriber *one;
-	uint64_t gone;
-	if (!watch_allowed(security_role(s->security, &p->frames[0]), p->body, p->body_size)) {
-		security_shut_out(s->security, &p->frames[0], "subscribed to what only servers may have");
-		s->spoiled = true;
-		return 0;
-	}
-	int e = subscribers_find(&s->subscribers, now, &p->frames[0], &one, &gone);
-	watch_end(&s->host->watching, gone);
-	if (e < 0 || !one)
-		return e;
-	e = watch_receive(&s->host->watching, &s->host->replica, one->id, p->body, p->body_size);
-	if (e == 0 && subscriber_floods(one, now))
-		e = KUDOS_LIMIT;
-	if (e <= 0)
-		return e;
-	port_malformed(&s->host->port, now, "a subscriber, and ended its connection", e);
-	watch_end(&s->host->watching, one->id);
-	subscriber_end(one, s->notify_port);
-	return 0;
-}
-
+/* Whether there may be more. */
 static bool on_xpub(void *arg)
 {
 	struct server *s = arg;
-	return drain(s, s->xpub, SOCKET_XPUB, from_subscriber, NULL);
-}
-
-static void look_at_subscribers(struct server *s)
-{
-	struct packet p;
-	int r;
-	while (s->xpub && s->error == 0 && !s->spoiled &&
-	       (r = socket_receive(zsock_resolve(s->xpub), SOCKET_XPUB, &p)) != 0 && r >= -1) {
-		if (r < 0)
-			continue;
-		s->error = from_subscriber(s, NULL, clock_now(), &p);
+	for (int i = 0; i < REACTOR_BURST && s->error == 0; i++) {
+		struct packet p;
+		if (socket_receive(zsock_resolve(s->xpub), SOCKET_XPUB, &p) != 1)
+			return false;
+		int e = subscribers_heard(&s->subscribers, &p.frames[0], p.body, p.body_size,
+					  security_role(s->security, &p.frames[0]), s->notify_port);
+		s->error =
+		    port_malformed(&s->host->port, clock_now(), "a subscriber, and ended its connection", e);
 		packet_deinit(&p);
 	}
+	return s->error == 0;
 }
 
 static void publish_now(struct server *s, const void *topic, size_t topic_size, const void *data, size_t size)
 {
-	/* Who may not have it has subscribed to it by itself: it is looked at before anything goes out. */
-	if (s->security && *(const char *)topic != 'k')
-		look_at_subscribers(s);
-	if (!s->xpub || s->spoiled)
-		return;
+	/* A subscription takes effect by itself: whose key was taken back is ended before anything goes out.
+	 */
+	while (s->security && on_xpub(s))
+		;
 	unread_publish(s->published, zsock_resolve(s->xpub), topic, topic_size, data, size);
 	reactor_touch(s->reactor, s->xpub);
 }
@@ -362,7 +331,8 @@ static int open_sockets(struct server *s, const struct options *o)
 	s->xpub = socket_open(SOCKET_XPUB);
 	s->sub = socket_open(SOCKET_SUB);
 	if (!s->router || !s->xpub || !s->sub || security_guard(s->security, &zap) < 0 ||
-	    security_listen(s->security, s->router) < 0 || security_listen(s->security, s->xpub) < 0 ||
+	    security_listen(s->security, s->router, ROLE_CLIENT) < 0 ||
+	    security_listen(s->security, s->xpub, ROLE_SERVER) < 0 ||
 	    security_connect(s->security, s->sub) < 0 || socket_subscribe(s->sub, "r", 1) < 0 ||
 	    socket_subscribe(s->sub, "v", 1) < 0)
 		return -errno;
@@ -381,7 +351,6 @@ struct server *server_new(const struct options *o, struct notify *notify)
 	int client_port = 0;
 	struct server *s = calloc(1, sizeof *s);
 	if (s) {
-		s->options = o;
 		s->stop.fd = -1;
 		s->notify = notify;
 		subscribers_init(&s->subscribers);
@@ -433,60 +402,29 @@ void server_free(struct server *s)
 
 /* ---- running ---- */
 
-/* Who has subscribed keeps getting what it subscribed to for as long as its connection lasts. So when a key
- * is taken back, all connections of the notify port end: those whose key is good come back by themselves, and
- * what they missed meanwhile is fetched. */
-static void end_subscriptions(struct server *s)
+/* Who has subscribed, or watches, is told on without saying anything more. So when a key is taken back, all
+ * of that ends: those whose key is good come back by themselves, and what they missed meanwhile is fetched.
+ */
+static void end_all_that_is_told(struct server *s)
 {
-	s->spoiled = false;
-	if (!s->xpub)
-		return;
-	reactor_remove(s->reactor, s->xpub, -1);
-	zsock_set_linger(s->xpub, 0);
-	zsock_destroy(&s->xpub);
+	subscribers_end_all(&s->subscribers, s->notify_port);
 	watch_end_all(&s->host->watching);
-	subscribers_deinit(&s->subscribers);
-}
-
-/* The port is free a little after the socket was closed: until then this is tried again and again. */
-static void renew_subscriptions(struct server *s)
-{
-	if (s->xpub)
-		return;
-	s->xpub = socket_open(SOCKET_XPUB);
-	if (s->xpub && security_listen(s->security, s->xpub) == 0 &&
-	    socket_bind(s->xpub, s->options->address, s->notify_port, s->notify_port) > 0 &&
-	    reactor_add(s->reactor, s->xpub, -1, on_xpub, s) == 0)
-		return;
-	zsock_destroy(&s->xpub);
-}
-
-/* Whoever left no longer watches anything. */
-static void drop_subscribers(struct server *s, int64_t now)
-{
-	uint64_t gone;
-	while ((gone = subscribers_gone(&s->subscribers, now)) != 0)
-		watch_end(&s->host->watching, gone);
 }
 
 static int64_t deadline(const struct server *s)
 {
 	int64_t first = earlier(host_deadline(s->host), security_deadline(s->security));
-	first = earlier(first, subscribers_deadline(&s->subscribers));
-	first = earlier(first, notify_deadline(s->notify));
-	return s->xpub ? first : earlier(first, clock_now() + RENEW_INTERVAL);
+	return earlier(first, notify_deadline(s->notify));
 }
 
 static int step(struct server *s)
 {
 	int64_t now = clock_now();
 	int e = s->error;
-	if (security_tick(s->security, now) || s->spoiled)
-		end_subscriptions(s);
-	renew_subscriptions(s);
+	if (security_tick(s->security, now))
+		end_all_that_is_told(s);
 	if (!host_is_patient(s->host))
 		reactor_rest(s->reactor, s->sub, 0);
-	drop_subscribers(s, now);
 	end_slowest_subscribers(s, now);
 	s->host->port.malformed += unread_ended(s->answers);
 	if (e == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The host's sockets: one ROUTER for clients and peers' requests, one XPUB to notify, one SUB to all peers,
+/* The host's sockets: one ROUTER for clients and peers' requests, one XPUB for peers, one SUB to all peers,
  * one DEALER for each peer and each leader, all in one thread. */
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
@@ -11,7 +11,7 @@
 struct server;
 
 /* Binds, opens the data folder and recovers. NULL: it has been logged why. notify is told how it fares; by
- * reference, like the options. */
+ * reference. */
 struct server *server_new(const struct options *o, struct notify *notify);
 void server_free(struct server *s); /* takes NULL */
 const struct member *server_self(const struct server *s);

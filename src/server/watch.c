@@ -7,24 +7,22 @@
 
 #include "base/array.h"
 #include "base/hash.h"
-#include "base/limits.h"
 #include "base/time.h"
 #include "kudos.h"
-#include "wire/key.h"
 
 #define WATCH_INTERVAL (3 * MS) /* between the beginnings of two rounds over all watched keys */
-#define WATCH_SLICE 1024	/* keys in one look */
+#define WATCH_SLICE 1024	/* keys and clients in one look */
 
-struct watcher {	       /* a connection of the notify port that watches keys */
-	struct watched **keys; /* the list is owned, they are not */
-	size_t count, capacity;
+struct watcher {
+	size_t count;
+	struct tie ties[]; /* in the order in which the client named the keys */
 };
 
 void watch_init(struct watching *w, uint64_t seed)
 {
 	*w = (struct watching){0};
 	map_init(&w->by_key, seed);
-	map_init(&w->subscribers, seed);
+	map_init(&w->clients, seed);
 }
 
 void watch_deinit(struct watching *w)
@@ -32,20 +30,20 @@ void watch_deinit(struct watching *w)
 	watch_end_all(w);
 	free(w->keys);
 	map_deinit(&w->by_key);
-	map_deinit(&w->subscribers);
+	map_deinit(&w->clients);
 }
 
 /* ---- who watches what ---- */
 
-static struct watched *find_key(const struct watching *w, const char *key, size_t size, uint64_t hash[2])
+static struct watched *find_key(const struct watching *w, struct text key, uint64_t hash[2])
 {
-	hash[0] = hash_bytes(key, size, w->by_key.seed);
-	hash[1] = hash_bytes(key, size, ~w->by_key.seed);
+	hash[0] = hash_bytes(key.data, key.size, w->by_key.seed);
+	hash[1] = hash_bytes(key.data, key.size, ~w->by_key.seed);
 	return map_get(&w->by_key, hash[0], hash[1]);
 }
 
-static int new_key(struct watching *w, const struct replica *r, const char *key, size_t size,
-		   const uint64_t hash[2], struct watched **made)
+static int new_key(struct watching *w, const struct replica *r, struct text key, const uint64_t hash[2],
+		   struct watched **made)
 {
 	struct watched *k = calloc(1, sizeof *k);
 	if (!k || array_reserve(&w->keys, w->count + 1, &w->capacity, sizeof(void *)) < 0 ||
@@ -53,9 +51,9 @@ static int new_key(struct watching *w, const struct replica *r, const char *key,
 		free(k);
 		return -ENOMEM;
 	}
-	memcpy(k->key, key, size);
-	k->size = size;
-	k->told = counts_get(&r->counts, key, size);
+	memcpy(k->key, key.data, key.size);
+	k->size = key.size;
+	k->told = counts_get(&r->counts, key.data, key.size);
 	k->place = w->count;
 	w->keys[w->count++] = k;
 	*made = k;
@@ -65,9 +63,7 @@ static int new_key(struct watching *w, const struct replica *r, const char *key,
 static void drop_key(struct watching *w, struct watched *k)
 {
 	uint64_t hash[2];
-	if (k->subscribers > 0)
-		return;
-	find_key(w, k->key, k->size, hash);
+	find_key(w, (struct text){k->key, k->size}, hash);
 	map_remove(&w->by_key, hash[0], hash[1]);
 	struct watched *last = w->keys[--w->count];
 	w->keys[k->place] = last;
@@ -77,163 +73,160 @@ static void drop_key(struct watching *w, struct watched *k)
 	free(k);
 }
 
-static struct watcher *find_watcher(struct watching *w, uint64_t subscriber)
-{
-	struct watcher *who = map_get(&w->subscribers, subscriber, 0);
-	if (who)
-		return who;
-	who = calloc(1, sizeof *who);
-	if (who && map_put(&w->subscribers, subscriber, 0, who) < 0) {
-		free(who);
-		return NULL;
-	}
-	return who;
-}
-
-/* At most LIMIT_WATCHES steps. */
-static size_t place_of(const struct watcher *who, const struct watched *k)
-{
-	size_t i = 0;
-	while (i < who->count && who->keys[i] != k)
-		i++;
-	return i;
-}
-
-static int add(struct watching *w, const struct replica *r, uint64_t subscriber, const char *key, size_t size)
+static int tie(struct watching *w, const struct replica *r, struct tie *t, struct text key)
 {
 	uint64_t hash[2];
-	struct watched *k = find_key(w, key, size, hash);
-	struct watcher *who = find_watcher(w, subscriber);
-	if (!who)
-		return -ENOMEM;
-	if (k && place_of(who, k) < who->count)
-		return 0;
-	if (who->count >= LIMIT_WATCHES)
-		return KUDOS_LIMIT;
-	if (w->subscriptions >= LIMIT_WATCHING || (!k && w->count >= LIMIT_WATCHED))
+	struct watched *k = find_key(w, key, hash);
+	if (!k && w->count >= LIMIT_WATCHED)
 		return KUDOS_BUSY;
-	if (array_reserve(&who->keys, who->count + 1, &who->capacity, sizeof(void *)) < 0 ||
-	    (!k && new_key(w, r, key, size, hash, &k) < 0))
+	if (!k && new_key(w, r, key, hash, &k) < 0)
 		return -ENOMEM;
-	who->keys[who->count++] = k;
-	k->subscribers++;
-	w->subscriptions++;
+	t->key = k;
+	t->after = k->first;
+	if (k->first)
+		k->first->before = t;
+	k->first = t;
+	w->ties++;
 	return 0;
 }
 
-static void leave(struct watching *w, struct watcher *who, size_t place)
+static void untie(struct watching *w, struct tie *t)
 {
-	struct watched *k = who->keys[place];
-	who->keys[place] = who->keys[--who->count];
-	k->subscribers--;
-	w->subscriptions--;
-	drop_key(w, k);
+	*(t->before ? &t->before->after : &t->key->first) = t->after;
+	if (t->after)
+		t->after->before = t->before;
+	if (w->at == t)
+		w->at = t->after;
+	if (!t->key->first)
+		drop_key(w, t->key);
+	w->ties--;
 }
 
-static void remove_key(struct watching *w, uint64_t subscriber, const char *key, size_t size)
+static void watcher_free(struct watching *w, struct watcher *who)
 {
-	uint64_t hash[2];
-	struct watched *k = find_key(w, key, size, hash);
-	struct watcher *who = map_get(&w->subscribers, subscriber, 0);
-	if (!k || !who)
-		return;
-	size_t place = place_of(who, k);
-	if (place < who->count)
-		leave(w, who, place);
-	if (who->count == 0)
-		watch_end(w, subscriber);
-}
-
-void watch_end(struct watching *w, uint64_t subscriber)
-{
-	struct watcher *who = map_remove(&w->subscribers, subscriber, 0);
 	if (!who)
 		return;
 	while (who->count > 0)
-		leave(w, who, who->count - 1);
-	free(who->keys);
+		untie(w, &who->ties[--who->count]);
 	free(who);
 }
 
-void watch_end_all(struct watching *w)
+/* A client says the same again and again. */
+static bool is_same(const struct watcher *who, const struct text *keys, size_t count)
+{
+	if (who->count != count)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		const struct watched *k = who->ties[i].key;
+		if (k->size != keys[i].size || memcmp(k->key, keys[i].data, k->size) != 0)
+			return false;
+	}
+	return true;
+}
+
+int watch_set(struct watching *w, const struct replica *r, uint64_t client, const struct text *keys,
+	      size_t count)
+{
+	struct watcher *before = map_get(&w->clients, client, 0);
+	if (before ? is_same(before, keys, count) : count == 0)
+		return 0;
+	if (w->ties - (before ? before->count : 0) + count > LIMIT_WATCHING)
+		return KUDOS_BUSY;
+	struct watcher *who = calloc(1, sizeof *who + count * sizeof *who->ties);
+	int e = who ? 0 : -ENOMEM;
+	for (size_t i = 0; e == 0 && i < count; i++) {
+		who->ties[i].client = client;
+		e = tie(w, r, &who->ties[i], keys[i]);
+		who->count += e == 0;
+	}
+	if (e == 0 && count > 0)
+		e = map_put(&w->clients, client, 0, who);
+	if (e != 0) {
+		watcher_free(w, who);
+		return e;
+	}
+	if (count == 0) {
+		map_remove(&w->clients, client, 0);
+		free(who);
+	}
+	watcher_free(w, before);
+	return 0;
+}
+
+static void end_those(struct watching *w, int64_t now, const struct port *port)
 {
 	const struct map_slot *slot;
 	size_t at = 0;
-	while ((slot = map_next(&w->subscribers, &at))) {
-		watch_end(w, slot->a);
+	while ((slot = map_next(&w->clients, &at))) {
+		const struct connection *c = port ? connections_at(&port->connections, slot->a) : NULL;
+		if (c && now - c->heard < port->rules->silent)
+			continue;
+		watcher_free(w, map_remove(&w->clients, slot->a, 0));
 		at--; /* another may have moved to its place */
 	}
 }
 
-/* ---- subscriptions ---- */
-
-/* 1 or 0, 'k', the key, NUL */
-static bool is_of_key(const uint8_t *data, size_t size)
+void watch_end_all(struct watching *w)
 {
-	return size >= 4 && size <= LIMIT_KEY + 3 && data[1] == 'k' && data[size - 1] == 0 &&
-	       key_check((const char *)data + 2, size - 3) == 0;
+	end_those(w, 0, NULL);
 }
 
-static bool is_of_servers(const uint8_t *data, size_t size)
+void watch_expire(struct watching *w, int64_t now, const struct port *port)
 {
-	return size == 2 && (data[1] == 'r' || data[1] == 'v');
-}
-
-bool watch_allowed(enum role role, const uint8_t *data, size_t size)
-{
-	if (role >= ROLE_SERVER)
-		return true;
-	/* What is not a subscription at all may be the beginning of a message that hides one. */
-	if (size == 0 || data[0] > 1)
-		return false;
-	return data[0] == 0 || (role != ROLE_NONE && is_of_key(data, size));
-}
-
-int watch_receive(struct watching *w, const struct replica *r, uint64_t subscriber, const uint8_t *data,
-		  size_t size)
-{
-	if (size == 0 || data[0] > 1)
-		return KUDOS_PROTOCOL;
-	if (is_of_servers(data, size))
-		return 0; /* subscriptions to records and vectors need no bookkeeping */
-	if (!is_of_key(data, size))
-		return data[0] == 1 ? KUDOS_PROTOCOL : 0;
-	const char *key = (const char *)data + 2;
-	if (data[0] == 1)
-		return add(w, r, subscriber, key, size - 3);
-	remove_key(w, subscriber, key, size - 3);
-	return 0;
+	end_those(w, now, port);
 }
 
 /* ---- looking ---- */
 
-static void tell(struct watched *k, int64_t count, struct out *out)
+/* Tells of the key that w->at watches. To how many. */
+static int tell(struct watching *w, const struct replica *r, struct port *port, int most)
 {
-	struct message m = {.type = MESSAGE_CHANGED, .changed = {.key = {k->key, k->size}, .count = count}};
-	char topic[LIMIT_KEY + 2] = {'k'};
-	memcpy(topic + 1, k->key, k->size);
-	if (out_publish(out, topic, k->size + 2, &m))
-		k->told = count; /* else in a later round */
+	const struct watched *k = w->at->key;
+	struct message m = {
+	    .type = MESSAGE_CHANGED,
+	    .changed = {.key = {k->key, k->size}, .count = counts_get(&r->counts, k->key, k->size)}};
+	int told = 0;
+	bool made = port_encode(port, &m) == 0; /* else they are told nothing, and read it */
+	for (; w->at && told < most; told++, w->at = w->at->after) {
+		const struct connection *c = connections_at(&port->connections, w->at->client);
+		if (c && made)
+			port_send_encoded(port, c);
+	}
+	return told;
 }
 
-void watch_look(struct watching *w, int64_t now, const struct replica *r, struct out *out)
+/* A round that took long, since many are told, is followed by a pause as long. */
+static void end_round(struct watching *w, int64_t now)
+{
+	w->next = 0;
+	w->seen = w->began;
+	if (w->next_round < now + (now - w->began_at))
+		w->next_round = now + (now - w->began_at);
+}
+
+void watch_look(struct watching *w, int64_t now, const struct replica *r, struct port *port)
 {
 	if (w->next == 0) {
 		if (w->count == 0 || now < w->next_round || w->seen == r->stats.events)
 			return;
 		w->began = r->stats.events;
+		w->began_at = now;
 		w->next_round = now + WATCH_INTERVAL;
 	}
-	for (int i = 0; i < WATCH_SLICE && w->next < w->count; i++) {
+	for (int left = WATCH_SLICE; left > 0 && (w->at || w->next < w->count);) {
+		if (w->at) {
+			left -= tell(w, r, port, left);
+			continue;
+		}
 		struct watched *k = w->keys[w->next++];
 		int64_t count = counts_get(&r->counts, k->key, k->size);
 		if (count != k->told)
-			tell(k, count, out);
+			w->at = k->first;
+		k->told = count;
+		left--;
 	}
-	if (w->next >= w->count) {
-		w->next = 0;
-		w->seen = w->began;
-	}
+	if (!w->at && w->next >= w->count)
+		end_round(w, now);
 }
 
 int64_t watch_deadline(const struct watching *w, const struct replica *r)

@@ -22,7 +22,7 @@
 #include "core/vector.h"
 #include "wire/batch.h"
 
-#define PROTOCOL_VERSION 2
+#define PROTOCOL_VERSION 3
 
 enum message_type {
 	MESSAGE_HELLO,	   /* any → any: the first message on a connection */
@@ -38,7 +38,9 @@ enum message_type {
 	MESSAGE_CLOSE,	   /* client → server: the session is done */
 	MESSAGE_CLOSED,	   /* answers close */
 	MESSAGE_COUNT,	   /* client → server */
-	MESSAGE_COUNTS,	   /* answers count */
+	MESSAGE_WATCH,	   /* client → server: a count, and from now on what changes */
+	MESSAGE_COUNTS,	   /* answers count and watch */
+	MESSAGE_CHANGED,   /* server → client that watches */
 	MESSAGE_TOP,	   /* client → server */
 	MESSAGE_TOPS,	   /* answers top */
 	MESSAGE_STATUS,	   /* client → leader or server */
@@ -62,7 +64,6 @@ enum message_type {
 	MESSAGE_VECTOR,	   /* published, topic "v" */
 	MESSAGE_REACH,	   /* server → server: positions of your vector, please */
 	MESSAGE_REACHED,   /* answers reach */
-	MESSAGE_CHANGED,   /* published, topic "k" key NUL */
 	MESSAGE_TYPE_COUNT
 };
 
@@ -95,11 +96,12 @@ struct key_count {
 /* A server as the leader shows it to clients. */
 struct server_row {
 	struct node node;
-	struct text name, client_endpoint, notify_endpoint;
+	struct text name, client_endpoint;
 };
 
 struct status_row {
 	struct server_row server;
+	struct text notify_endpoint;
 	enum server_state state;
 	struct load load;
 };
@@ -187,7 +189,7 @@ struct message {
 			size_t key_count;
 			const struct position *positions; /* wait until these are reached */
 			size_t position_count;
-		} count;
+		} count, watch;
 		struct {
 			uint64_t id;
 			const int64_t *counts;

@@ -30,6 +30,8 @@ static const struct list rising_positions = {sizeof(struct position), .most = LI
 }};
 static const struct list keys = {sizeof(struct text), .least = 1, .most = LIMIT_READ_KEYS,
 	.fields = {{"key", KIND_KEY, .at = 0}}};
+static const struct list watched_keys = {sizeof(struct text), .most = LIMIT_WATCHES,
+	.fields = {{"key", KIND_KEY, .at = 0}}};
 static const struct list counts = {sizeof(int64_t), .most = LIMIT_READ_KEYS,
 	.fields = {{"count", KIND_INT, .at = 0}}};
 static const struct list key_counts = {sizeof(struct key_count), .most = LIMIT_TOP, .fields = {
@@ -40,13 +42,12 @@ static const struct list servers = {sizeof(struct server_row), .most = LIMIT_MEM
 	{"node", KIND_ID, IN(struct server_row, node)},
 	{"name", KIND_WORD, LIMIT_NAME, IN(struct server_row, name)},
 	{"client_endpoint", KIND_WORD, LIMIT_ENDPOINT, IN(struct server_row, client_endpoint)},
-	{"notify_endpoint", KIND_WORD, LIMIT_ENDPOINT, IN(struct server_row, notify_endpoint)},
 }};
 static const struct list status_rows = {sizeof(struct status_row), .most = LIMIT_MEMBERS, .arrays = true, .fields = {
 	{"node", KIND_ID, IN(struct status_row, server.node)},
 	{"name", KIND_WORD, LIMIT_NAME, IN(struct status_row, server.name)},
 	{"client_endpoint", KIND_WORD, LIMIT_ENDPOINT, IN(struct status_row, server.client_endpoint)},
-	{"notify_endpoint", KIND_WORD, LIMIT_ENDPOINT, IN(struct status_row, server.notify_endpoint)},
+	{"notify_endpoint", KIND_WORD, LIMIT_ENDPOINT, IN(struct status_row, notify_endpoint)},
 	{"state", KIND_STATE, IN(struct status_row, state)},
 	{"clients", KIND_UINT, IN(struct status_row, load.clients)},
 	{"keys", KIND_UINT, IN(struct status_row, load.keys)},
@@ -151,6 +152,15 @@ const struct schema schemas[MESSAGE_TYPE_COUNT] = {
 		{LIST(struct message, count.keys, count.key_count, keys)},
 		{LIST(struct message, count.positions, count.position_count, positions)},
 	}, .asks = true},
+	[MESSAGE_WATCH] = {"watch", .fields = {
+		{"id", KIND_UINT, AT(watch.id)},
+		{LIST(struct message, watch.keys, watch.key_count, watched_keys)},
+		{LIST(struct message, watch.positions, watch.position_count, positions)},
+	}, .asks = true},
+	[MESSAGE_CHANGED] = {"changed", .fields = {
+		{"key", KIND_KEY, AT(changed.key)},
+		{"count", KIND_INT, AT(changed.count)},
+	}},
 	[MESSAGE_COUNTS] = {"counts", .fields = {
 		{"id", KIND_UINT, AT(counts.id)},
 		{LIST(struct message, counts.counts, counts.count, counts)},
@@ -259,10 +269,6 @@ const struct schema schemas[MESSAGE_TYPE_COUNT] = {
 		{"after", KIND_AFTER, AT(reached.after)},
 		{"last", KIND_BOOL, AT(reached.last)},
 		{LIST(struct message, reached.positions, reached.position_count, rising_positions)},
-	}},
-	[MESSAGE_CHANGED] = {"changed", .fields = {
-		{"key", KIND_KEY, AT(changed.key)},
-		{"count", KIND_INT, AT(changed.count)},
 	}},
 };
 /* clang-format on */

@@ -7,7 +7,7 @@ import time
 import msgpack
 import zmq
 
-VERSION = 2
+VERSION = 3
 
 
 class Gone(Exception):
@@ -73,7 +73,7 @@ class Client:
         for _ in range(20):
             try:
                 if not self.server:
-                    self.lost, _, endpoint, _ = self.servers[0]
+                    self.lost, _, endpoint = self.servers[0]
                     self.server = Connection(self.context, endpoint)
                 answer = self.server.ask(message, *wanted)
                 if not {"not-serving", "unknown-session"} & {part for part in answer if isinstance(part, str)}:
@@ -93,9 +93,9 @@ class Client:
                 self.positions[origin] = max(lsn, self.positions.get(origin, 0))
         return answer
 
-    def count(self, *keys):
+    def count(self, *keys, watch=False):
         positions = [x for position in self.positions.items() for x in position]
-        return self.ask(["count", next(self.ids), list(keys), positions], "counts", "error")[2]
+        return self.ask(["watch" if watch else "count", next(self.ids), list(keys), positions], "counts", "error")[2]
 
     def close(self):
         return self.ask(["close", *self.session, *self.proof], "closed")
@@ -105,7 +105,7 @@ def want_checkpoint(endpoint):
     """As a server that needs a snapshot."""
     context = zmq.Context()
     connection = Connection(context, endpoint, hello=False)
-    connection.ask(["hello", 2, "server", False, 77], "welcome")
+    connection.ask(["hello", VERSION, "server", False, 77], "welcome")
     connection.ask(["snapshot", 1, 0], "part", "error")
     connection.socket.close()
     context.term()

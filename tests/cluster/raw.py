@@ -31,8 +31,8 @@ def message(*elements):
     return msgpack.packb(list(elements))
 
 
-HELLO = message("hello", 2, "client", False, 0)
-WANTS = message("hello", 2, "client", True, 0)
+HELLO = message("hello", 3, "client", False, 0)
+WANTS = message("hello", 3, "client", True, 0)
 
 
 def welcomed(heard):

@@ -184,18 +184,21 @@ class GatewayTest(ClusterTest):
 
     def test_watching(self):
         g = self.gateway()
-        streams = [Stream(g, "key=seen&key=other") for _ in range(20)]
-        for stream in streams:
+        ports = {port for name in self.cluster_.servers for port in self.cluster_.ports(name)}
+        g.ask("POST", "/v1/likes", {"key": "else"})
+        streams = []
+        for i in range(20):
+            streams.append(stream := Stream(g, "key=seen&key=other"))
             self.addCleanup(stream.close)
             wait_until(lambda s=stream: len(s.events) >= 2, "the first counts")
+            connections = i and connections or len(connections_to(g.process.pid, ports))
         for _ in range(10):
             g.ask("POST", "/v1/likes", {"key": "seen", "n": 2})
         for stream in streams:
             wait_until(lambda s=stream: s.events[-1] == ("seen", 20), lambda s=stream: s.events)
             counts = [count for key, count in stream.events if key == "seen"]
             self.assertEqual(counts, sorted(set(counts)), "never backwards, and nothing twice")
-        notify = {self.cluster_.ports(name)[1] for name in self.cluster_.servers}
-        self.assertEqual(len(connections_to(g.process.pid, notify)), 1, "one subscriber, however many read")
+        self.assertEqual(len(connections_to(g.process.pid, ports)), connections, "one watcher, however many read")
 
     def test_sessions_that_the_caller_keeps(self):
         a, b = self.gateway(HTTP), self.gateway(HTTP + 1)

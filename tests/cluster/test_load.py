@@ -100,7 +100,8 @@ class LoadTest(ClusterTest):
     def test_watchers_that_do_not_read(self):
         c = self.cluster(PORT, servers=1)
         s1 = c.processes["s1"]
-        watchers = [raw.connect(c.ports("s1")[1], b"SUB", b"\1kloved\0") for _ in range(200)]
+        watch = raw.message("watch", 1, ["loved"], [])
+        watchers = [raw.connect(c.ports("s1")[0], b"DEALER", raw.HELLO, watch) for _ in range(200)]
         self.addCleanup(lambda: [watcher.close() for watcher in watchers])
         for watcher in watchers:
             watcher.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

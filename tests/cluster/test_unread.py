@@ -48,7 +48,7 @@ class Unread(ClusterTest):
     def peer(self, c):
         """A connection that says it is a server, and the origin of the one that it is to."""
         def welcomed():
-            there = raw.connect(c.ports("s1")[0], b"DEALER", raw.message("hello", 2, "server", False, PEER))
+            there = raw.connect(c.ports("s1")[0], b"DEALER", raw.message("hello", 3, "server", False, PEER))
             self.addCleanup(there.close)
             try:
                 heard = there.recv(4096)

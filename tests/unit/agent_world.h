@@ -69,7 +69,7 @@ static inline void note_one(struct fixture *f, const char *to, const void *data,
 	}
 	cr_assert(message_decode(data, size, &m) == 0);
 	note(f, "%s %s", to, message_type_name(type));
-	if (type == MESSAGE_COUNT) {
+	if (type == MESSAGE_COUNT || type == MESSAGE_WATCH) { /* laid out alike */
 		f->id = m.count.id;
 		for (size_t i = 0; i < m.count.key_count; i++)
 			note(f, "%.*s", (int)m.count.keys[i].size, m.count.keys[i].data);
@@ -116,21 +116,6 @@ static inline void on_send_server(void *arg, const void *data, size_t size)
 static inline void on_use_server(void *arg, const char *endpoint)
 {
 	note(arg, "use %s", endpoint);
-}
-
-static inline void on_use_notify(void *arg, const char *endpoint)
-{
-	note(arg, "notify %s", endpoint);
-}
-
-static inline void on_watch(void *arg, const char *key)
-{
-	note(arg, "watch %s", key);
-}
-
-static inline void on_unwatch(void *arg, const char *key)
-{
-	note(arg, "unwatch %s", key);
 }
 
 static inline void on_result(void *arg, const struct kudos_result *r)
@@ -189,8 +174,8 @@ static inline void start(struct fixture *f, const char *server)
 {
 	const struct agent_options options = {
 	    .leaders = leaders, .leader_count = server ? 0 : 1, .server = server, .linger_us = 1 * MS};
-	const struct agent_io io = {f,	      on_send_leader, on_send_server, on_use_server, on_use_notify,
-				    on_watch, on_unwatch,     on_result,      on_changed,    on_answer};
+	const struct agent_io io = {f,	       on_send_leader, on_send_server, on_use_server,
+				    on_result, on_changed,     on_answer};
 	memset(f, 0, sizeof *f);
 	f->now = 1000 * SECOND;
 	f->agent = agent_new(&options, &io);
@@ -224,7 +209,7 @@ static inline void like(struct fixture *f, const char *key, int64_t n)
 	cr_assert(agent_send(f->agent, f->now, key, strlen(key), n, NULL) == 0);
 }
 
-enum from { LEADER, SERVER, NOTIFY };
+enum from { LEADER, SERVER };
 
 static inline void receive(struct fixture *f, enum from from, const struct message *m)
 {
@@ -233,10 +218,8 @@ static inline void receive(struct fixture *f, enum from from, const struct messa
 	cr_assert(!bytes_failed(&b));
 	if (from == LEADER)
 		agent_receive_leader(f->agent, f->now, 0, b.data, b.size);
-	else if (from == SERVER)
-		agent_receive_server(f->agent, f->now, b.data, b.size);
 	else
-		agent_receive_notify(f->agent, f->now, b.data, b.size);
+		agent_receive_server(f->agent, f->now, b.data, b.size);
 	bytes_deinit(&b);
 }
 
@@ -244,8 +227,8 @@ static inline void receive(struct fixture *f, enum from from, const struct messa
 
 static inline void receive_assigned(struct fixture *f, uint64_t number)
 {
-	const struct server_row rows[] = {{{1}, TEXT("s1"), TEXT("tcp://c1"), TEXT("tcp://n1")},
-					  {{2}, TEXT("s2"), TEXT("tcp://c2"), TEXT("tcp://n2")}};
+	const struct server_row rows[] = {{{1}, TEXT("s1"), TEXT("tcp://c1")},
+					  {{2}, TEXT("s2"), TEXT("tcp://c2")}};
 	const struct message m = {
 	    .type = MESSAGE_ASSIGNED,
 	    .assigned = {{number ? 7 : 0, number}, {{1}, UINT64_MAX - number}, rows, 2}};

@@ -135,6 +135,43 @@ Test(client_port, reads_wait_to_the_last_byte_and_microsecond)
 	teardown(&f);
 }
 
+Test(client_port, who_watches_is_told_what_it_reads_and_what_changes)
+{
+	struct fixture f;
+	struct text keys[] = {{"k", 1}, {"l", 1}};
+	struct position at = {{2}, 99};
+	struct message m = {.type = MESSAGE_WATCH, .watch = {.id = 7, .keys = keys, .key_count = 2}};
+	setup(&f);
+	say(&f, 1, &m);
+	cr_assert(told(&f, KUDOS_NO_HELLO));
+	hello(&f, 1, 0);
+	say_as(&f, ROLE_CLIENT, 1, &m);
+	cr_assert(f.m.type == MESSAGE_COUNTS && f.m.counts.id == 7 && f.m.counts.count == 2);
+	forget(&f);
+	cr_assert(counts_add(&f.host->replica.counts, "k", 1, 3) == 0);
+	f.host->replica.stats.events++;
+	flush(&f);
+	cr_assert(f.sent == 1 && f.to == 1 && f.m.type == MESSAGE_CHANGED && f.m.changed.count == 3);
+	m.watch.positions = &at;
+	m.watch.position_count = 1;
+	say(&f, 1, &m);
+	cr_assert(f.sent == 0 && f.host->reads.count == 1, "it waits for the position");
+	m = (struct message){.type = MESSAGE_WATCH, .watch = {.id = 8}};
+	say(&f, 1, &m);
+	cr_assert(f.m.type == MESSAGE_COUNTS && f.m.counts.count == 0 && f.host->watching.ties == 0);
+	m.watch.keys = keys;
+	m.watch.key_count = 1;
+	f.host->watching.ties = LIMIT_WATCHING; /* as if of others */
+	say(&f, 1, &m);
+	cr_assert(told(&f, KUDOS_BUSY) && f.m.error.id == 8);
+	f.host->watching.ties = 0;
+	say(&f, 1, &m);
+	cr_assert(f.host->watching.count == 1);
+	f.host->next_expiry = f.now += 10 * SECOND;
+	cr_assert(host_tick(f.host, f.now) == 0 && f.host->watching.count == 0, "it was silent for so long");
+	teardown(&f);
+}
+
 Test(client_port, a_client_is_no_node_whatever_it_says)
 {
 	struct fixture f;

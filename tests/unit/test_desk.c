@@ -148,7 +148,7 @@ Test(desk, wants_hello_with_its_version_first)
 	cr_assert(message_decode(f.sent[0].bytes.data, f.sent[0].bytes.size, &m) == 0);
 	char text[LIMIT_TEXT + 1] = "";
 	memcpy(text, m.error.text.data, m.error.text.size);
-	cr_assert(strstr(text, "version 7") && strstr(text, "version 2"), "%s", text);
+	cr_assert(strstr(text, "version 7") && strstr(text, "version 3"), "%s", text);
 	message_deinit(&m);
 	EXPECT(&f, "c error version");
 	hello(&f, 0, "c", 0);

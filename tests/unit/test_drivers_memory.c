@@ -100,11 +100,11 @@ static void told_members(void *arg, const struct members *members)
 
 static int serve(struct host *h, const struct script *s)
 {
-	static const uint8_t subscription[] = "\1klikes";
+	const struct text watched[] = {TEXT("likes"), TEXT("other")};
 	int64_t now = SECOND;
 	int r = host_flush(h, now);
 	if (r == 0)
-		r = watch_receive(&h->watching, &h->replica, 1, subscription, sizeof subscription);
+		r = watch_set(&h->watching, &h->replica, 1, watched, 2);
 	for (size_t i = 0; r == 0 && i < s->count; i++, now += SECOND) {
 		r = host_receive_client(h, now, ROLE_ANY, (const uint8_t *)"c", 1, s->say[i].data,
 					s->say[i].size);
@@ -266,13 +266,8 @@ static int client_life(void *arg)
 {
 	struct server *s = arg;
 	const struct agent_options options = {.server = "tcp://server", .linger_us = MS};
-	const struct agent_io io = {.arg = s,
-				    .send_server = heard,
-				    .use_server = use,
-				    .use_notify = use,
-				    .watch = use,
-				    .result = result,
-				    .changed = changed};
+	const struct agent_io io = {
+	    .arg = s, .send_server = heard, .use_server = use, .result = result, .changed = changed};
 	uint64_t ticket;
 	s->hello = s->batch = false;
 	s->acknowledged = 0;

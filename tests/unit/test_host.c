@@ -320,10 +320,9 @@ Test(host, records_wait_for_more_unless_somebody_looks)
 		struct record *record = record_new((struct position){{21}, lsn}, &box, 1);
 		cr_assert(record && message_encode_record(record) == 0);
 		if (lsn == 2)
-			cr_assert(watch_receive(&f.host->watching, &f.host->replica, 1,
-						(const uint8_t *)"\1kk", 4) == 0);
+			cr_assert(watch_set(&f.host->watching, r, 1, &key, 1) == 0);
 		if (lsn == 3) {
-			watch_end(&f.host->watching, 1);
+			watch_end_all(&f.host->watching);
 			say(&f, 1,
 			    &(struct message){.type = MESSAGE_COUNT, .count = {1, &key, 1, &never, 1}});
 		}

@@ -69,7 +69,7 @@ Test(link, ends_are_told_and_harm_nobody, .timeout = 60)
 		struct server server;
 		struct link l;
 		start(&server);
-		cr_assert(link_open(&l, SOCKET_DEALER, server.endpoint, context, NULL, epoll_fd, true) == 0);
+		cr_assert(link_open(&l, server.endpoint, context, NULL, epoll_fd, true) == 0);
 		cr_assert(!link_ended(&l));
 		cr_assert(link_send(&l, "hello", 5, 1) == 0);
 		look_until(&l, epoll_fd, arrived, server.router);
@@ -90,7 +90,7 @@ Test(link, a_link_that_is_not_monitored_tells_nothing)
 	struct server server;
 	struct link l;
 	start(&server);
-	cr_assert(link_open(&l, SOCKET_DEALER, server.endpoint, context, NULL, epoll_fd, false) == 0);
+	cr_assert(link_open(&l, server.endpoint, context, NULL, epoll_fd, false) == 0);
 	cr_assert(link_send(&l, "hello", 5, 1) == 0);
 	look_until(&l, epoll_fd, arrived, server.router);
 	stop(&server);

@@ -39,10 +39,10 @@ static void check(const struct message *message, const char *text, struct messag
 
 Test(message, of_conversation)
 {
-	CHECK("[\"hello\", 2, \"server\", true, 5]", .type = MESSAGE_HELLO,
-	      .hello = {.version = 2, .is_server = true, .wants_session = true, .node = {5}});
-	CHECK("[\"welcome\", 2, 2, 3, \"s1\", 4, 5, 6, 7, true]", .type = MESSAGE_WELCOME,
-	      .welcome = {2, {2}, {3}, TEXT("s1"), {4, 5}, {{6}, 7}, true});
+	CHECK("[\"hello\", 3, \"server\", true, 5]", .type = MESSAGE_HELLO,
+	      .hello = {.version = 3, .is_server = true, .wants_session = true, .node = {5}});
+	CHECK("[\"welcome\", 3, 2, 3, \"s1\", 4, 5, 6, 7, true]", .type = MESSAGE_WELCOME,
+	      .welcome = {3, {2}, {3}, TEXT("s1"), {4, 5}, {{6}, 7}, true});
 	CHECK("[\"error\", 7, \"busy\", \"why\"]", .type = MESSAGE_ERROR,
 	      .error = {7, KUDOS_BUSY, TEXT("why")});
 	CHECK("[\"ping\", 18446744073709551615]", .type = MESSAGE_PING, .ping = {UINT64_MAX});
@@ -52,10 +52,9 @@ Test(message, of_conversation)
 	CHECK("[\"drain\", 0, \"s3\"]", .type = MESSAGE_DRAIN, .drain = {0, TEXT("s3")});
 	CHECK("[\"done\", 2]", .type = MESSAGE_DONE, .done = {2});
 	CHECK("[\"assign\", true, 3, 86400]", .type = MESSAGE_ASSIGN, .assign = {true, {3}, 86400});
-	struct server_row servers[] = {{{1}, TEXT("a"), TEXT("b"), TEXT("c")},
-				       {{2}, TEXT(""), TEXT("e"), TEXT("f")}};
-	CHECK("[\"assigned\", 1, 2, 3, 4, [[1, \"a\", \"b\", \"c\"], [2, \"\", \"e\", \"f\"]]]",
-	      .type = MESSAGE_ASSIGNED, .assigned = {{1, 2}, {{3}, 4}, servers, 2});
+	struct server_row servers[] = {{{1}, TEXT("a"), TEXT("b")}, {{2}, TEXT(""), TEXT("e")}};
+	CHECK("[\"assigned\", 1, 2, 3, 4, [[1, \"a\", \"b\"], [2, \"\", \"e\"]]]", .type = MESSAGE_ASSIGNED,
+	      .assigned = {{1, 2}, {{3}, 4}, servers, 2});
 	assert_no_leak();
 }
 
@@ -73,6 +72,9 @@ Test(message, of_likes_and_counts)
 	struct text keys[] = {TEXT("a"), TEXT("b:c")};
 	CHECK("[\"count\", 1, [\"a\", \"b:c\"], [9, 12]]", .type = MESSAGE_COUNT,
 	      .count = {1, keys, 2, at, 1});
+	CHECK("[\"watch\", 1, [\"a\", \"b:c\"], [9, 12]]", .type = MESSAGE_WATCH,
+	      .watch = {1, keys, 2, at, 1});
+	CHECK("[\"watch\", 1, [], []]", .type = MESSAGE_WATCH, .watch = {.id = 1});
 	int64_t counts[] = {INT64_MIN, -1, 0, INT64_MAX};
 	CHECK("[\"counts\", 1, [-9223372036854775808, -1, 0, 9223372036854775807]]", .type = MESSAGE_COUNTS,
 	      .counts = {1, counts, 4});
@@ -103,8 +105,8 @@ Test(message, of_servers)
 	CHECK("[\"reached\", 2, 8, true, [9, 12, 10, 1]]", .type = MESSAGE_REACHED,
 	      .reached = {{2}, {8}, true, at, 2});
 	struct status_row rows[] = {
-	    {{{1}, TEXT("a"), TEXT("b"), TEXT("c")}, SERVER_CATCHING_UP, load},
-	    {{{2}, TEXT("d"), TEXT("e"), TEXT("f")}, SERVER_DOWN, {0}},
+	    {{{1}, TEXT("a"), TEXT("b")}, TEXT("c"), SERVER_CATCHING_UP, load},
+	    {{{2}, TEXT("d"), TEXT("e")}, TEXT("f"), SERVER_DOWN, {0}},
 	};
 	CHECK("[\"state\", 1, 2, 3, [[1, \"a\", \"b\", \"c\", \"catching-up\", 1, 2, -3, 4, 5, 6, 7], "
 	      "[2, \"d\", \"e\", \"f\", \"down\", 0, 0, 0, 0, 0, 0, 0]]]",
@@ -246,7 +248,7 @@ Test(message, another_version_is_told_apart)
 	struct message m;
 	cr_assert(message_decode(hello, sizeof hello - 1, &m) == 0 && m.hello.version == 1);
 	cr_assert(message_decode(longer, sizeof longer - 1, &m) == 0 && m.hello.version == 1);
-	static const uint8_t ours[] = "\x92\xa5hello\x02";
+	static const uint8_t ours[] = "\x92\xa5hello\x03";
 	cr_assert(message_decode(ours, sizeof ours - 1, &m) == KUDOS_PROTOCOL);
 }
 
@@ -294,7 +296,7 @@ Test(message, limits)
 {
 	char word[LIMIT_ENDPOINT + 2];
 	memset(word, 'w', sizeof word);
-	struct server_row row = {{1}, {word, LIMIT_NAME}, {word, LIMIT_ENDPOINT}, {word, LIMIT_ENDPOINT}};
+	struct server_row row = {{1}, {word, LIMIT_NAME}, {word, LIMIT_ENDPOINT}};
 	cr_assert(RECODE(.type = MESSAGE_ASSIGNED, .assigned = {{0, 0}, {{0}, 0}, &row, 1}) == 0);
 	row.name.size++;
 	cr_assert(RECODE(.type = MESSAGE_ASSIGNED, .assigned = {{0, 0}, {{0}, 0}, &row, 1}) == KUDOS_LIMIT);
@@ -312,6 +314,9 @@ Test(message, limits)
 	cr_assert(RECODE(.type = MESSAGE_COUNT, .count = {1, keys, LIMIT_READ_KEYS + 1, NULL, 0}) ==
 		  KUDOS_LIMIT);
 	cr_assert(RECODE(.type = MESSAGE_COUNT, .count = {1, keys, 0, NULL, 0}) == KUDOS_PROTOCOL);
+	cr_assert(RECODE(.type = MESSAGE_WATCH, .watch = {1, keys, LIMIT_WATCHES, NULL, 0}) == 0);
+	cr_assert(RECODE(.type = MESSAGE_WATCH, .watch = {1, keys, LIMIT_WATCHES + 1, NULL, 0}) ==
+		  KUDOS_LIMIT);
 	keys[5] = TEXT("k k");
 	cr_assert(RECODE(.type = MESSAGE_COUNT, .count = {1, keys, 6, NULL, 0}) == KUDOS_BAD_KEY);
 	free(keys);

@@ -207,13 +207,6 @@ Test(trust, follows_its_folder)
 	cr_assert(trust_refresh(t, &revoked) && revoked);
 	cr_assert(trust_role(t, other) == ROLE_NONE);
 
-	trust_shut_out(t, client);
-	cr_assert(trust_role(t, client) == ROLE_NONE);
-	cr_assert(!trust_refresh(t, &revoked));
-	put(&f, "junk", "other junk");
-	cr_assert(trust_refresh(t, &revoked) && !revoked);
-	cr_assert(trust_role(t, client) == ROLE_CLIENT);
-
 	/* A folder that cannot be read says nothing about whom to trust. */
 	folder_free(&f);
 	cr_assert(!trust_refresh(t, &revoked));

@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/time.h"
+#include "kudos.h"
 #include "net/socket.h"
 #include "net/subscribers.h"
 
@@ -47,7 +49,7 @@ static void *subscriber_new(const struct fixture *f, int port)
 }
 
 /* The next message at the XPUB. The other socket, if any, gets to do its part meanwhile. */
-static void receive_from(const struct fixture *f, void *other, struct packet *p)
+static void receive(const struct fixture *f, void *other, struct packet *p)
 {
 	int64_t deadline = clock_now() + 10 * SECOND;
 	while (socket_receive(f->xpub, SOCKET_XPUB, p) != 1) {
@@ -58,117 +60,110 @@ static void receive_from(const struct fixture *f, void *other, struct packet *p)
 	}
 }
 
-static void receive(const struct fixture *f, struct packet *p)
-{
-	receive_from(f, NULL, p);
-}
-
-/* One says something; who it is taken for. */
-static struct subscriber *hear(struct fixture *f, void *from, const char *text)
+/* The next that somebody says, and what comes of it; libzmq's own words, that topics are forgotten, are not.
+ */
+static int hear(struct fixture *f, void *from, enum role role, int port)
 {
 	struct packet p;
-	struct subscriber *one;
-	uint64_t gone;
-	cr_assert(zmq_send(from, text, strlen(text), 0) > 0);
-	receive(f, &p);
-	cr_assert(p.body_size == strlen(text) && memcmp(p.body, text, strlen(text)) == 0);
-	cr_assert(subscribers_find(&f->s, 0, &p.frames[0], &one, &gone) == 0);
-	packet_deinit(&p);
-	return one;
+	bool own = true;
+	int e = 0;
+	while (own) {
+		receive(f, from, &p);
+		own = source_fd(&p.frames[0]) < 0;
+		e = subscribers_heard(&f->s, &p.frames[0], p.body, p.body_size, role, port);
+		cr_assert(!own || e == 0);
+		packet_deinit(&p);
+	}
+	return e;
 }
 
-Test(subscribers, tells_connections_apart)
+static int say(struct fixture *f, void *from, const char *text, size_t size, enum role role, int port)
+{
+	cr_assert(zmq_send(from, text, size, 0) == (int)size);
+	return hear(f, NULL, role, port);
+}
+
+/* Until libzmq has forgotten that topic: a connection has ended. What others say meanwhile does not matter.
+ */
+static void wait_forgotten(const struct fixture *f, const char *topic)
+{
+	for (bool gone = false; !gone;) {
+		struct packet p;
+		receive(f, NULL, &p);
+		gone =
+		    p.body_size == 2 && p.body[0] == 0 && p.body[1] == *topic && source_fd(&p.frames[0]) < 0;
+		packet_deinit(&p);
+	}
+}
+
+Test(subscribers, servers_have_two_topics)
 {
 	struct fixture f;
 	setup(&f, PORT);
 	void *a = subscriber_new(&f, PORT), *b = subscriber_new(&f, PORT);
-	uint64_t first = hear(&f, a, "\1ka")->id, second = hear(&f, b, "\1ka")->id;
-	cr_assert(first != 0 && second != 0 && first != second);
-	cr_assert(hear(&f, a, "\1kb")->id == first);
-	cr_assert(hear(&f, b, "nothing of sense")->id == second);
-	cr_assert(subscribers_deadline(&f.s) == NEVER);
+	cr_assert(say(&f, a, "\1r", 2, ROLE_SERVER, PORT) == 0 && say(&f, b, "\1v", 2, ROLE_ANY, PORT) == 0);
+	cr_assert(say(&f, a, "\1v", 2, ROLE_SERVER, PORT) == 0);
 	zmq_close(a);
-
-	/* Two words about the loss, one a topic; then, in a while, the number of who has gone. */
-	for (int i = 0; i < 2; i++) {
-		struct packet p;
-		struct subscriber *one;
-		uint64_t gone;
-		receive(&f, &p);
-		cr_assert(p.body[0] == 0);
-		cr_assert(subscribers_find(&f.s, 5, &p.frames[0], &one, &gone) == 0);
-		cr_assert(one == NULL && gone == 0);
-		packet_deinit(&p);
-	}
-	int64_t then = subscribers_deadline(&f.s), deadline = clock_now() + 10 * SECOND;
-	cr_assert(then > 5 && then < NEVER);
-	cr_assert(subscribers_gone(&f.s, then - 1) == 0);
-	uint64_t gone = 0;
-	while (gone == 0 && clock_now() < deadline) { /* libzmq closes the descriptor any moment */
-		gone = subscribers_gone(&f.s, then);
-		f.s.next_sweep = then;
-	}
-	cr_assert(gone == first);
-	while (subscribers_deadline(&f.s) != NEVER)
-		cr_assert(subscribers_gone(&f.s, then) == 0, "each once, and nobody else");
+	cr_assert(say(&f, b, "\1r", 2, ROLE_ANY, PORT) == 0);
 	zmq_close(b);
 	teardown(&f);
 }
 
-Test(subscribers, ends_a_connection)
+Test(subscribers, who_says_anything_else_is_ended)
 {
+	static const struct {
+		const char *text;
+		size_t size;
+	} bad[] = {{"\1x", 2}, {"\1rr", 3}, {"\0v", 2}, {"\2r", 2}, {"r", 1}, {"\1", 1}, {"\1klikes", 8}};
 	struct fixture f;
 	setup(&f, PORT + 1);
-	void *good = subscriber_new(&f, PORT + 1), *bad = subscriber_new(&f, PORT + 1);
-	uint64_t kept = hear(&f, good, "\1kgood")->id;
-	struct subscriber *one = hear(&f, bad, "\1kbad");
-	uint64_t ended = one->id;
-	subscriber_end(one, 1);
-	cr_assert(hear(&f, bad, "\1kworse") == NULL, "it is not heard, and it was not of that port");
-	f.s.by_fd[one - f.s.by_fd].ended = false;
-	subscriber_end(one, PORT + 1);
-	for (int i = 0; i < 2; i++) { /* libzmq forgets both topics */
-		struct packet p;
-		receive(&f, &p);
-		cr_assert(p.body[0] == 0 && p.body[1] == 'k' && p.body_size > 4);
-		packet_deinit(&p);
+	void *good = subscriber_new(&f, PORT + 1);
+	cr_assert(say(&f, good, "\1r", 2, ROLE_SERVER, PORT + 1) == 0);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		void *one = subscriber_new(&f, PORT + 1);
+		cr_assert(say(&f, one, "\1v", 2, ROLE_SERVER, PORT + 1) == 0 &&
+			  say(&f, one, "\1r", 2, ROLE_SERVER, PORT + 1) == 0);
+		cr_assert(say(&f, one, bad[i].text, bad[i].size, ROLE_SERVER, PORT + 1) == KUDOS_PROTOCOL);
+		zmq_close(one); /* else it would connect again by itself */
+		wait_forgotten(&f, "r");
 	}
-	cr_assert(hear(&f, good, "\1kstill")->id == kept);
-
-	/* It connects again by itself and subscribes to what it had. */
-	struct packet p;
-	uint64_t gone;
-	receive_from(&f, bad, &p);
-	cr_assert(subscribers_find(&f.s, 0, &p.frames[0], &one, &gone) == 0);
-	cr_assert(one && one->id != ended && one->id != kept && (gone == ended || gone == 0));
-	packet_deinit(&p);
+	cr_assert(say(&f, good, "\1v", 2, ROLE_SERVER, PORT + 1) == 0, "it is still there");
 	zmq_close(good);
-	zmq_close(bad);
 	teardown(&f);
 }
 
-Test(subscribers, notices_a_flood)
-{
-	struct subscriber one = {.id = 1, .since = 0};
-	for (int i = 0; i < LIMIT_SUBSCRIBE_RATE; i++)
-		cr_assert(!subscriber_floods(&one, SECOND / 2));
-	cr_assert(subscriber_floods(&one, SECOND - 1));
-	cr_assert(!subscriber_floods(&one, SECOND), "a new second");
-}
-
-Test(subscribers, what_is_too_long_for_a_subscription_is_not_read)
+Test(subscribers, only_servers_may)
 {
 	struct fixture f;
-	char large[LIMIT_SUBSCRIPTION + 1];
 	setup(&f, PORT + 2);
-	void *a = subscriber_new(&f, PORT + 2);
-	cr_assert(hear(&f, a, "\1ka"));
-	memset(large, 1, sizeof large);
-	cr_assert(zmq_send(a, large, sizeof large, 0) == (int)sizeof large);
-	struct packet p;
-	receive(&f, &p);
-	cr_assert(p.body_size == 3 && p.body[0] == 0, "the connection has ended instead");
-	packet_deinit(&p);
+	void *a = subscriber_new(&f, PORT + 2), *b = subscriber_new(&f, PORT + 2);
+	cr_assert(say(&f, a, "\1r", 2, ROLE_OPERATOR, 1) == KUDOS_FORBIDDEN, "it is of no such port");
+	cr_assert(say(&f, a, "\1v", 2, ROLE_SERVER, PORT + 2) == 0, "and was ended: nothing of it counts");
+	cr_assert(say(&f, b, "\1v", 2, ROLE_SERVER, PORT + 2) == 0);
 	zmq_close(a);
+	wait_forgotten(&f, "v");
+	subscribers_end_all(&f.s, PORT + 2);
+	wait_forgotten(&f, "v");
+	cr_assert(hear(&f, b, ROLE_SERVER, PORT + 2) == 0, "it comes back by itself");
+	zmq_close(b);
+	teardown(&f);
+}
+
+Test(subscribers, nobody_says_much)
+{
+	struct fixture f;
+	char large[LIMIT_SUBSCRIPTION + 1] = {1};
+	setup(&f, PORT + 3);
+	void *a = subscriber_new(&f, PORT + 3);
+	for (int i = 0; i < LIMIT_SUBSCRIPTIONS; i++)
+		cr_assert(say(&f, a, "\1r", 2, ROLE_ANY, PORT + 3) == 0);
+	cr_assert(say(&f, a, "\1r", 2, ROLE_ANY, PORT + 3) == KUDOS_LIMIT);
+	zmq_close(a);
+	wait_forgotten(&f, "r");
+	void *b = subscriber_new(&f, PORT + 3);
+	cr_assert(say(&f, b, "\1v", 2, ROLE_ANY, PORT + 3) == 0);
+	cr_assert(zmq_send(b, large, sizeof large, 0) == (int)sizeof large);
+	wait_forgotten(&f, "v"); /* what is too long for a subscription is not read: the connection ends */
+	zmq_close(b);
 	teardown(&f);
 }
