@@ -80,16 +80,27 @@ set_up() { # TARGET [ARGUMENT...]
 	local target=$1
 	shift
 	[[ -f $BUILD/build.ninja ]] || meson setup "$BUILD" "$ROOT" "$@" || return
-	[[ $target != all ]] || grep -q '^build tests/' "$BUILD/build.ninja" || meson configure "$BUILD" -Dtests=enabled
+	[[ $target == programs ]] || grep -q '^build tests/' "$BUILD/build.ninja" || meson configure "$BUILD" -Dtests=enabled
 }
 
-# Builds TARGET, which is "programs" or "all", in $BUILD.
+# Builds TARGET in $BUILD: "programs", "all", or by the name of a suite what its tests need.
 build() { # TARGET [ARGUMENT...]: arguments go to meson setup
 	say "building in $BUILD"
 	quietly build_loudly "$@"
 }
 
-build_loudly() { set_up "$@" && ninja --quiet -C "$BUILD" "$1"; }
+build_loudly() { set_up "$@" && targets "$1" | xargs -d '\n' ninja --quiet -C "$BUILD"; }
+
+targets() { # TARGET
+	[[ $1 != programs && $1 != all ]] || { echo "$1" && return; }
+	meson introspect --tests --targets "$BUILD" | python3 -c '
+import json, os, sys
+build, suite = sys.argv[1:]
+found = json.load(sys.stdin)
+files = {target["id"]: target["filename"] for target in found["targets"]}
+needed = {name for test in found["tests"] if suite in test["suite"] for id in test["depends"] for name in files[id]}
+print(*(os.path.relpath(name, build) for name in needed), sep="\n")' "$BUILD" "kudos:$1"
+}
 
 # Runs a command that writes to $BUILD: shows the end of what it says, and ends all, if it fails.
 quietly() { # COMMAND...
