@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/descriptors.h"
+#include "base/names.h"
 #include "kudos.h"
 
 #define PATH_ROOM 4096
@@ -236,7 +237,8 @@ static int write_file(zcert_t *c, const char *path, bool secret, bool replace)
 	if (fd < 0)
 		return -errno;
 	char *text = text_of(c, secret);
-	int e = dprintf(fd, "%s", text) < 0 || fsync(fd) < 0 ? -errno : 0;
+	ssize_t written = write(fd, text, strlen(text));
+	int e = written < 0 ? -errno : (size_t)written < strlen(text) ? -ENOSPC : fsync(fd) < 0 ? -errno : 0;
 	if (e == 0 && fchmod(fd, secret ? 0600 : 0644) < 0)
 		e = -errno;
 	close(fd);
@@ -246,7 +248,7 @@ static int write_file(zcert_t *c, const char *path, bool secret, bool replace)
 		e = -errno;
 	if (e < 0 || !replace)
 		unlink(draft);
-	return e;
+	return e < 0 ? e : names_sync(path);
 }
 
 static int make_folder(const char *path)
@@ -256,7 +258,9 @@ static int make_folder(const char *path)
 	if (!slash || slash == path)
 		return 0;
 	snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
-	return mkdir(folder, 0700) < 0 && errno != EEXIST ? -errno : 0;
+	if (mkdir(folder, 0700) == 0)
+		return names_sync(folder);
+	return errno == EEXIST ? 0 : -errno;
 }
 
 int certificate_write(zcert_t *c, const char *path, bool replace, char *why, size_t size)

@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -13,20 +11,6 @@
 #include "store/shared.h"
 
 #define AT_HAND ((size_t)64 << 20) /* bytes of records in memory, where they are in a stream */
-
-static int make_folders(char *path)
-{
-	for (char *at = path + 1;; at++) {
-		if (*at != '/' && *at != '\0')
-			continue;
-		char end = *at;
-		*at = '\0';
-		int e = mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
-		*at = end;
-		if (e < 0 || end == '\0')
-			return e;
-	}
-}
 
 static int open_folder(const struct options *o, const char *name, char *path, size_t room,
 		       struct store **store)
@@ -41,10 +25,8 @@ static int open_folder(const struct options *o, const char *name, char *path, si
 		snprintf(path, room, "%s/kudos/%s", state, name);
 	else
 		snprintf(path, room, "%s/.local/state/kudos/%s", home ? home : ".", name);
-	int e = make_folders(path);
+	int e = store_open_disk(store, path, error, sizeof error);
 	if (e < 0)
-		log_error("cannot make the data folder %s: %s; choose another --data", path, strerror(-e));
-	else if ((e = store_open_disk(store, path, error, sizeof error)) < 0)
 		log_error("cannot open the data folder: %s", error);
 	return e;
 }

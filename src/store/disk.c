@@ -170,7 +170,7 @@ static int open_parts(struct disk_store *d, const char *dir, const struct disk_s
 	r = checkpoint_open(&d->checkpoint, path, sizes->map, error, error_size);
 	free(path);
 	if (r == 0) {
-		r = files_sync(d->dir); /* the checkpoint's file may be new */
+		r = files_sync(d->dir); /* the checkpoint's file may be new, or a killed process's segment */
 		if (r < 0)
 			snprintf(error, error_size, "%s: %s", dir, strerror(-r));
 	}

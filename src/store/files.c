@@ -4,13 +4,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/descriptors.h"
+#include "base/names.h"
 
 int files_read_exactly(int fd, void *data, size_t size, uint64_t offset)
 {
@@ -130,28 +131,40 @@ int files_list(int dir, int (*fn)(void *arg, const char *name), void *arg)
 	return r;
 }
 
-static int sync_parent(const char *path)
+/* Who made one that is there may have been killed before its name was flushed; or it is somebody else's, in a
+ * folder that cannot be opened. */
+static int make_dir(const char *path)
+{
+	bool made = mkdir(path, 0755) == 0;
+	if (!made && errno != EEXIST)
+		return -errno;
+	int r = names_sync(path);
+	return made || r == -ENOMEM ? r : 0;
+}
+
+static int make_dirs(const char *path)
 {
 	char *copy = strdup(path);
-	if (!copy)
-		return -ENOMEM;
-	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r = fd < 0 ? -errno : files_sync(fd);
-	if (fd >= 0)
-		close(fd);
+	int r = copy ? 0 : -ENOMEM;
+	for (char *at = copy; r == 0;) {
+		at += strspn(at, "/");
+		at += strcspn(at, "/");
+		char end = *at;
+		*at = '\0';
+		r = make_dir(copy);
+		*at = end;
+		if (end == '\0')
+			break;
+	}
 	free(copy);
 	return r;
 }
 
 int files_open_dir(const char *path, int *dir)
 {
-	if (mkdir(path, 0750) == 0) {
-		int r = sync_parent(path);
-		if (r < 0)
-			return r;
-	} else if (errno != EEXIST) {
-		return -errno;
-	}
+	int r = make_dirs(path);
+	if (r < 0)
+		return r;
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;

@@ -25,7 +25,7 @@ uint64_t files_birth(int fd);
 /* Calls fn for each name in the folder, in no order, until it answers other than 0, which is returned. */
 int files_list(int dir, int (*fn)(void *arg, const char *name), void *arg);
 
-/* Opens the folder, making it when it is missing (not its parents); what was made is durable. */
+/* Opens the folder, making it and those it is in when they are missing; all of these are durable. */
 int files_open_dir(const char *path, int *dir);
 
 #endif

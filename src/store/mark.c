@@ -99,5 +99,5 @@ int mark_settle(int dir, const struct segment_scan *scan, const struct vector *t
 	if (r == 0)
 		r = files_sync(fd);
 	close(fd);
-	return r < 0 ? r : files_sync(dir);
+	return r;
 }

@@ -43,8 +43,12 @@ static inline void folder_remove(const struct folder *f)
 	DIR *dir = opendir(f->path);
 	cr_assert(dir != NULL);
 	struct dirent *entry;
-	while ((entry = readdir(dir)))
-		unlinkat(dirfd(dir), entry->d_name, 0);
+	while ((entry = readdir(dir))) {
+		struct folder in;
+		snprintf(in.path, sizeof in.path, "%.40s/%.20s", f->path, entry->d_name);
+		if (unlinkat(dirfd(dir), entry->d_name, 0) < 0 && entry->d_name[0] != '.')
+			folder_remove(&in);
+	}
 	closedir(dir);
 	cr_assert(rmdir(f->path) == 0);
 }

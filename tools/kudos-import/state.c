@@ -61,6 +61,19 @@ static int lock(struct state_file *file)
 	}
 }
 
+static int sync_folder(const char *path)
+{
+	char *copy = strdup(path);
+	if (!copy)
+		return -ENOMEM;
+	const int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const int r = fd < 0 || fsync(fd) < 0 ? -errno : 0;
+	if (fd >= 0)
+		close(fd);
+	free(copy);
+	return r;
+}
+
 int state_open(struct state_file *file, const char *path, struct state *state, char *why, size_t why_size)
 {
 	char text[TEXT + 1] = "";
@@ -81,8 +94,13 @@ int state_open(struct state_file *file, const char *path, struct state *state, c
 		snprintf(why, why_size, "%s: %s", path, strerror(-r));
 	if (r < 0 || n == 0)
 		return r;
-	if (parse(text, state))
-		return 1;
+	if (parse(text,
+		  state)) { /* by its name it may not be on disk yet: who wrote it may have been killed */
+		r = sync_folder(path);
+		if (r < 0)
+			snprintf(why, why_size, "%s: %s", path, strerror(-r));
+		return r < 0 ? r : 1;
+	}
 	snprintf(why, why_size,
 		 "%s: this is not what kudos-import of this version keeps there; name another with --state",
 		 path);
@@ -98,19 +116,6 @@ void state_close(struct state_file *file)
 		close(file->fd);
 	free(file->path);
 	free(file->next);
-}
-
-static int sync_folder(const char *path)
-{
-	char *copy = strdup(path);
-	if (!copy)
-		return -ENOMEM;
-	const int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const int r = fd < 0 || fsync(fd) < 0 ? -errno : 0;
-	if (fd >= 0)
-		close(fd);
-	free(copy);
-	return r;
 }
 
 int state_save(struct state_file *file, const struct state *state)
