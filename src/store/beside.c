@@ -8,37 +8,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/random.h"
+#include "store/contents.h"
 #include "store/files.h"
-#include "store/index.h"
-#include "store/segment.h"
 
 struct reading {
 	int dir;
-	struct bytes numbers; /* of the segments, 8 bytes each */
-	struct bytes content; /* of one */
-	struct index index;   /* records that were told: a peer may have given one a second time */
+	struct contents
+	    contents;	      /* with the records that were told: a peer may have given one a second time */
+	struct bytes content; /* of one segment */
 	entry_fn fn;
 	void *arg;
 	struct beside_report *report;
 };
-
-static int note_segment(void *arg, const char *name)
-{
-	struct reading *r = arg;
-	uint64_t number;
-	if (segment_is_name(name, &number))
-		bytes_append(&r->numbers, &number, sizeof number);
-	return bytes_failed(&r->numbers) ? -ENOMEM : 0;
-}
-
-static int by_number(const void *a, const void *b)
-{
-	uint64_t x, y;
-	memcpy(&x, a, sizeof x);
-	memcpy(&y, b, sizeof y);
-	return (x > y) - (x < y);
-}
 
 static int tell_entry(void *arg, const struct segment_head *head, size_t offset, const uint8_t *data)
 {
@@ -46,7 +27,7 @@ static int tell_entry(void *arg, const struct segment_head *head, size_t offset,
 	(void)offset;
 	if (head->kind != ENTRY_RECORD)
 		return 0;
-	int e = index_add(&r->index, head->at, 0);
+	int e = index_add(&r->contents.index, head->at, 0);
 	if (e != 0)
 		return e < 0 ? e : 0;
 	r->report->records++;
@@ -98,20 +79,13 @@ int beside_records(const char *dir, entry_fn fn, void *arg, struct beside_report
 {
 	struct reading r = {.fn = fn, .arg = arg, .report = report};
 	r.dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	index_init(&r.index, random_id());
-	int e = r.dir < 0 ? -errno : files_list(r.dir, note_segment, &r);
-	size_t count = r.numbers.size / sizeof(uint64_t);
-	if (count > 0)
-		qsort(r.numbers.data, count, sizeof(uint64_t), by_number);
-	for (size_t i = 0; i < count && e == 0; i++) {
-		uint64_t number;
-		memcpy(&number, r.numbers.data + i * sizeof number, sizeof number);
-		e = tell_segment(&r, number, i + 1 == count);
-	}
+	contents_init(&r.contents);
+	int e = r.dir < 0 ? -errno : contents_find(&r.contents, r.dir);
+	for (size_t i = 0; i < r.contents.count && e == 0; i++)
+		e = tell_segment(&r, r.contents.segments[i].number, i + 1 == r.contents.count);
 	if (e < 0)
 		snprintf(error, error_size, "%s: %s", dir, strerror(-e));
-	index_deinit(&r.index);
-	bytes_deinit(&r.numbers);
+	contents_deinit(&r.contents);
 	bytes_deinit(&r.content);
 	if (r.dir >= 0)
 		close(r.dir);
