@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The store of --memory-only. The journal is a chain of slabs that are dropped whole, oldest first; the
- * checkpoint is a list of items in key order, the next one a copy of the list in which some are others:
+ * checkpoint is a list of items in key order, the next one a copy in which some are others (store/items.h):
  *
- *   slab ──> slab ──> slab (newest)        snapshot: item, item, item, …      items are shared among
- * snapshots, [meta][record][record]…                next one: item, other, item, …     snapshots with cursors
+ *   slab ──> slab ──> slab (newest)
+ *   [meta][record][record]…
  */
 #include "store/store.h"
 
@@ -12,10 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/array.h"
 #include "base/random.h"
 #include "store/index.h"
-#include "store/puts.h"
+#include "store/items.h"
 
 #define SLAB_SIZE ((size_t)1 << 20)
 
@@ -35,34 +34,22 @@ struct slab {
 	alignas(struct kept) uint8_t bytes[];
 };
 
-struct item {
-	unsigned refs;
-	uint32_t key_size, value_size;
-	uint8_t bytes[]; /* key, then value */
-};
-
-struct snapshot {
-	unsigned refs;
-	struct item **items;
-	size_t count, capacity;
-};
-
 struct memory_store {
 	struct store store;
 	struct slab *oldest, *newest;
-	struct slab *open;     /* the oldest slab with something uncommitted; NULL: none */
-	struct slab *meta;     /* the slab with the newest meta; NULL: none */
-	size_t meta_at;	       /* where in it */
-	struct index index;    /* places are addresses of struct kept */
-	struct snapshot *now;  /* the newest checkpoint; NULL: empty */
-	struct snapshot *next; /* the one being made; NULL: none is */
-	int put_failed;	       /* the first error of its puts: it must not become the newest without them */
-	int result;	       /* of the last checkpoint */
+	struct slab *open;  /* the oldest slab with something uncommitted; NULL: none */
+	struct slab *meta;  /* the slab with the newest meta; NULL: none */
+	size_t meta_at;	    /* where in it */
+	struct index index; /* places are addresses of struct kept */
+	struct items *now;  /* the newest checkpoint; NULL: empty */
+	struct items *next; /* the one being made; NULL: none is */
+	int put_failed;	    /* the first error of its puts: it must not become the newest without them */
+	int result;	    /* of the last checkpoint */
 	int failed;
 };
 
 struct store_cursor {
-	struct snapshot *snapshot;
+	struct items *items;
 	size_t at;
 };
 
@@ -88,22 +75,6 @@ static void slab_free(struct slab *slab)
 	free(slab);
 }
 
-static void item_unref(struct item *item)
-{
-	if (--item->refs == 0)
-		free(item);
-}
-
-static void snapshot_unref(struct snapshot *snapshot)
-{
-	if (!snapshot || --snapshot->refs > 0)
-		return;
-	for (size_t i = 0; i < snapshot->count; i++)
-		item_unref(snapshot->items[i]);
-	free(snapshot->items);
-	free(snapshot);
-}
-
 static void memory_close(struct store *s)
 {
 	struct memory_store *m = of(s);
@@ -113,8 +84,8 @@ static void memory_close(struct store *s)
 		m->oldest = newer;
 	}
 	index_deinit(&m->index);
-	snapshot_unref(m->now);
-	snapshot_unref(m->next);
+	items_unref(m->now);
+	items_unref(m->next);
 	free(m);
 }
 
@@ -291,91 +262,18 @@ static uint64_t memory_bytes(const struct store *s)
 static void memory_abandon(struct store *s)
 {
 	struct memory_store *m = of(s);
-	snapshot_unref(m->next);
+	items_unref(m->next);
 	m->next = NULL;
 }
 
 static int memory_begin(struct store *s, bool wipe)
 {
 	struct memory_store *m = of(s);
-	const struct snapshot *from = wipe ? NULL : m->now;
 	if (m->next)
 		return -EBUSY;
 	m->put_failed = 0;
-	m->next = calloc(1, sizeof *m->next);
-	if (!m->next)
-		return -ENOMEM;
-	m->next->refs = 1;
-	if (!from || from->count == 0)
-		return 0;
-	if (array_reserve(&m->next->items, from->count, &m->next->capacity, sizeof(void *)) < 0) {
-		memory_abandon(s);
-		return -ENOMEM;
-	}
-	for (size_t i = 0; i < from->count; i++) {
-		m->next->items[i] = from->items[i];
-		m->next->items[i]->refs++;
-	}
-	m->next->count = from->count;
-	return 0;
-}
-
-/* The first item that is not below key; *found: it is key's. */
-static size_t place_of(const struct snapshot *s, const void *key, size_t size, bool *found)
-{
-	size_t lo = 0, hi = s->count;
-	*found = false;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		int order = puts_compare_keys(s->items[mid]->bytes, s->items[mid]->key_size, key, size);
-		*found = *found || order == 0;
-		if (order < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-static int put_item(struct snapshot *s, size_t at, struct item *item)
-{
-	if (array_reserve(&s->items, s->count + 1, &s->capacity, sizeof(void *)) < 0) {
-		free(item);
-		return -ENOMEM;
-	}
-	memmove(&s->items[at + 1], &s->items[at], (s->count++ - at) * sizeof(void *));
-	s->items[at] = item;
-	return 0;
-}
-
-static void remove_item(struct snapshot *s, size_t at)
-{
-	item_unref(s->items[at]);
-	memmove(&s->items[at], &s->items[at + 1], (--s->count - at) * sizeof(void *));
-}
-
-static int change(struct snapshot *s, const void *key, size_t key_size, const void *value, size_t value_size)
-{
-	bool found;
-	size_t at = place_of(s, key, key_size, &found);
-	if (value_size == 0) {
-		if (found)
-			remove_item(s, at);
-		return 0;
-	}
-	if (key_size > UINT32_MAX / 4 || value_size > UINT32_MAX / 4)
-		return -E2BIG;
-	struct item *item = malloc(sizeof *item + key_size + value_size);
-	if (!item)
-		return -ENOMEM;
-	*item = (struct item){.refs = 1, .key_size = (uint32_t)key_size, .value_size = (uint32_t)value_size};
-	memcpy(item->bytes, key, key_size);
-	memcpy(item->bytes + key_size, value, value_size);
-	if (!found)
-		return put_item(s, at, item);
-	item_unref(s->items[at]);
-	s->items[at] = item;
-	return 0;
+	m->next = items_copy(wipe ? NULL : m->now);
+	return m->next ? 0 : -ENOMEM;
 }
 
 static int memory_put(struct store *s, const void *key, size_t key_size, const void *value, size_t value_size)
@@ -384,7 +282,7 @@ static int memory_put(struct store *s, const void *key, size_t key_size, const v
 	if (!m->next || key_size == 0)
 		return -EINVAL;
 	if (m->put_failed == 0)
-		m->put_failed = change(m->next, key, key_size, value, value_size);
+		m->put_failed = items_put(m->next, key, key_size, value, value_size);
 	return m->put_failed;
 }
 
@@ -395,7 +293,7 @@ static int memory_checkpoint_commit(struct store *s)
 		return -EINVAL;
 	m->result = m->put_failed;
 	if (m->result == 0) {
-		struct snapshot *before = m->now;
+		struct items *before = m->now;
 		m->now = m->next;
 		m->next = before;
 	}
@@ -413,9 +311,7 @@ static int memory_cursor_open(struct store *s, struct store_cursor **cursor)
 	struct store_cursor *c = calloc(1, sizeof *c);
 	if (!c)
 		return -ENOMEM;
-	c->snapshot = of(s)->now;
-	if (c->snapshot)
-		c->snapshot->refs++;
+	c->items = items_ref(of(s)->now);
 	*cursor = c;
 	return 0;
 }
@@ -423,9 +319,9 @@ static int memory_cursor_open(struct store *s, struct store_cursor **cursor)
 static int memory_cursor_next(struct store_cursor *c, const uint8_t **key, size_t *key_size,
 			      const uint8_t **value, size_t *value_size)
 {
-	if (!c->snapshot || c->at == c->snapshot->count)
+	if (!c->items || c->at == c->items->count)
 		return 0;
-	const struct item *item = c->snapshot->items[c->at++];
+	const struct item *item = c->items->list[c->at++];
 	*key = item->bytes;
 	*key_size = item->key_size;
 	*value = item->bytes + item->key_size;
@@ -437,7 +333,7 @@ static void memory_cursor_close(struct store_cursor *c)
 {
 	if (!c)
 		return;
-	snapshot_unref(c->snapshot);
+	items_unref(c->items);
 	free(c);
 }
 
