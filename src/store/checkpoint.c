@@ -66,32 +66,36 @@ static int to_errno(int code)
 	}
 }
 
-static int apply_put(struct checkpoint *c, MDB_txn *txn, const struct put *put)
+struct applying {
+	MDB_txn *txn;
+	MDB_dbi dbi;
+};
+
+static int apply_put(void *arg, const struct put *put)
 {
+	const struct applying *a = arg;
 	/* LMDB takes what it only reads as void pointers. */
 	MDB_val key = {put->key_size, (void *)(uintptr_t)put->bytes};
 	MDB_val value = {put->value_size, (void *)(uintptr_t)(put->bytes + put->key_size)};
 	if (put->value_size > 0)
-		return mdb_put(txn, c->dbi, &key, &value, c->wipe ? MDB_APPEND : 0);
-	if (c->wipe)
-		return 0;
-	int code = mdb_del(txn, c->dbi, &key, NULL);
+		return mdb_put(a->txn, a->dbi, &key, &value, 0);
+	int code = mdb_del(a->txn, a->dbi, &key, NULL);
 	return code == MDB_NOTFOUND ? 0 : code;
 }
 
-static int apply_all(struct checkpoint *c, const struct put *const *list, size_t count)
+static int apply_all(struct checkpoint *c)
 {
-	MDB_txn *txn;
-	int code = mdb_txn_begin(c->env, NULL, 0, &txn);
+	struct applying a = {.dbi = c->dbi};
+	int code = mdb_txn_begin(c->env, NULL, 0, &a.txn);
 	if (code != 0)
 		return code;
 	if (c->wipe)
-		code = mdb_drop(txn, c->dbi, 0);
-	for (size_t i = 0; code == 0 && i < count; i++)
-		code = apply_put(c, txn, list[i]);
+		code = mdb_drop(a.txn, c->dbi, 0);
 	if (code == 0)
-		return mdb_txn_commit(txn);
-	mdb_txn_abort(txn);
+		code = puts_each(&c->puts, apply_put, &a);
+	if (code == 0)
+		return mdb_txn_commit(a.txn);
+	mdb_txn_abort(a.txn);
 	return code;
 }
 
@@ -108,18 +112,14 @@ static void give_back(struct checkpoint *c)
 
 static int write_checkpoint(struct checkpoint *c)
 {
-	const struct put **list;
-	size_t count;
-	int r =
-	    puts_sorted(&c->puts, &list, &count); /* neighbours share pages: in order, each is touched once */
+	int r = c->puts.failed;
 	if (r == 0) {
 		int dead; /* who reads beside us and was killed would hold on to pages for ever */
 		mdb_reader_check(c->env, &dead);
-		int code = apply_all(c, list, count);
+		int code = apply_all(c);
 		if (code != 0)
 			log_error("%s: checkpoint not written: %s", c->path, mdb_strerror(code));
 		r = to_errno(code);
-		free(list);
 	}
 	puts_deinit(&c->puts);
 	give_back(c);
