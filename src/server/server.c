@@ -160,8 +160,7 @@ static bool on_xpub(void *arg)
 
 static void publish_now(struct server *s, const void *topic, size_t topic_size, const void *data, size_t size)
 {
-	/* A subscription takes effect by itself: whose key was taken back is ended before anything goes out.
-	 */
+	/* A subscription takes effect by itself: whose key was taken back is ended first. */
 	while (s->security && on_xpub(s))
 		;
 	unread_publish(s->published, zsock_resolve(s->xpub), topic, topic_size, data, size);
@@ -403,8 +402,7 @@ void server_free(struct server *s)
 /* ---- running ---- */
 
 /* Who has subscribed, or watches, is told on without saying anything more. So when a key is taken back, all
- * of that ends: those whose key is good come back by themselves, and what they missed meanwhile is fetched.
- */
+ * of that ends: whoever is still trusted comes back by itself, and fetches what it missed. */
 static void end_all_that_is_told(struct server *s)
 {
 	subscribers_end_all(&s->subscribers, s->notify_port);
