@@ -30,7 +30,7 @@
  * has not served is nobody, and others may have to serve before it can read what it is to read. */
 bool replica_renew_view(struct replica *r)
 {
-	if (!membership_renew_digest(&r->membership, r->established ? looks_digest(&r->looks) : 0))
+	if (!membership_renew_digest(&r->membership, r->ready.established ? looks_digest(&r->looks) : 0))
 		return false;
 	peers_drop_samples(&r->peers);
 	peers_expect_confirmations(&r->peers);
@@ -43,17 +43,14 @@ int replica_membership_committed(struct replica *r, int64_t now)
 	int forgotten = membership_committed(&r->membership);
 	if (forgotten < 0 || peers_match(&r->peers, &r->membership.current, r->config.self.node) < 0)
 		return -ENOMEM;
-	r->established = r->established || r->establishing;
-	r->establishing = false;
-	r->anew = r->anew && !r->established;
+	readiness_committed(&r->ready);
 	if (!replica_renew_view(r))
 		return 0;
 	if (forgotten) {
 		/* What a node sent before it was forgotten and nobody has applied must not get in any more.
 		 * Nor what this server has of it, as long as it is nobody: others have agreed without it. */
 		replica_drop_shared(r);
-		r->anew =
-		    !r->established && (r->anew || vector_size(&r->v) > 0 || r->group.incoming_count > 0);
+		readiness_member_forgotten(&r->ready, vector_size(&r->v) > 0 || r->group.incoming_count > 0);
 		if (replica_drop_all_waiting(r, now) < 0)
 			return -ENOMEM;
 	}
@@ -78,7 +75,8 @@ int replica_members(struct replica *r, int64_t now, struct node from, const stru
 {
 	struct peer *peer = peers_find(&r->peers, from);
 	int news = 0;
-	r->heard_leader = r->heard_leader || from.id == 0;
+	if (from.id == 0)
+		readiness_hear_leader(&r->ready);
 	/* A peer that does not know of this run yet ignores its vectors: it is told. It may answer in the
 	 * same way, for as long as neither can commit what it has heard. */
 	for (size_t i = 0; peer && i < count; i++) {
@@ -131,89 +129,28 @@ static bool repaired(const struct replica *r)
 
 const char *replica_waits_for(const struct replica *r, int64_t now)
 {
-	bool someone = false, serving = false, behind = false;
-	size_t missing = 0, members = 0;
-	if (!r->membership.durable || r->group.committing)
-		return "its first commit";
-	if (r->snapshot.from.id != 0 || r->snapshot.wanted)
-		return "a snapshot";
-	for (size_t i = 0; i < r->peers.count; i++) {
-		const struct peer *p = &r->peers.list[i];
-		if (!peer_reachable(p, now)) {
-			missing++;
-			continue;
-		}
-		if (!p->confirmed)
-			return "the other members to confirm the membership";
-		someone = someone || p->vouched;
-		serving = serving || p->serving;
-		behind = behind || !replica_covers(r, &p->target);
-		members += peer_has_served(p);
-	}
-	if (r->anew && serving)
-		return "a snapshot";
-	if (!r->established && !someone && !r->met_leader && !r->config.alone)
-		return "a majority of the leaders, to be told whether there are other members";
-	if (!r->heard_leader && !r->config.alone && now - r->started < r->config.grace)
-		return "a leader's word on who the members are"; /* a folder restored from a backup may not
-								    know */
-	if (missing && now - r->started < r->config.grace)
-		return "members that have not been heard yet";
-	/* Also where it knows of no other member: they may have come after the copy was made. */
-	if (r->doubtful && !someone)
-		return "a member that serves, because its data folder is a copy: likes acknowledged since it "
-		       "was "
-		       "made may be missing. Start another member, or start this one with --accept-stale to "
-		       "do "
-		       "without them";
-	/* A new node must not begin with nothing beside members that may hold something. */
-	if (!r->established && missing && !someone)
-		return "a member that serves: start the others, or forget those that are lost";
-	/* Else those that do not know of it could agree among themselves on what it never had a say in.
-	 * Others that join have none either. */
-	if (!r->established && missing > 0 && members <= missing)
-		return "a majority of the members to know it: start those that are down, or forget those "
-		       "that are lost";
-	if (r->config.shared && !r->looks.done)
-		return "a first look at what the shared journal holds, and an end of this node's earlier "
-		       "runs there: it "
-		       "must be able to write";
-	if (behind)
-		return "records that other members have";
-	if (replica_crowded(r))
-		return "an end of restarts: so many runs of servers have taken likes that no new one is let "
-		       "in";
-	if (!repaired(r))
-		return r->config.shared
-			   ? "records that the shared journal held when it started. If it has let "
-			     "go of some (--purge-history), start a member that has them"
-			   : "records that were damaged in its own journal: no member in reach "
-			     "has them. Start the "
-			     "others, or wipe "
-			     "the data folder to join as a new node without them";
-	return NULL;
+	const struct obstacles o = {
+	    .peers = peers_survey(&r->peers, &r->v, now),
+	    .alone = r->config.alone,
+	    .early = now - r->started < r->config.grace,
+	    .committing = !r->membership.durable || r->group.committing,
+	    .snapshot = r->snapshot.from.id != 0 || r->snapshot.wanted,
+	    .shared = r->config.shared,
+	    .unread = r->config.shared && !r->looks.done,
+	    .crowded = replica_crowded(r),
+	    .damaged = !repaired(r),
+	};
+	return readiness_waits_for(&r->ready, &o);
 }
 
 int replica_judge_phase(struct replica *r, int64_t now)
 {
-	if (r->phase != PHASE_CATCHING_UP || replica_waits_for(r, now))
+	if (r->ready.phase != PHASE_CATCHING_UP || replica_waits_for(r, now))
 		return 0;
-	if (!r->established) { /* durably, before anybody hears of it and counts on this server */
-		r->membership.dirty = r->establishing = true;
-		return 0;
-	}
-	r->phase = PHASE_SERVING;
-	if (r->doubtful) {
-		r->doubtful = false;
-		r->membership.dirty = true;
-	}
-	return actions_push(&r->actions, (struct action){.type = ACTION_PUBLISH_VECTOR});
-}
-
-void replica_drain(struct replica *r)
-{
-	if (r->phase == PHASE_SERVING)
-		r->phase = PHASE_DRAINING;
+	r->membership.dirty = readiness_serve(&r->ready) || r->membership.dirty;
+	return r->ready.phase == PHASE_SERVING
+		   ? actions_push(&r->actions, (struct action){.type = ACTION_PUBLISH_VECTOR})
+		   : 0;
 }
 
 /* ---- what all agree may be dropped ---- */
@@ -258,7 +195,7 @@ int replica_agree(struct replica *r, int64_t now)
 	if (peers_advance_samples(&r->peers, &r->v, r->membership.digest) < 0)
 		return -ENOMEM;
 	replica_follow_look(r);
-	if (r->phase == PHASE_CATCHING_UP || !r->membership.durable || !peers_covered(&r->peers))
+	if (r->ready.phase == PHASE_CATCHING_UP || !r->membership.durable || !peers_covered(&r->peers))
 		return 0;
 	return forget_sessions(r) < 0 ? -ENOMEM : settle_lapses(r);
 }
@@ -337,7 +274,7 @@ int replica_tick(struct replica *r, int64_t now)
 		if (replica_agree(r, now) < 0)
 			return -ENOMEM;
 	}
-	if (now >= r->next_idle && r->phase == PHASE_SERVING) {
+	if (now >= r->next_idle && r->ready.phase == PHASE_SERVING) {
 		r->next_idle = now + IDLE_INTERVAL;
 		if (close_idle_sessions(r, now) < 0 || lapse_unused_sessions(r, now) < 0)
 			return -ENOMEM;

@@ -137,7 +137,7 @@ static int answer_known(struct replica *r, uint64_t client, const struct batch *
 int replica_batch(struct replica *r, int64_t now, uint64_t client, struct batch_box *box)
 {
 	const struct batch *b = &box->batch;
-	if (r->phase != PHASE_SERVING || replica_crowded(r))
+	if (r->ready.phase != PHASE_SERVING || replica_crowded(r))
 		return refuse(r, client, b, KUDOS_NOT_SERVING);
 	struct seen *seen = sessions_find(&r->sessions, b->session);
 	int e = answer_known(r, client, b, seen);
@@ -155,7 +155,7 @@ int replica_batch(struct replica *r, int64_t now, uint64_t client, struct batch_
 int replica_seen(struct replica *r, uint64_t client, struct session session, uint64_t seq)
 {
 	const struct batch b = {.session = session, .seq = seq};
-	if (r->phase != PHASE_SERVING)
+	if (r->ready.phase != PHASE_SERVING)
 		return refuse(r, client, &b, KUDOS_NOT_SERVING);
 	int e = answer_known(r, client, &b, sessions_find(&r->sessions, session));
 	return e <= 0 ? e : refuse(r, client, &b, KUDOS_NOT_COUNTED);
@@ -167,7 +167,7 @@ int replica_close(struct replica *r, int64_t now, uint64_t client, struct batch_
 	struct waiter w = {.client = client, .session = box->batch.session};
 	if (!seen || seen_closed(seen)) /* never used, closed, or forgotten already */
 		return answer(r, &w);
-	if (r->phase != PHASE_SERVING)
+	if (r->ready.phase != PHASE_SERVING)
 		return refuse(r, client, &box->batch, KUDOS_NOT_SERVING);
 	if (intervals_has(&seen->pending, 0))
 		return wait_again(r, client, &box->batch);
@@ -176,7 +176,7 @@ int replica_close(struct replica *r, int64_t now, uint64_t client, struct batch_
 
 int replica_lapse(struct replica *r, struct batch_box *box)
 {
-	return r->phase == PHASE_SERVING ? group_add_batch(&r->group, box) : 0;
+	return r->ready.phase == PHASE_SERVING ? group_add_batch(&r->group, box) : 0;
 }
 
 /* The pending batches that may still be logged, in order; those of sessions that were closed meanwhile, or
@@ -276,7 +276,7 @@ int64_t replica_flush_at(const struct replica *r, bool looked_at)
 {
 	if (r->group.committing || (!group_waits(&r->group) && !r->membership.dirty))
 		return NEVER;
-	if (r->membership.dirty || r->phase != PHASE_SERVING)
+	if (r->membership.dirty || r->ready.phase != PHASE_SERVING)
 		return 0;
 	/* Who acknowledges by what its peers hold is in a hurry here, too. */
 	const int64_t at =
@@ -302,7 +302,7 @@ int replica_flush(struct replica *r)
 	r->group.incoming_bytes = 0;
 	if (meta) {
 		/* Who has just heard of other members looks at them before it serves. */
-		r->establishing = r->establishing && membership_settled(&r->membership);
+		readiness_commit(&r->ready, membership_settled(&r->membership));
 		membership_commit(&r->membership);
 		if (actions_push(&r->actions, (struct action){.type = ACTION_APPEND_META}) < 0)
 			return -ENOMEM;

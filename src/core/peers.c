@@ -57,11 +57,6 @@ bool peer_reachable(const struct peer *p, int64_t now)
 	return p->heard != 0 && now - p->heard < REACHABLE;
 }
 
-bool peer_has_served(const struct peer *p)
-{
-	return p->serving || p->all != 0;
-}
-
 bool peer_shares_view(const struct peer *p, uint64_t digest)
 {
 	return p->serving && p->digest == digest;
@@ -80,6 +75,30 @@ void peers_expect_confirmations(struct peers *p)
 {
 	for (size_t i = 0; i < p->count; i++)
 		p->list[i].confirmed = p->list[i].vouched = false;
+}
+
+/* Who tells of records has served. */
+static bool has_served(const struct peer *p)
+{
+	return p->serving || p->all != 0;
+}
+
+struct survey peers_survey(const struct peers *peers, const struct vector *v, int64_t now)
+{
+	struct survey s = {0};
+	for (size_t i = 0; i < peers->count; i++) {
+		const struct peer *p = &peers->list[i];
+		if (!peer_reachable(p, now)) {
+			s.missing++;
+			continue;
+		}
+		s.served += has_served(p);
+		s.unconfirmed = s.unconfirmed || !p->confirmed;
+		s.vouched = s.vouched || p->vouched;
+		s.serving = s.serving || p->serving;
+		s.ahead = s.ahead || !vector_covers(v, &p->target);
+	}
+	return s;
 }
 
 void peers_drop_samples(struct peers *p)

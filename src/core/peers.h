@@ -45,8 +45,6 @@ int peers_match(struct peers *p, const struct members *members, struct node self
 struct peer *peers_find(const struct peers *p, struct node node); /* NULL when not a living other member */
 
 bool peer_reachable(const struct peer *p, int64_t now); /* heard lately */
-/* Whether it has served, as far as can be told: who tells of records has. */
-bool peer_has_served(const struct peer *p);
 /* Whether it serves, and went by the membership with this digest when it said so. */
 bool peer_shares_view(const struct peer *p, uint64_t digest);
 /* Whether a member says that it has that. */
@@ -54,6 +52,16 @@ bool peers_have(const struct peers *p, struct position at);
 
 /* Before this server serves, each member in reach is to say anew what it holds. */
 void peers_expect_confirmations(struct peers *p);
+struct survey {		  /* of the members in reach, but … */
+	size_t missing;	  /* … these */
+	size_t served;	  /* have served, as far as can be told */
+	bool unconfirmed; /* one has not said anew what it holds */
+	bool vouched;	  /* one served when it did */
+	bool serving;	  /* one serves */
+	bool ahead;	  /* one has what is not here */
+};
+/* v is what is here. */
+struct survey peers_survey(const struct peers *p, const struct vector *v, int64_t now);
 
 /* Agreement. The view has changed: what was sampled under the last one is nothing. */
 void peers_drop_samples(struct peers *p);

@@ -36,14 +36,15 @@ const struct position *replica_recent(struct replica *r, size_t *count)
 struct vector_message replica_vector_message(struct replica *r)
 {
 	size_t count = 0, told = r->config.told ? r->config.told : SIZE_MAX;
-	const struct position *at = r->established ? recent_positions(&r->recent, &r->v, told, &count) : NULL;
+	const struct position *at =
+	    r->ready.established ? recent_positions(&r->recent, &r->v, told, &count) : NULL;
 	return (struct vector_message){
 	    .node = r->config.self.node,
 	    .origin = r->config.self.origin,
 	    .serial = r->serial++,
 	    .digest = r->membership.digest,
-	    .all = r->established ? r->v.digest : 0,
-	    .serving = r->phase != PHASE_CATCHING_UP,
+	    .all = r->ready.established ? r->v.digest : 0,
+	    .serving = r->ready.phase != PHASE_CATCHING_UP,
 	    .covered = r->config.purges ? r->looks.history.covered : 0,
 	    .at = at,
 	    .count = count,
@@ -147,7 +148,7 @@ static int keep_vector(struct replica *r, struct peer *p, const struct vector_me
 	}
 	/* One that was catching up itself could not tell what others hold: it tells again once it serves. */
 	bool news = !p->confirmed || (m->serving && !p->vouched);
-	if (news && r->phase == PHASE_CATCHING_UP) {
+	if (news && r->ready.phase == PHASE_CATCHING_UP) {
 		if (vector_copy(&p->target, &p->vector) < 0)
 			return -ENOMEM;
 		p->confirmed = true;
@@ -250,5 +251,5 @@ int replica_vector(struct replica *r, int64_t now, const struct vector_message *
 		return -ENOMEM;
 	if (replica_repair(r, now) < 0 || (r->config.ack_peers && replica_acknowledge(r) < 0))
 		return -ENOMEM;
-	return r->phase == PHASE_CATCHING_UP ? replica_judge_phase(r, now) : 0;
+	return r->ready.phase == PHASE_CATCHING_UP ? replica_judge_phase(r, now) : 0;
 }

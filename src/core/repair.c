@@ -173,10 +173,8 @@ static int ask_snapshot(struct replica *r, const struct peer *from, int64_t now)
 	if (r->snapshot.from.id != 0 || now < r->snapshot.after)
 		return 0;
 	r->snapshot.from = from->node;
-	if (r->phase == PHASE_SERVING) {
-		r->phase = PHASE_CATCHING_UP;
+	if (readiness_fall_behind(&r->ready))
 		peers_expect_confirmations(&r->peers);
-	}
 	return actions_push(&r->actions, (struct action){.type = ACTION_SNAPSHOT, .node = from->node});
 }
 
@@ -246,7 +244,7 @@ static int repair_log(struct replica *r, struct log *log, int64_t now)
  * of what it has. */
 static int repair_many(struct replica *r, int64_t now)
 {
-	for (size_t i = 0; (r->snapshot.wanted || r->anew) && i < r->peers.count; i++) {
+	for (size_t i = 0; (r->snapshot.wanted || r->ready.anew) && i < r->peers.count; i++) {
 		struct peer *p = &r->peers.list[(i + r->serial) % r->peers.count];
 		if (peer_reachable(p, now) && p->serving)
 			return ask_snapshot(r, p, now);
@@ -303,7 +301,7 @@ int replica_relearn(struct replica *r, int64_t now)
 
 void replica_prefer_snapshot(struct replica *r)
 {
-	assert(r->phase == PHASE_CATCHING_UP);
+	assert(r->ready.phase == PHASE_CATCHING_UP);
 	r->snapshot.wanted = true;
 }
 

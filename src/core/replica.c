@@ -15,9 +15,8 @@ int replica_init(struct replica *r, const struct replica_config *config, int64_t
 	*r = (struct replica){
 	    .config = *config,
 	    .started = now,
-	    .established = established,
-	    .doubtful = config->doubtful,
-	    .anew = config->purges, /* the first commit ends it where it has served */
+	    /* The first commit ends its beginning anew where it has served. */
+	    .ready = {.established = established, .doubtful = config->doubtful, .anew = config->purges},
 	    .serial = 1,
 	};
 	if (r->config.session_idle == 0)
@@ -127,11 +126,6 @@ bool replica_has(const struct replica *r, struct origin origin, uint64_t lsn)
 	return vector_get(&r->v, origin) >= lsn;
 }
 
-bool replica_covers(const struct replica *r, const struct vector *v)
-{
-	return vector_covers(&r->v, v);
-}
-
 bool replica_reached(const struct replica *r, const struct position *at, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -230,6 +224,7 @@ void replica_unload(struct replica *r)
 	logs_clear(&r->logs);
 	looks_begin(&r->looks);
 	group_drop_incoming(&r->group);
+	r->ready.anew = false; /* another's state does not rest on what was here */
 }
 
 int replica_load_seen(struct replica *r, struct session session, const struct interval *applied, size_t count,

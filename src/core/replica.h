@@ -30,17 +30,12 @@
 #include "core/looks.h"
 #include "core/membership.h"
 #include "core/peers.h"
+#include "core/readiness.h"
 #include "core/recent.h"
 #include "core/record.h"
 #include "core/sessions.h"
 #include "core/vector.h"
 #include "core/waiters.h"
-
-enum phase {
-	PHASE_CATCHING_UP, /* new or restarted: takes no clients yet */
-	PHASE_SERVING,
-	PHASE_DRAINING, /* stopping: takes no new batches */
-};
 
 struct replica_stats { /* since the start; what is replayed from the journal counts, too */
 	uint64_t events, batches, records; /* applied */
@@ -87,7 +82,7 @@ struct snapshot_wish {
 struct replica {
 	struct replica_config config;
 	int64_t started;
-	enum phase phase;
+	struct readiness ready;
 
 	/* What is applied, and durable (I2). */
 	struct counts counts;
@@ -107,16 +102,6 @@ struct replica {
 	struct membership membership;
 	struct peers peers;
 	uint64_t serial; /* of the next vector message */
-
-	/* Whether it may serve. */
-	bool established;  /* was serving once, durably: what it holds counts as a member's state */
-	bool establishing; /* … will have been, with the next commit */
-	bool anew; /* not established, and a member was forgotten, or the shared journal does not begin at the
-		      beginning perhaps: it takes a snapshot of one that serves */
-	bool doubtful;	   /* as configured, until it serves; as durable as established */
-	bool met_leader;   /* a leader that others had time to register with knows of nobody else; the driver
-			      sets it */
-	bool heard_leader; /* one has told it the membership since the start */
 
 	int64_t next_tick, next_vector, next_agree, next_idle;
 	struct actions actions;
@@ -197,7 +182,6 @@ bool replica_is_forgotten(const struct replica *r); /* this server itself was */
 
 int replica_tick(struct replica *r, int64_t now);
 int64_t replica_deadline(const struct replica *r); /* when replica_tick() wants to be called next */
-void replica_drain(struct replica *r);
 
 /* What every member has applied and the checkpoint with this vector covers (I6):
  * the journal may drop it. Empty while not every member has agreed. */
@@ -221,7 +205,6 @@ int replica_ask_reach(struct replica *r, int64_t now);
 int replica_apply(struct replica *r, const struct record *record, int64_t now);
 int replica_applied(struct replica *r, struct position at); /* raises V, and remembers that it changed */
 bool replica_has(const struct replica *r, struct origin origin, uint64_t lsn);
-bool replica_covers(const struct replica *r, const struct vector *v);
 int replica_drop_all_waiting(struct replica *r, int64_t now);
 /* What a forgotten node had, and no member tells of any more: one that did has come back with less. */
 void replica_unlearn(struct replica *r);

@@ -8,7 +8,7 @@
 int replica_leaves(struct replica *r, struct node node)
 {
 	const struct member *m = members_find(&r->membership.staged, node);
-	bool news = m ? !m->forgotten : r->established;
+	bool news = m ? !m->forgotten : r->ready.established;
 	if (!r->config.shared || !news || node_equal(node, r->config.self.node))
 		return 0;
 	if (looks_leaving(&r->looks, node))
@@ -27,8 +27,8 @@ enum strangers { IGNORED, UNDECIDED, TAKEN };
 
 static enum strangers judge_strangers(const struct replica *r)
 {
-	bool heard = r->met_leader || r->config.alone;
-	if (r->established)
+	bool heard = r->ready.met_leader || r->config.alone;
+	if (r->ready.established)
 		return IGNORED;
 	for (size_t i = 0; i < r->peers.count; i++) {
 		if (r->peers.list[i].serving)
@@ -133,7 +133,8 @@ void replica_drop_shared(struct replica *r)
  * of a member that has all of it, who may wait for its word before it serves. */
 static bool comes_with_snapshot(const struct replica *r, const struct log *log, uint64_t last)
 {
-	return !r->established && log->let_go && peers_have(&r->peers, (struct position){log->origin, last});
+	return !r->ready.established && log->let_go &&
+	       peers_have(&r->peers, (struct position){log->origin, last});
 }
 
 /* Whether all that the shared journal has of the node's runs is applied, and all that was taken of them. What
@@ -186,7 +187,7 @@ void replica_follow_look(struct replica *r)
 uint64_t replica_purgeable(const struct replica *r)
 {
 	uint64_t least = r->looks.history.covered;
-	if (!r->config.purges || r->phase != PHASE_SERVING || !r->membership.durable ||
+	if (!r->config.purges || r->ready.phase != PHASE_SERVING || !r->membership.durable ||
 	    r->looks.leaving_count > 0)
 		return 0;
 	for (size_t i = 0; i < r->peers.count; i++) {

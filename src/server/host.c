@@ -30,8 +30,8 @@
 int host_meta(const struct host *h, struct bytes *out)
 {
 	uint8_t flags =
-	    (uint8_t)((h->replica.established || h->replica.establishing ? META_ESTABLISHED : 0) |
-		      (h->replica.doubtful ? META_DOUBTFUL : 0) | (h->shared.wrote ? META_WROTE : 0));
+	    (uint8_t)((readiness_endures(&h->replica.ready) ? META_ESTABLISHED : 0) |
+		      (h->replica.ready.doubtful ? META_DOUBTFUL : 0) | (h->shared.wrote ? META_WROTE : 0));
 	struct message m = {.type = MESSAGE_MEMBERS,
 			    .members = {.from = h->replica.config.self.node,
 					.rows = h->replica.membership.staged.list,
@@ -386,7 +386,7 @@ static int act_all(struct host *h, int64_t now)
 
 void host_drain(struct host *h, int64_t now)
 {
-	replica_drain(&h->replica);
+	readiness_drain(&h->replica.ready);
 	log_info("stopping: %zu clients are told to move", h->port.connections.clients);
 	for (const struct connection *c = h->port.connections.oldest; c; c = c->newer) {
 		if (c->node.id == 0)
@@ -439,7 +439,7 @@ static bool is_looked_at(const struct host *h)
 bool host_is_patient(const struct host *h)
 {
 	const struct replica *r = &h->replica;
-	return r->phase == PHASE_SERVING && r->config.ack_peers == 0 && !is_looked_at(h);
+	return r->ready.phase == PHASE_SERVING && r->config.ack_peers == 0 && !is_looked_at(h);
 }
 
 static int64_t flush_at(const struct host *h)
@@ -458,8 +458,8 @@ int host_flush(struct host *h, int64_t now)
 		e = reads_look(&h->reads, now, &h->replica, &h->port);
 	if (e == 0)
 		watch_look(&h->watching, now, &h->replica, &h->port);
-	if (h->replica.phase != h->told_phase) {
-		h->told_phase = h->replica.phase;
+	if (h->replica.ready.phase != h->told_phase) {
+		h->told_phase = h->replica.ready.phase;
 		if (h->told_phase == PHASE_SERVING)
 			log_info("serving: %llu keys, %lld likes, %zu members",
 				 (unsigned long long)h->replica.counts.keys,
@@ -484,7 +484,7 @@ static void expire(struct host *h, int64_t now)
 /* A server that does not get to serve says why, every five seconds when the reason is another one. */
 static void tell_waiting(struct host *h, int64_t now)
 {
-	if (h->replica.phase != PHASE_CATCHING_UP || now < h->tell_waiting)
+	if (h->replica.ready.phase != PHASE_CATCHING_UP || now < h->tell_waiting)
 		return;
 	const char *what = h->tell_waiting == 0 ? h->told_waiting : replica_waits_for(&h->replica, now);
 	if (what && what != h->told_waiting)

@@ -44,10 +44,12 @@ void leaders_beat(struct host *h, int64_t now)
 static void on_heard(struct host *h, int64_t now, size_t leader, const struct message *m)
 {
 	bool same = m->heard.known && m->heard.digest == h->replica.membership.digest;
-	h->replica.heard_leader = h->replica.heard_leader || same;
-	if (!same)
+	if (same)
+		readiness_hear_leader(&h->replica.ready);
+	else
 		register_with(h, leader);
-	h->replica.met_leader = majority_told(&h->leaders.majority, now, leader, m->heard.incarnation, same);
+	readiness_meet_leaders(&h->replica.ready,
+			       majority_told(&h->leaders.majority, now, leader, m->heard.incarnation, same));
 }
 
 static void on_error(struct host *h, size_t leader, const struct message *m)

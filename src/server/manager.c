@@ -11,7 +11,7 @@ static void tell_status(struct notify *n, const struct host *h, int64_t now)
 {
 	struct load load;
 	const char *what;
-	switch (h->replica.phase) {
+	switch (h->replica.ready.phase) {
 	case PHASE_CATCHING_UP:
 		what = replica_waits_for(&h->replica, now);
 		notify_status(n, "not serving yet, waiting for %s", what ? what : "its next commit");
@@ -29,7 +29,7 @@ static void tell_status(struct notify *n, const struct host *h, int64_t now)
 
 void manager_tell(struct notify *n, const struct host *h, int64_t now)
 {
-	bool due = notify_tick(n, now), serves = h->replica.phase == PHASE_SERVING;
+	bool due = notify_tick(n, now), serves = h->replica.ready.phase == PHASE_SERVING;
 	if (due || (serves && !n->ready))
 		tell_status(n, h, now);
 	if (serves)

@@ -70,7 +70,7 @@ void metrics_load(const struct host *h, int64_t now, struct load *load)
 	    .lag_records = replica_lag(&h->replica),
 	    .journal_bytes = h->store->ops->journal_bytes(h->store),
 	    .malformed = h->port.malformed,
-	    .serving = h->replica.phase == PHASE_SERVING,
+	    .serving = h->replica.ready.phase == PHASE_SERVING,
 	};
 }
 

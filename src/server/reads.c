@@ -55,7 +55,7 @@ static int keep(struct reads *r, const struct request *rq)
 int reads_take(struct reads *r, const struct replica *replica, const struct request *rq)
 {
 	const struct message *m = rq->m;
-	if (replica->phase == PHASE_CATCHING_UP) {
+	if (replica->ready.phase == PHASE_CATCHING_UP) {
 		port_answer_error(rq, m->count.id, KUDOS_NOT_SERVING, "server %s is catching up",
 				  rq->port->name);
 		return 0;

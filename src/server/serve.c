@@ -40,7 +40,7 @@ static int welcome(const struct request *rq)
 					.name = message_text(h->replica.config.self.name),
 					.session = session,
 					.proof = proof,
-					.serving = h->replica.phase == PHASE_SERVING}};
+					.serving = h->replica.ready.phase == PHASE_SERVING}};
 	port_answer(rq, &m);
 	return 0;
 }
@@ -132,7 +132,7 @@ static int on_top(const struct request *rq)
 	struct counted top[LIMIT_TOP];
 	struct key_count rows[LIMIT_TOP];
 	size_t found;
-	if (h->replica.phase == PHASE_CATCHING_UP) {
+	if (h->replica.ready.phase == PHASE_CATCHING_UP) {
 		port_answer_error(rq, rq->m->top.id, KUDOS_NOT_SERVING, "server %s is catching up",
 				  h->replica.config.self.name);
 		return 0;
@@ -311,7 +311,7 @@ static int on_fetch(const struct request *rq)
 
 static int on_snapshot(const struct request *rq)
 {
-	if (host_of(rq)->replica.phase == PHASE_CATCHING_UP) {
+	if (host_of(rq)->replica.ready.phase == PHASE_CATCHING_UP) {
 		port_answer_error(rq, rq->m->snapshot.id, KUDOS_NOT_SERVING, "still catching up itself");
 		return 0;
 	}

@@ -67,7 +67,7 @@ int host_shared_read(struct host *h, struct position at, struct bytes *out)
 bool host_shared_reads_again(struct host *h, struct origin origin, uint64_t from, uint64_t to)
 {
 	const struct position *absent = &h->shared.absent;
-	if (!h->store->stream || h->replica.phase != PHASE_CATCHING_UP || from > to ||
+	if (!h->store->stream || h->replica.ready.phase != PHASE_CATCHING_UP || from > to ||
 	    (origin_equal(absent->origin, origin) && absent->lsn == from))
 		return false;
 	host_shared_fetch(h, origin, from, to);
@@ -98,7 +98,7 @@ static int take_record(struct host *h, int64_t now, const struct told_entry *tol
 static void note_stranger(struct host *h, struct node node, struct position at)
 {
 	struct host_shared *s = &h->shared;
-	if (!h->replica.established || members_find(&h->replica.membership.staged, node))
+	if (!h->replica.ready.established || members_find(&h->replica.membership.staged, node))
 		return;
 	s->strange += at.lsn;
 	s->stranger = node;

@@ -49,7 +49,7 @@ void taking_weigh(struct taking *t, const struct message *m)
 	struct replica *r = t->replica;
 	const struct log *log = logs_find(&r->logs, m->records.origin);
 	size_t size = 0;
-	if (t->preferred || r->phase != PHASE_CATCHING_UP || r->config.shared || !log ||
+	if (t->preferred || r->ready.phase != PHASE_CATCHING_UP || r->config.shared || !log ||
 	    m->records.record_count == 0)
 		return;
 	for (size_t i = 0; i < m->records.record_count; i++)
@@ -163,9 +163,9 @@ int taking_part(struct taking *t, int64_t now, struct node from, const struct me
 	const struct member *giver = members_find(&t->replica->membership.staged, from);
 	if (!giver || giver->forgotten)
 		return give_up(t, now, "it is of a node that was forgotten");
-	if (t->replica->established && !loses_nothing(t))
+	if (t->replica->ready.established && !loses_nothing(t))
 		return give_up(t, now, "it lacks what is applied here and no longer in the journal");
-	if (t->replica->established && falls_behind(t))
+	if (t->replica->ready.established && falls_behind(t))
 		return give_up(t, now, "it lacks what is in the checkpoint here");
 	e = store->ops->checkpoint_commit(store);
 	if (e < 0)
@@ -179,8 +179,7 @@ int taking_part(struct taking *t, int64_t now, struct node from, const struct me
 static int adopt(struct taking *t, int64_t now)
 {
 	replica_unload(t->replica);
-	int e = t->replica->established ? 0 : t->store->ops->journal_clear(t->store);
-	t->replica->anew = false;
+	int e = t->replica->ready.established ? 0 : t->store->ops->journal_clear(t->store);
 	if (e == 0)
 		e = checkpointing_recover(t->checkpoint, now);
 	if (e < 0)

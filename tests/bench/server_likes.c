@@ -82,7 +82,7 @@ static struct host *open_host(void)
 	const struct host_io io = {.send = answer, .publish = publish, .members = members};
 	must(store_open_memory(&store));
 	must(host_open(&h, &config, store, &io, 0, NULL, 0));
-	for (int64_t now = 0; h->replica.phase != PHASE_SERVING; now += 100 * MS) {
+	for (int64_t now = 0; h->replica.ready.phase != PHASE_SERVING; now += 100 * MS) {
 		must(host_tick(h, now));
 		must(host_flush(h, now));
 	}

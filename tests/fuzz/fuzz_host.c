@@ -314,7 +314,7 @@ static void tell_rest(struct world *w, struct input *in)
 	default:
 		if (which >= 0xf0)
 			host_drain(w->h, w->now);
-		must(host_drained(w->h, w->now) || w->h->replica.phase != PHASE_DRAINING ||
+		must(host_drained(w->h, w->now) || w->h->replica.ready.phase != PHASE_DRAINING ||
 		     w->h->replica.peers.count + w->h->replica.waiters.count > 0);
 		break;
 	}

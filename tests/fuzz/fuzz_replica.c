@@ -113,7 +113,7 @@ static void act(struct world *w, const struct action *a)
 		break;
 	case ACTION_APPEND_META:
 		w->meta_appended = true;
-		w->established_appended = w->r.established || w->r.establishing;
+		w->established_appended = w->r.ready.established || w->r.ready.establishing;
 		must(members_copy(&w->members_appended, &w->r.membership.staged) == 0);
 		break;
 	case ACTION_COMMIT:
@@ -332,7 +332,7 @@ static void tell_rest(struct world *w, struct input *in)
 		break;
 	case 5:
 		if (which >= 0xf0)
-			replica_drain(&w->r);
+			readiness_drain(&w->r.ready);
 		break;
 	default:
 		crash(w, which & 8);

@@ -125,7 +125,7 @@ static void send_parts(struct host *h, struct input *in, bool one_by_one)
 static void like(struct host *h)
 {
 	struct batch_box *box = make_batch(1, 1, false);
-	must(h->replica.phase == PHASE_SERVING);
+	must(h->replica.ready.phase == PHASE_SERVING);
 	must(replica_batch(&h->replica, SECOND, 0, box) == 0);
 	batch_box_unref(box);
 	run(h, SECOND);

@@ -34,7 +34,7 @@ static bool still_open(const struct sim_server *v, struct session session)
 		return false;
 	const struct sessions *all = &v->host->replica.sessions;
 	const struct seen *seen = sessions_find(all, session);
-	return v->host->replica.phase == PHASE_SERVING && !sessions_forgotten(all, session) &&
+	return v->host->replica.ready.phase == PHASE_SERVING && !sessions_forgotten(all, session) &&
 	       !sessions_lapsed(all, session, seen) && !(seen && seen_closed(seen));
 }
 
@@ -111,8 +111,8 @@ void check_known(struct sim *s, int i)
 		    (p->confirmed && !told(s, p->node, &p->target)))
 			sim_fail(s, "s%d takes for all that %016llx has what it never had", i + 1,
 				 (unsigned long long)p->node.id);
-		if ((heard && !replica_covers(heard, &p->vector)) ||
-		    (settled && run && p->has_covered && !replica_covers(run, &p->covered)))
+		if ((heard && !vector_covers(&heard->v, &p->vector)) ||
+		    (settled && run && p->has_covered && !vector_covers(&run->v, &p->covered)))
 			sim_fail(s, "s%d takes %016llx to hold what its present run does not", i + 1,
 				 (unsigned long long)p->node.id);
 	}
@@ -123,7 +123,7 @@ void check_forwards(struct sim *s, int i)
 {
 	struct sim_server *v = &s->servers[i];
 	const struct replica *r = &v->host->replica;
-	if (!replica_covers(r, &v->reached))
+	if (!vector_covers(&r->v, &v->reached))
 		sim_fail(s, "s%d has no longer applied what it had", i + 1);
 	vector_merge(&v->reached, &r->v);
 }

@@ -22,11 +22,11 @@ static void dump_server(const struct sim *s, const struct sim_server *v)
 	const struct replica *r = &v->host->replica;
 	printf("  phase %d established %d doubtful %d anew %d met_leader %d digest %llx snapshot wanted %d "
 	       "from %llx\n",
-	       (int)r->phase, r->established, r->doubtful, r->anew, r->met_leader,
-	       (unsigned long long)r->membership.digest, r->snapshot.wanted,
+	       (int)r->ready.phase, r->ready.established, r->ready.doubtful, r->ready.anew,
+	       r->ready.met_leader, (unsigned long long)r->membership.digest, r->snapshot.wanted,
 	       (unsigned long long)r->snapshot.from.id);
 	const char *waits = replica_waits_for(r, s->now);
-	if (r->phase == PHASE_CATCHING_UP)
+	if (r->ready.phase == PHASE_CATCHING_UP)
 		printf("    waits for %s\n", waits ? waits : "nothing");
 	dump_vector("V", &r->v);
 	for (size_t i = 0; i < r->membership.current.count; i++)
@@ -110,7 +110,7 @@ void check_second(struct sim *s)
 		memmove(&v->past[1], &v->past[0], (SIM_PAST - 1) * sizeof *v->past);
 		v->past[0] = oldest;
 		vector_clear(&v->past[0]);
-		if (v->host && !v->disk->dead && v->host->replica.phase == PHASE_SERVING) {
+		if (v->host && !v->disk->dead && v->host->replica.ready.phase == PHASE_SERVING) {
 			vector_copy(&v->past[0], &v->host->replica.v);
 		} else {
 			for (int k = 0; k < SIM_PAST; k++)
@@ -131,7 +131,7 @@ static void check_joined(struct sim *s, int i)
 		    members_find(&s->servers[i].host->replica.membership.current, other->node);
 		if (k == i || !other->host || other->condemned || !m || s->cut[k][i] || s->cut[i][k])
 			continue;
-		if (!replica_covers(&s->servers[i].host->replica, &other->past[SIM_PAST - 1]))
+		if (!vector_covers(&s->servers[i].host->replica.v, &other->past[SIM_PAST - 1]))
 			sim_fail(s, "s%d serves without what s%d had applied long before", i + 1, k + 1);
 	}
 }
@@ -139,7 +139,7 @@ static void check_joined(struct sim *s, int i)
 /* I13: what damage took from its journal is there again before it serves, also when nobody was in reach. */
 static void check_repaired(struct sim *s, struct sim_server *v)
 {
-	if (!replica_covers(&v->host->replica, &v->had))
+	if (!vector_covers(&v->host->replica.v, &v->had))
 		sim_fail(s, "s%d serves without what was damaged on its disk", v->index + 1);
 	vector_clear(&v->had);
 }
@@ -151,7 +151,7 @@ void check_renewed(struct sim *s, struct sim_server *v)
 	bool met = false;
 	for (size_t i = 0; i < r->peers.count; i++) {
 		const struct peer *p = &r->peers.list[i];
-		met = met || (p->heard != 0 && p->vouched && replica_covers(r, &p->target));
+		met = met || (p->heard != 0 && p->vouched && vector_covers(&r->v, &p->target));
 	}
 	if (v->old && !met)
 		sim_fail(s, "s%d serves from an old copy of its disk", v->index + 1);
@@ -181,8 +181,8 @@ void check_drained(struct sim *s, int i)
 void check_server(struct sim *s, int i)
 {
 	struct sim_server *v = &s->servers[i];
-	if (v->phase != v->host->replica.phase) {
-		v->phase = v->host->replica.phase;
+	if (v->phase != v->host->replica.ready.phase) {
+		v->phase = v->host->replica.ready.phase;
 		v->established = v->established || v->phase == PHASE_SERVING;
 		v->serves_since = s->now;
 		if (v->patient && v->phase == PHASE_SERVING) { /* it has heard; what comes now is as ever */
@@ -205,7 +205,7 @@ void check_server(struct sim *s, int i)
 		}
 		v->hasty = v->hasty && v->old;
 	}
-	if (!v->host->replica.established) {
+	if (!v->host->replica.ready.established) {
 		vector_clear(&v->reached);
 		vector_clear(&v->had);
 	}
@@ -227,7 +227,7 @@ void check_recovered(struct sim *s, int i)
 	struct sim_server *v = &s->servers[i];
 	const struct replica *r = &v->host->replica;
 	if (!v->may_regress && v->established && !v->streams && !s->faults.memory_only &&
-	    !replica_covers(r, &v->promised))
+	    !vector_covers(&r->v, &v->promised))
 		sim_fail(s, "s%d came back with less than it had applied before", i + 1);
 	check_counts(s, i);
 }
@@ -331,7 +331,7 @@ void check_truncate(struct sim *s, int i, struct position at)
 			continue;
 		bool has;
 		if (v->host)
-			has = !v->host->replica.established ||
+			has = !v->host->replica.ready.established ||
 			      replica_has(&v->host->replica, at.origin, at.lsn) ||
 			      v->host->snapshot.from.id != 0;
 		else
@@ -359,8 +359,8 @@ bool check_covered_by_others(struct sim *s, int i)
 	for (int k = 0; k < s->server_count && !covered; k++) {
 		const struct sim_server *other = &s->servers[k];
 		covered = k != i && !other->condemned && other->host && !other->disk->dead &&
-			  other->host->replica.phase == PHASE_SERVING &&
-			  replica_covers(&other->host->replica, &all);
+			  other->host->replica.ready.phase == PHASE_SERVING &&
+			  vector_covers(&other->host->replica.v, &all);
 	}
 	vector_deinit(&all);
 	return covered;
@@ -370,7 +370,7 @@ bool check_covered_by_others(struct sim *s, int i)
  * before it did, may begin anew. */
 static bool counts_as_member(const struct sim_server *v)
 {
-	return v->established && (v->host ? v->host->replica.established : !v->old);
+	return v->established && (v->host ? v->host->replica.ready.established : !v->old);
 }
 
 bool check_alone(const struct sim *s, size_t owner, size_t like, int but)
@@ -438,17 +438,17 @@ static bool server_converged(struct sim *s, int i, const struct replica *first, 
 		return false;
 	}
 	const struct replica *r = &v->host->replica;
-	if (r->phase != PHASE_SERVING || r->group.committing || r->group.pending_count ||
+	if (r->ready.phase != PHASE_SERVING || r->group.committing || r->group.pending_count ||
 	    r->group.incoming_count || replica_lag(r) > 0) {
-		*why = r->phase != PHASE_SERVING ? "a server does not serve" : "a server lags";
+		*why = r->ready.phase != PHASE_SERVING ? "a server does not serve" : "a server lags";
 		return false;
 	}
 	if (!knows_the_living(s, r)) {
 		*why = "a node that is gone is still a member";
 		return false;
 	}
-	if (first && (r->membership.digest != first->membership.digest || !replica_covers(first, &r->v) ||
-		      !replica_covers(r, &first->v))) {
+	if (first && (r->membership.digest != first->membership.digest || !vector_covers(&first->v, &r->v) ||
+		      !vector_covers(&r->v, &first->v))) {
 		*why = r->membership.digest != first->membership.digest ? "memberships differ"
 									: "vectors differ";
 		return false;

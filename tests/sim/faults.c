@@ -216,7 +216,7 @@ static void forget_node(struct sim *s, struct node node)
 	for (int i = 0; i < s->server_count; i++) {
 		struct sim_server *v = &s->servers[i];
 		if (!v->host || v->condemned || v->disk->dead || node_equal(v->node, node) ||
-		    s->now < v->paused_until || v->host->replica.phase != PHASE_SERVING)
+		    s->now < v->paused_until || v->host->replica.ready.phase != PHASE_SERVING)
 			continue;
 		s->stats.forgets++;
 		sim_note_gone(s, node);
@@ -315,7 +315,7 @@ static void destroy_server(struct sim *s, int i)
 		/* It may be the last that has what damage took there: such a one could only be wiped. */
 		damaged = damaged || vector_size(&o->had) > 0;
 		others = others || (k != i && o->established && !o->condemned && o->host && !o->disk->dead &&
-				    o->host->replica.phase == PHASE_SERVING);
+				    o->host->replica.ready.phase == PHASE_SERVING);
 	}
 	if (v->forgotten || !v->host || !v->established || !others || damaged || s->gone_count == 32 ||
 	    (s->ack_peers && s->destroyed == s->ack_peers) || !agreed_rest_is_known(s, i))
@@ -387,11 +387,12 @@ void faults_hasty(struct sim *s, int i)
 {
 	struct sim_server *v = &s->servers[i];
 	struct replica *r = &v->host->replica;
-	if (!v->hasty || v->condemned || r->phase != PHASE_CATCHING_UP)
+	if (!v->hasty || v->condemned || r->ready.phase != PHASE_CATCHING_UP)
 		return;
 	for (size_t k = 0; k < r->peers.count; k++) {
 		const struct peer *p = &r->peers.list[k];
-		if (p->serving && p->confirmed && peer_reachable(p, s->now) && replica_covers(r, &p->target))
+		if (p->serving && p->confirmed && peer_reachable(p, s->now) &&
+		    vector_covers(&r->v, &p->target))
 			r->config.grace = 1;
 	}
 }
@@ -424,7 +425,7 @@ static bool knows_more(const struct sim *s, int i, int but)
 	const struct vector *v = &s->servers[i].host->replica.v;
 	for (int k = 0; k < s->server_count; k++) {
 		const struct host *h = s->servers[k].host;
-		if (k != i && k != but && h && !replica_covers(&h->replica, v))
+		if (k != i && k != but && h && !vector_covers(&h->replica.v, v))
 			return true;
 	}
 	return false;

@@ -178,7 +178,7 @@ void hostile_check_answer(struct sim *s, int client, const void *data, size_t si
 static bool takes_no_more(const struct sim_server *v, uint64_t issuer, uint64_t to)
 {
 	if (!v->host || v->disk->dead || !v->established || v->condemned || v->may_regress || v->damaged ||
-	    v->host->replica.phase != PHASE_SERVING)
+	    v->host->replica.ready.phase != PHASE_SERVING)
 		return true;
 	const struct issuer *known = map_get(&v->host->replica.sessions.issuers, issuer, 0);
 	const struct intervals *closed = known ? &known->forgotten : NULL;

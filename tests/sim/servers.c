@@ -264,7 +264,7 @@ void sim_stop_server(struct sim *s, int i)
 		return;
 	vector_copy(&v->promised, &v->host->replica.v);
 	sim_log(s, "s%d stops", i + 1);
-	if (v->host->replica.phase ==
+	if (v->host->replica.ready.phase ==
 	    PHASE_SERVING) /* it may have begun to in the very call that it died in */
 		check_renewed(s, v);
 	host_close(&v->host);
@@ -356,7 +356,7 @@ void sim_on_server_tick(struct sim *s, struct sim_event *e)
 void sim_drain_server(struct sim *s, int i)
 {
 	struct sim_server *v = &s->servers[i];
-	if (s->now < v->paused_until || v->host->replica.phase != PHASE_SERVING)
+	if (s->now < v->paused_until || v->host->replica.ready.phase != PHASE_SERVING)
 		return;
 	s->stats.drains++;
 	sim_log(s, "s%d drains", i + 1);

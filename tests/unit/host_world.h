@@ -61,11 +61,11 @@ static inline struct host *make_host(struct host_config config, struct store *st
 
 static inline void await_serving(struct host *host, int64_t *now)
 {
-	for (int i = 0; i < 100 && host->replica.phase != PHASE_SERVING; i++) {
+	for (int i = 0; i < 100 && host->replica.ready.phase != PHASE_SERVING; i++) {
 		*now += 100 * MS;
 		cr_assert(host_tick(host, *now) == 0 && host_flush(host, *now) == 0);
 	}
-	cr_assert(host->replica.phase == PHASE_SERVING);
+	cr_assert(host->replica.ready.phase == PHASE_SERVING);
 }
 
 #endif

@@ -162,7 +162,7 @@ static inline void start_serving(struct fixture *f)
 {
 	start(f);
 	forget_trace(f);
-	cr_assert(f->r.phase == PHASE_SERVING);
+	cr_assert(f->r.ready.phase == PHASE_SERVING);
 }
 
 static inline void stop(struct fixture *f)

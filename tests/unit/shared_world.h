@@ -32,7 +32,7 @@ static inline void serve_beside_peer(struct fixture *f)
 	look(f);
 	tick(f, 60 * MS);
 	forget_trace(f);
-	cr_assert(f->r.phase == PHASE_SERVING);
+	cr_assert(f->r.ready.phase == PHASE_SERVING);
 	add_peer(f);
 }
 

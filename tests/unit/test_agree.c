@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* When a server may serve, what it closes by itself and what it makes of its members' word: each condition
+/* What is in the way of serving, what a server closes by itself and what it makes of its members' word: each
  * alone, from a state in which nothing else is in the way. */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -55,9 +55,9 @@ static void start(struct world *w, size_t peers, bool established)
 		rows[i] = row(20 + i, 2 + i);
 	cr_assert(replica_init(&w->r, &config, w->now, established, rows, peers) == 0);
 	carry_out(w);
-	cr_assert(w->r.phase == PHASE_CATCHING_UP && w->r.peers.count == peers);
+	cr_assert(w->r.ready.phase == PHASE_CATCHING_UP && w->r.peers.count == peers);
 	w->now += GRACE;
-	w->r.heard_leader = w->r.met_leader = true;
+	w->r.ready.heard_leader = w->r.ready.met_leader = true;
 	for (size_t i = 0; i < peers; i++) {
 		struct peer *p = &w->r.peers.list[i];
 		p->heard = w->now;
@@ -132,10 +132,10 @@ Test(agree, looks_at_who_is_new_before_it_serves)
 	struct member news = row(30, 30);
 	start(&w, 1, false);
 	w.r.config.alone = true;
-	cr_assert(replica_judge_phase(&w.r, w.now) == 0 && w.r.establishing);
+	cr_assert(replica_judge_phase(&w.r, w.now) == 0 && w.r.ready.establishing);
 	cr_assert(replica_members(&w.r, w.now, (struct node){0}, &news, 1) == 0);
 	carry_out(&w);
-	cr_assert(!w.r.establishing && !w.r.established && w.r.phase == PHASE_CATCHING_UP);
+	cr_assert(!w.r.ready.establishing && !w.r.ready.established && w.r.ready.phase == PHASE_CATCHING_UP);
 	stop(&w);
 }
 
@@ -157,7 +157,7 @@ Test(agree, who_never_served_begins_anew_when_a_member_is_forgotten)
 		if (has)
 			cr_assert(vector_set(&w.r.v, (struct origin){2}, 7) == 0);
 		forget_first_peer(&w);
-		cr_assert(w.r.anew == anew && w.r.peers.count == 1);
+		cr_assert(w.r.ready.anew == anew && w.r.peers.count == 1);
 		w.r.peers.list[0].heard = w.now;
 		w.r.peers.list[0].confirmed = w.r.peers.list[0].vouched = w.r.peers.list[0].serving =
 		    another_serves;
@@ -178,17 +178,17 @@ Test(agree, begins_anew_until_it_has_served_and_for_nothing_else)
 	cr_assert(vector_set(&w.r.v, (struct origin){2}, 7) == 0);
 	cr_assert(replica_members(&w.r, w.now, (struct node){0}, &news, 1) == 0);
 	carry_out(&w);
-	cr_assert(!w.r.anew && w.r.peers.count == 3, "nobody was forgotten");
+	cr_assert(!w.r.ready.anew && w.r.peers.count == 3, "nobody was forgotten");
 	w.r.membership.dirty = true;
 	carry_out(&w);
-	cr_assert(!w.r.established, "it does not serve");
-	w.r.anew = w.r.establishing = w.r.membership.dirty = true;
+	cr_assert(!w.r.ready.established, "it does not serve");
+	w.r.ready.anew = w.r.ready.establishing = w.r.membership.dirty = true;
 	carry_out(&w);
-	cr_assert(w.r.established && !w.r.anew);
+	cr_assert(w.r.ready.established && !w.r.ready.anew);
 	stop(&w);
 
 	start(&w, 2, false);
-	w.r.anew = true;
+	w.r.ready.anew = true;
 	w.r.peers.list[1].serving = false;
 	expect(&w, "a snapshot");
 	w.r.peers.list[0].serving = false;
@@ -196,16 +196,16 @@ Test(agree, begins_anew_until_it_has_served_and_for_nothing_else)
 	stop(&w);
 
 	start(&w, 2, false);
-	w.r.anew = true; /* the stream does not begin at the beginning */
+	w.r.ready.anew = true; /* the stream does not begin at the beginning */
 	forget_first_peer(&w);
-	cr_assert(w.r.anew && w.r.peers.count == 1);
+	cr_assert(w.r.ready.anew && w.r.peers.count == 1);
 	stop(&w);
 
 	start(&w, 2, false);
 	gone.forgotten = true;
 	w.r.group.incoming_count = 1; /* of whom, nobody knows */
 	cr_assert(members_merge(&w.r.membership.staged, &gone, 1) > 0);
-	cr_assert(replica_membership_committed(&w.r, w.now) == 0 && w.r.anew);
+	cr_assert(replica_membership_committed(&w.r, w.now) == 0 && w.r.ready.anew);
 	w.r.group.incoming_count = 0;
 	stop(&w);
 }
@@ -238,65 +238,6 @@ Test(agree, serves_once_the_members_in_reach_confirm)
 	stop(&w);
 }
 
-Test(agree, waits_for_a_leaders_word_for_a_while)
-{
-	struct world w;
-	start(&w, 0, true);
-	w.r.heard_leader = false;
-	expect(&w, NULL);
-	w.now--;
-	expect(&w, "a leader's word");
-	w.r.config.alone = true;
-	expect(&w, NULL);
-	w.r.config.alone = false;
-	w.r.heard_leader = true;
-	expect(&w, NULL);
-	stop(&w);
-}
-
-Test(agree, a_new_node_is_told_whether_it_is_the_first)
-{
-	struct world w;
-	start(&w, 0, false);
-	w.r.met_leader = false;
-	expect(&w, "a majority of the leaders");
-	w.r.config.alone = true;
-	expect(&w, NULL);
-	w.r.config.alone = false;
-	w.r.established = true;
-	expect(&w, NULL);
-	stop(&w);
-	start(&w, 1, false);
-	w.r.met_leader = false;
-	expect(&w, NULL);
-	w.r.peers.list[0].vouched = false;
-	expect(&w, "a majority of the leaders");
-	stop(&w);
-}
-
-Test(agree, a_new_node_needs_one_that_serves_and_a_majority)
-{
-	struct world w;
-	start(&w, 2, false);
-	lose(&w, 1);
-	expect(&w, "a majority of the members");
-	w.r.peers.list[0].vouched = false;
-	expect(&w, "a member that serves: start");
-	w.r.established = true;
-	expect(&w, NULL);
-	stop(&w);
-	start(&w, 3, false);
-	lose(&w, 1);
-	expect(&w, NULL);
-	w.r.peers.list[2].vouched = false;
-	expect(&w, NULL);
-	w.r.peers.list[0].vouched = false;
-	w.r.peers.list[1].heard = w.now;
-	w.r.peers.list[1].confirmed = true;
-	expect(&w, NULL);
-	stop(&w);
-}
-
 /* Seed 40519957: two that joined at the same time let each other serve. Of those before them one knew of them
  * and was lost, the other did not, and was then alone. */
 Test(agree, those_that_join_as_well_are_no_majority)
@@ -320,43 +261,28 @@ Test(agree, those_that_join_as_well_are_no_majority)
 	stop(&w);
 }
 
-Test(agree, a_copy_needs_one_that_serves)
-{
-	struct world w;
-	start(&w, 1, true);
-	w.r.doubtful = true;
-	expect(&w, NULL);
-	w.r.peers.list[0].vouched = false;
-	expect(&w, "a member that serves, because");
-	lose(&w, 0);
-	expect(&w, "a member that serves, because");
-	w.r.doubtful = false;
-	expect(&w, NULL);
-	stop(&w);
-}
-
 Test(agree, notes_that_it_served)
 {
 	struct world w;
 	for (int i = 0; i < 4; i++) {
 		start(&w, 1, i & 1);
-		w.r.doubtful = i & 2;
+		w.r.ready.doubtful = i & 2;
 		w.r.config.alone = true;
 		cr_assert(replica_judge_phase(&w.r, w.now) == 0);
 		cr_assert(w.r.membership.dirty == (i != 1), "what changed is to be durable");
-		cr_assert(w.r.phase == (i & 1 ? PHASE_SERVING : PHASE_CATCHING_UP),
+		cr_assert(w.r.ready.phase == (i & 1 ? PHASE_SERVING : PHASE_CATCHING_UP),
 			  "and who is new waits for that");
 		carry_out(&w);
-		cr_assert(w.r.phase == PHASE_SERVING && w.r.established && !w.r.doubtful);
-		replica_drain(&w.r);
-		cr_assert(replica_judge_phase(&w.r, w.now) == 0 && w.r.phase == PHASE_DRAINING);
+		cr_assert(w.r.ready.phase == PHASE_SERVING && w.r.ready.established && !w.r.ready.doubtful);
+		readiness_drain(&w.r.ready);
+		cr_assert(replica_judge_phase(&w.r, w.now) == 0 && w.r.ready.phase == PHASE_DRAINING);
 		stop(&w);
 	}
 	start(&w, 0, true);
-	replica_drain(&w.r);
-	cr_assert(w.r.phase == PHASE_CATCHING_UP, "nothing to drain");
+	readiness_drain(&w.r.ready);
+	cr_assert(w.r.ready.phase == PHASE_CATCHING_UP, "nothing to drain");
 	w.r.group.committing = true;
-	cr_assert(replica_judge_phase(&w.r, w.now) == 0 && w.r.phase == PHASE_CATCHING_UP);
+	cr_assert(replica_judge_phase(&w.r, w.now) == 0 && w.r.ready.phase == PHASE_CATCHING_UP);
 	w.r.group.committing = false;
 	stop(&w);
 }
@@ -372,13 +298,13 @@ Test(agree, only_a_leaders_word_is_a_leaders)
 {
 	struct world w;
 	start(&w, 1, true);
-	w.r.heard_leader = false;
+	w.r.ready.heard_leader = false;
 	hear(&w, 20, row(20, 2));
-	cr_assert(!w.r.heard_leader && !w.r.membership.dirty, "nothing new");
+	cr_assert(!w.r.ready.heard_leader && !w.r.membership.dirty, "nothing new");
 	hear(&w, 0, row(20, 2));
-	cr_assert(w.r.heard_leader);
+	cr_assert(w.r.ready.heard_leader);
 	hear(&w, 20, row(20, 2));
-	cr_assert(w.r.heard_leader, "it was told once");
+	cr_assert(w.r.ready.heard_leader, "it was told once");
 	stop(&w);
 }
 
@@ -490,7 +416,7 @@ Test(agree, tells_its_vector_when_it_is_time)
 static bool closes(struct world *w, int64_t now)
 {
 	w->r.next_tick = w->r.next_idle = now;
-	w->r.phase = PHASE_SERVING;
+	w->r.ready.phase = PHASE_SERVING;
 	cr_assert(replica_tick(&w->r, now) == 0);
 	unsigned closed = 0;
 	struct action a;
@@ -524,7 +450,7 @@ Test(agree, closes_what_is_idle)
 	cr_assert(replica_tick(&w.r, w.r.next_tick) == 0);
 	carry_out(&w);
 	cr_assert(w.done[ACTION_CLOSE_IDLE] == 0, "ticks, but looks for idle ones now and then alone");
-	w.r.phase = PHASE_CATCHING_UP;
+	w.r.ready.phase = PHASE_CATCHING_UP;
 	w.r.group.committing = true; /* stays so */
 	cr_assert(replica_tick(&w.r, w.r.next_idle + 100 * SECOND) == 0);
 	struct action a;

@@ -23,7 +23,7 @@ static void start(struct world *w)
 	struct replica_config config = {
 	    .self = {.node = {10}, .origin = {1}, .since = 1}, .seed = 1, .session_limit = 20, .alone = true};
 	cr_assert(replica_init(&w->r, &config, w->now, true, NULL, 0) == 0);
-	w->r.phase = PHASE_SERVING;
+	w->r.ready.phase = PHASE_SERVING;
 }
 
 static void stop(struct world *w)
@@ -131,7 +131,7 @@ Test(commit, a_batch_is_answered_by_its_sessions_state)
 	cr_assert(batch(&w, 5, 1) == KUDOS_EXPIRED && seen(&w, 5, 1) == KUDOS_EXPIRED);
 	cr_assert(batch(&w, 6, 1) == -1 && seen(&w, 7, 1) == KUDOS_NOT_COUNTED);
 	commit(&w);
-	w.r.phase = PHASE_DRAINING;
+	w.r.ready.phase = PHASE_DRAINING;
 	cr_assert(batch(&w, 6, 1) == KUDOS_NOT_SERVING && seen(&w, 6, 1) == KUDOS_NOT_SERVING &&
 		  shut(&w, 6) == KUDOS_NOT_SERVING);
 	stop(&w);
@@ -257,7 +257,7 @@ Test(commit, is_worth_it_at_once_or_when_enough_has_gathered)
 	w.r.config.ack_peers = 1;
 	cr_assert(replica_flush_at(&w.r, false) == w.now, "somebody counts on it");
 	w.r.config.ack_peers = 0;
-	w.r.phase = PHASE_CATCHING_UP;
+	w.r.ready.phase = PHASE_CATCHING_UP;
 	cr_assert(replica_flush_at(&w.r, false) == 0);
 	w.r.group.committing = true;
 	cr_assert(replica_flush_at(&w.r, false) == NEVER);

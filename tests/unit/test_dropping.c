@@ -24,9 +24,9 @@ Test(dropping, a_closed_session_when_nothing_is_in_the_way)
 	struct seen *seen = closed(&f);
 	cr_assert(intervals_add(&seen->pending, 5, 5) == 0 && !agreed(&f), "a batch is on its way to disk");
 	cr_assert(intervals_remove(&seen->pending, 5) == 0);
-	f.r.phase = PHASE_CATCHING_UP;
+	f.r.ready.phase = PHASE_CATCHING_UP;
 	cr_assert(!agreed(&f));
-	f.r.phase = PHASE_DRAINING;
+	f.r.ready.phase = PHASE_DRAINING;
 	f.r.membership.durable = false;
 	cr_assert(!agreed(&f));
 	f.r.membership.durable = true;

@@ -311,9 +311,9 @@ Test(host, records_wait_for_more_unless_somebody_looks)
 	r->config.ack_peers = 1;
 	cr_assert(!host_is_patient(f.host), "others may wait for what is here");
 	r->config.ack_peers = 0;
-	r->phase = PHASE_CATCHING_UP;
+	r->ready.phase = PHASE_CATCHING_UP;
 	cr_assert(!host_is_patient(f.host), "it waits itself");
-	r->phase = PHASE_SERVING;
+	r->ready.phase = PHASE_SERVING;
 	for (uint64_t lsn = 1; lsn <= 3; lsn++) {
 		struct event event = {"k", 1, 1};
 		struct batch_box *box = message_make_batch((struct session){21, 1}, lsn, &event, 1);

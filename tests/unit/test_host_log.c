@@ -142,12 +142,12 @@ Test(host_log, it_tells_what_it_waits_for)
 	const struct member row = {.node = {PEER}, .origin = {21}, .since = 1, .name = "s2"};
 	cr_assert(replica_members(&f.host->replica, f.now, (struct node){0}, &row, 1) == 0);
 	cr_assert(host_flush(f.host, f.now) == 0);
-	f.host->replica.met_leader = f.host->replica.heard_leader = true;
+	f.host->replica.ready.met_leader = f.host->replica.ready.heard_leader = true;
 	for (int i = 0; i < 10; i++)
 		step(&f, SECOND);
 	cr_assert(told(&f, "not serving yet, waiting for a member that serves") == 1);
 	cr_assert(replica_forget(&f.host->replica, f.now, row.node) == 0);
-	while (f.host->replica.phase != PHASE_SERVING) {
+	while (f.host->replica.ready.phase != PHASE_SERVING) {
 		f.host->tell_waiting = 1; /* it is due, also when it waits for nothing but its own commit */
 		step(&f, 100 * MS);
 	}
@@ -255,7 +255,7 @@ Test(host_log, a_copy_is_told_of)
 		struct fixture f;
 		setup(&f, 0, true, stale);
 		cr_assert(told(&f, stale ? "it is taken as it is" : "serves once another member") == 1);
-		cr_assert(f.host->replica.doubtful == !stale);
+		cr_assert(f.host->replica.ready.doubtful == !stale);
 		teardown(&f);
 	}
 }

@@ -92,7 +92,7 @@ static void start(struct fixture *f)
 					.session_idle = 100 * SECOND};
 	cr_assert(replica_init(&f->r, &config, f->now, false, NULL, 0) == 0 && replica_loaded(&f->r) == 0);
 	run(f);
-	cr_assert(f->r.phase == PHASE_SERVING);
+	cr_assert(f->r.ready.phase == PHASE_SERVING);
 }
 
 static void add_peer(struct fixture *f)
@@ -278,13 +278,15 @@ Test(lapse, a_new_node_waits_for_what_a_peer_has_when_it_serves)
 	run(&f);
 	f.now += 3 * SECOND;
 	struct vector_message m = {.node = {2}, .origin = {2}, .serial = 1, .digest = f.r.membership.digest};
-	cr_assert(replica_vector(&f.r, f.now, &m) == 0 && f.r.phase == PHASE_CATCHING_UP, "nobody serves");
+	cr_assert(replica_vector(&f.r, f.now, &m) == 0 && f.r.ready.phase == PHASE_CATCHING_UP,
+		  "nobody serves");
 	m.serial = 2;
 	m.serving = true;
 	m.all = vector_digest_with(&(struct vector){0}, &at, 1);
 	m.at = &at;
 	m.count = 1;
-	cr_assert(replica_vector(&f.r, f.now, &m) == 0 && f.r.phase == PHASE_CATCHING_UP, "it has more");
+	cr_assert(replica_vector(&f.r, f.now, &m) == 0 && f.r.ready.phase == PHASE_CATCHING_UP,
+		  "it has more");
 	replica_deinit(&f.r);
 	assert_no_leak();
 }

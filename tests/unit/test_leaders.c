@@ -75,15 +75,15 @@ Test(leaders, who_knows_otherwise_is_registered_with_again)
 	struct message m = {.type = MESSAGE_HEARD,
 			    .heard = {7, f.host->replica.membership.digest, .known = false}};
 	hear(&f, 1, &m);
-	cr_assert(f.sent[1][MESSAGE_MEMBERS] == 1 && !f.host->replica.heard_leader);
+	cr_assert(f.sent[1][MESSAGE_MEMBERS] == 1 && !f.host->replica.ready.heard_leader);
 	m.heard.known = true;
 	m.heard.digest++;
 	hear(&f, 1, &m);
-	cr_assert(f.sent[1][MESSAGE_MEMBERS] == 1 && !f.host->replica.heard_leader);
+	cr_assert(f.sent[1][MESSAGE_MEMBERS] == 1 && !f.host->replica.ready.heard_leader);
 	heard(&f, 1, 7);
-	cr_assert(f.sent[1][MESSAGE_MEMBERS] == 0 && f.host->replica.heard_leader);
+	cr_assert(f.sent[1][MESSAGE_MEMBERS] == 0 && f.host->replica.ready.heard_leader);
 	hear(&f, 1, &m);
-	cr_assert(f.host->replica.heard_leader, "it was told once");
+	cr_assert(f.host->replica.ready.heard_leader, "it was told once");
 	teardown(&f);
 }
 
@@ -97,35 +97,35 @@ Test(leaders, a_majority_that_had_time_is_believed)
 	f.now += 2 * SECOND - 1;
 	heard(&f, 0, 7);
 	heard(&f, 1, 8);
-	cr_assert(!r->met_leader, "others may be on their way to it");
+	cr_assert(!r->ready.met_leader, "others may be on their way to it");
 	f.now++;
 	f.host->leaders.majority.list[LEADERS] =
 	    (struct leader_word){.heard = f.now, .agrees = true}; /* is none */
 	heard(&f, 0, 7);
-	cr_assert(!r->met_leader, "one of three");
+	cr_assert(!r->ready.met_leader, "one of three");
 	heard(&f, 1, 8);
-	cr_assert(r->met_leader);
+	cr_assert(r->ready.met_leader);
 	heard(&f, 1, 9);
-	cr_assert(!r->met_leader, "another leader by now");
+	cr_assert(!r->ready.met_leader, "another leader by now");
 	f.now += SECOND;
 	heard(&f, 1, 9);
 	f.now += SECOND;
 	heard(&f, 1, 9);
-	cr_assert(!r->met_leader, "the first has been silent for two seconds");
+	cr_assert(!r->ready.met_leader, "the first has been silent for two seconds");
 	heard(&f, 0, 7);
-	cr_assert(r->met_leader);
+	cr_assert(r->ready.met_leader);
 	f.now += 2 * SECOND - 1;
 	heard(&f, 1, 9);
-	cr_assert(r->met_leader);
+	cr_assert(r->ready.met_leader);
 	hear(&f, 1,
 	     &(struct message){.type = MESSAGE_HEARD, .heard = {9, r->membership.digest + 1, .known = true}});
-	cr_assert(!r->met_leader);
+	cr_assert(!r->ready.met_leader);
 	teardown(&f);
 	setup(&f, 2);
 	heard(&f, 0, 7);
 	f.now += 2 * SECOND;
 	heard(&f, 0, 7);
-	cr_assert(!f.host->replica.met_leader, "half is no majority");
+	cr_assert(!f.host->replica.ready.met_leader, "half is no majority");
 	teardown(&f);
 }
 

@@ -92,7 +92,7 @@ Test(lending, who_does_not_serve_reads_it_again)
 	struct fixture f;
 	struct stub stub;
 	start(&f, &stub);
-	f.host->replica.phase = PHASE_CATCHING_UP;
+	f.host->replica.ready.phase = PHASE_CATCHING_UP;
 	ask(&f, 1);
 	cr_assert(f.sent == 0 && stub.asked == 1 && stub.at.lsn == 1, "it is asked again");
 	flush(&f);
@@ -111,7 +111,7 @@ Test(lending, what_is_not_there_is_gone)
 	struct stub stub;
 	start(&f, &stub);
 	bytes_clear(&stub.record);
-	f.host->replica.phase = PHASE_CATCHING_UP;
+	f.host->replica.ready.phase = PHASE_CATCHING_UP;
 	ask(&f, 1);
 	cr_assert(f.sent == 0 && stub.asked == 1);
 	flush(&f);
@@ -126,7 +126,7 @@ Test(lending, what_is_gone_says_nothing_of_others)
 	struct stub stub;
 	const struct origin other = {77};
 	start(&f, &stub);
-	f.host->replica.phase = PHASE_CATCHING_UP;
+	f.host->replica.ready.phase = PHASE_CATCHING_UP;
 	f.host->shared.absent = (struct position){other, 1};
 	cr_assert(vector_set(&f.host->replica.v, other, 2) == 0);
 	ask_of(&f, other, 1);

@@ -54,9 +54,9 @@ Test(letting_go, lets_go_of_what_every_member_has_in_a_checkpoint)
 	f.r.peers.list[0].serving = false;
 	cr_assert(replica_purgeable(&f.r) == 0, "it may yet be another");
 	peer_covers(&f, 6, 12, f.r.membership.digest);
-	f.r.phase = PHASE_CATCHING_UP;
+	f.r.ready.phase = PHASE_CATCHING_UP;
 	cr_assert(replica_purgeable(&f.r) == 0);
-	f.r.phase = PHASE_SERVING;
+	f.r.ready.phase = PHASE_SERVING;
 	f.r.config.purges = false;
 	cr_assert(replica_purgeable(&f.r) == 0 && replica_vector_message(&f.r).covered == 0);
 	stop(&f);
@@ -156,7 +156,7 @@ Test(letting_go, who_lacks_what_was_let_go_of_does_not_serve)
 	tick(&f, 60 * SECOND);
 	forget_trace(&f);
 	cr_assert(f.r.stats.fetches > fetches);
-	cr_assert(f.r.phase == PHASE_CATCHING_UP && likes(&f) == 0);
+	cr_assert(f.r.ready.phase == PHASE_CATCHING_UP && likes(&f) == 0);
 	cr_assert(strstr(replica_waits_for(&f.r, f.now), "--purge-history"));
 	stop(&f);
 }
@@ -175,7 +175,7 @@ Test(letting_go, who_begins_with_nothing_takes_a_snapshot_where_somebody_serves)
 		cr_assert((f.r.snapshot.from.id == PEER) == purges);
 		tick(&f, SECOND);
 		forget_trace(&f);
-		cr_assert((f.r.phase == PHASE_SERVING) == !purges);
+		cr_assert((f.r.ready.phase == PHASE_SERVING) == !purges);
 		stop(&f);
 	}
 }

@@ -68,7 +68,8 @@ Test(opening, a_node_is_who_it_was)
 		cr_assert(host_open(&h, &(struct host_config){.replica = {.self = self, .seed = 3}}, store,
 				    &io, SECOND, NULL, 0) == 0);
 		const struct member *row = members_find(&h->replica.membership.staged, (struct node){5});
-		cr_assert(row && h->replica.config.self.node.id == 5 && h->replica.established == (i & 1));
+		cr_assert(row && h->replica.config.self.node.id == 5 &&
+			  h->replica.ready.established == (i & 1));
 		cr_assert(row->secret.bytes[0] == (i & 2 ? 99 : self.secret.bytes[0]));
 		host_close(&h);
 		assert_no_leak();
@@ -84,7 +85,7 @@ Test(opening, a_copy_is_one_until_it_serves)
 		keep_meta(store, 5, i ? 3 : 1, true);
 		cr_assert(host_open(&h, &(struct host_config){.replica = {.self = self, .seed = 3}}, store,
 				    &io, SECOND, NULL, 0) == 0);
-		cr_assert(h->replica.doubtful == (i == 1));
+		cr_assert(h->replica.ready.doubtful == (i == 1));
 		host_close(&h);
 		assert_no_leak();
 	}
@@ -150,9 +151,9 @@ Test(opening, what_is_kept_says_whether_it_has_served)
 	cr_assert(host_open(&h, &(struct host_config){.replica = {.self = self, .seed = 3}}, empty(), &io,
 			    SECOND, NULL, 0) == 0);
 	for (int i = 0; i < 8; i++) {
-		h->replica.established = i & 1;
-		h->replica.establishing = i & 2;
-		h->replica.doubtful = i & 4;
+		h->replica.ready.established = i & 1;
+		h->replica.ready.establishing = i & 2;
+		h->replica.ready.doubtful = i & 4;
 		cr_assert(host_meta(h, &meta) == 0);
 		cr_assert(meta.data[0] == ((i & 3 ? 1 : 0) | (i & 4 ? 2 : 0)), "%d: %d", i, meta.data[0]);
 	}

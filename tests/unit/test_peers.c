@@ -52,15 +52,46 @@ Test(peers, one_is_in_reach_for_a_second_and_a_half_after_it_was_heard)
 	cr_assert(!peer_reachable(&p, 11 * SECOND + 500 * MS));
 }
 
-Test(peers, who_tells_of_records_has_served)
+Test(peers, are_asked_what_is_in_the_way_of_serving)
 {
-	struct peer p = {0};
-	cr_assert(!peer_has_served(&p));
-	p.all = 1;
-	cr_assert(peer_has_served(&p) && !peer_shares_view(&p, 0));
-	p.all = 0;
+	struct world w = begin();
+	struct peer *p = w.peers.list;
+	const struct vector none = {0};
+	struct survey s = peers_survey(&w.peers, &none, SECOND);
+	cr_assert(s.missing == w.peers.count && !s.unconfirmed && s.served == 0, "none is in reach");
+	p->heard = SECOND;
+	p[1].vouched = p[1].serving = true; /* … which is not */
+	s = peers_survey(&w.peers, &none, SECOND);
+	cr_assert(s.missing == w.peers.count - 1 && s.unconfirmed && s.served == 0);
+	cr_assert(!s.vouched && !s.serving && !s.ahead);
+	p->confirmed = p->vouched = true;
+	p->all = 1;
+	s = peers_survey(&w.peers, &none, SECOND);
+	cr_assert(!s.unconfirmed && s.vouched && !s.serving && s.served == 1,
+		  "who tells of records has served");
+	p->all = 0;
+	p->serving = true;
+	s = peers_survey(&w.peers, &none, SECOND);
+	cr_assert(s.serving && s.served == 1 && !s.ahead);
+	cr_assert(vector_set(&p->target, (struct origin){7}, 1) == 0);
+	p[1].heard = SECOND;
+	p[1].confirmed = true;
+	p[1].vouched = p[1].serving = false;
+	s = peers_survey(&w.peers, &none, SECOND);
+	cr_assert(s.ahead && s.serving && s.vouched && s.served == 1 && s.missing == w.peers.count - 2,
+		  "of any");
+	p->confirmed = false;
+	cr_assert(peers_survey(&w.peers, &none, SECOND).unconfirmed, "of any");
+	cr_assert(!peers_survey(&w.peers, &p->target, SECOND).ahead);
+	end(&w);
+}
+
+Test(peers, one_goes_by_the_same_membership_while_it_serves)
+{
+	struct peer p = {.all = 1};
+	cr_assert(!peer_shares_view(&p, 0));
 	p.serving = true;
-	cr_assert(peer_has_served(&p) && peer_shares_view(&p, 0) && !peer_shares_view(&p, 1));
+	cr_assert(peer_shares_view(&p, 0) && !peer_shares_view(&p, 1));
 }
 
 Test(peers, what_one_of_them_has_they_have)

@@ -72,7 +72,7 @@ static void setup(struct fixture *f)
 	cr_assert(host_tick(f->host, f->now) == 0 && host_flush(f->host, f->now) == 0);
 	f->peer = peers_find(&f->host->replica.peers, (struct node){PEER});
 	f->log = replica_log(&f->host->replica, (struct origin){RUN});
-	cr_assert(f->peer && f->log && f->host->replica.phase == PHASE_CATCHING_UP);
+	cr_assert(f->peer && f->log && f->host->replica.ready.phase == PHASE_CATCHING_UP);
 	f->peer->heard = f->now;
 	f->peer->serving = true;
 	f->snapshots = f->fetches = 0;
@@ -152,10 +152,10 @@ Test(preferred, by_one_that_does_not_serve)
 {
 	struct fixture f;
 	setup(&f);
-	f.host->replica.phase = PHASE_SERVING;
+	f.host->replica.ready.phase = PHASE_SERVING;
 	miss(&f, 1 << 20);
 	receive_record(&f, 1);
-	cr_assert(f.snapshots == 0 && f.host->replica.phase == PHASE_SERVING &&
+	cr_assert(f.snapshots == 0 && f.host->replica.ready.phase == PHASE_SERVING &&
 		  !f.host->replica.snapshot.wanted);
 	teardown(&f);
 }

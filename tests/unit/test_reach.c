@@ -291,7 +291,7 @@ Test(reach, who_catches_up_confirms_and_vouches_later)
 	hear(&w, message(&w, &v, 1));
 	cr_assert(p->vouched && p->has_sample && get(&p->target, 2) == 2, "it can tell now what there is");
 	peers_expect_confirmations(&w.r.peers);
-	w.r.phase = PHASE_SERVING;
+	w.r.ready.phase = PHASE_SERVING;
 	set(&v, 2, 3);
 	hear(&w, message(&w, &v, 1));
 	cr_assert(!p->confirmed && get(&p->target, 2) == 2, "who serves waits for nothing");
@@ -376,7 +376,7 @@ Test(reach, its_own_vector_is_told_as_asked)
 	struct vector_message m = replica_vector_message(&w.r);
 	cr_assert(m.count == 3 && !m.serving && m.all == w.r.v.digest && m.digest == w.r.membership.digest);
 	w.r.config.told = 2;
-	w.r.phase = PHASE_DRAINING;
+	w.r.ready.phase = PHASE_DRAINING;
 	uint64_t serial = m.serial;
 	m = replica_vector_message(&w.r);
 	cr_assert(m.count == 2 && m.serving && m.serial == serial + 1);
@@ -389,7 +389,7 @@ Test(reach, what_a_peer_reached_is_acknowledged)
 	struct world w;
 	struct vector v = {0};
 	start(&w);
-	w.r.phase = PHASE_SERVING;
+	w.r.ready.phase = PHASE_SERVING;
 	set(&w.r.v, 1, 1);
 	set(&v, 1, 1);
 	cr_assert(waiters_add(&w.r.waiters,

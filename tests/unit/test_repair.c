@@ -45,7 +45,7 @@ static void start(struct world *w)
 	cr_assert(replica_init(&w->r, &config, w->now, true, rows, PEERS) == 0);
 	cr_assert(replica_flush(&w->r) == 0);
 	carry_out(w);
-	w->r.phase = PHASE_SERVING;
+	w->r.ready.phase = PHASE_SERVING;
 	for (uint64_t i = 0; i < PEERS; i++) {
 		struct peer *p = &w->r.peers.list[i];
 		p->origin.id = 2 + i;
@@ -451,10 +451,10 @@ Test(repair, a_snapshot_when_no_holder_keeps_the_records)
 	w.r.peers.list[0].serving = w.r.peers.list[1].serving = false;
 	cr_assert(replica_gone(&w.r, w.now, (struct node){20}, (struct position){{3}, 1}) == 0);
 	carry_out(&w);
-	cr_assert(w.asked == 0 && w.r.phase == PHASE_SERVING, "who catches up itself has none to give");
+	cr_assert(w.asked == 0 && w.r.ready.phase == PHASE_SERVING, "who catches up itself has none to give");
 	w.r.peers.list[0].serving = w.r.peers.list[1].serving = true;
 	later(&w, 1);
-	cr_assert(w.asked == 1 && w.last.type == ACTION_SNAPSHOT && w.r.phase == PHASE_CATCHING_UP);
+	cr_assert(w.asked == 1 && w.last.type == ACTION_SNAPSHOT && w.r.ready.phase == PHASE_CATCHING_UP);
 	cr_assert(node_equal(w.r.snapshot.from, w.last.node) && !w.r.peers.list[0].confirmed &&
 		  !w.r.peers.list[0].vouched);
 	later(&w, SECOND);
@@ -471,7 +471,7 @@ Test(repair, who_catches_up_need_not_begin_again)
 {
 	struct world w;
 	start(&w);
-	w.r.phase = PHASE_CATCHING_UP;
+	w.r.ready.phase = PHASE_CATCHING_UP;
 	w.r.snapshot.wanted = true;
 	later(&w, 1);
 	cr_assert(w.asked == 1 && w.last.type == ACTION_SNAPSHOT && w.r.peers.list[0].confirmed);
@@ -580,9 +580,9 @@ Test(repair, records_wait_for_others_while_nobody_asks)
 	w.r.config.ack_peers = 1;
 	cr_assert(replica_flush_at(&w.r, false) <= w.now, "somebody may wait for it elsewhere");
 	w.r.config.ack_peers = 0;
-	w.r.phase = PHASE_CATCHING_UP;
+	w.r.ready.phase = PHASE_CATCHING_UP;
 	cr_assert(replica_flush_at(&w.r, false) <= w.now);
-	w.r.phase = PHASE_SERVING;
+	w.r.ready.phase = PHASE_SERVING;
 	w.r.membership.dirty = true;
 	cr_assert(replica_flush_at(&w.r, false) <= w.now);
 	cr_assert(replica_flush(&w.r) == 0);

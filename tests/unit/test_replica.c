@@ -11,7 +11,7 @@ Test(replica, makes_its_origin_durable_before_it_serves)
 	batch(&f, 1, 1, 5);
 	expect(&f, "refuse 1 not-serving");
 	finish_commit(&f);
-	cr_assert(f.r.phase == PHASE_SERVING);
+	cr_assert(f.r.ready.phase == PHASE_SERVING);
 	expect(&f, "members, vector, meta, commit, vector, vector");
 	stop(&f);
 }
@@ -358,7 +358,7 @@ Test(replica, recovers_what_its_journal_holds)
 	}
 	run(&f);
 	cr_assert(likes(&f) == 3 && vector_get(&f.r.v, (struct origin){5}) == 2);
-	cr_assert(f.r.phase == PHASE_CATCHING_UP, "record 4 cannot be applied before 3 is found");
+	cr_assert(f.r.ready.phase == PHASE_CATCHING_UP, "record 4 cannot be applied before 3 is found");
 	stop(&f);
 }
 
@@ -367,7 +367,7 @@ Test(replica, takes_nothing_more_while_it_drains)
 	struct fixture f;
 	start_serving(&f);
 	batch(&f, 1, 1, 5);
-	replica_drain(&f.r);
+	readiness_drain(&f.r.ready);
 	batch(&f, 1, 2, 5);
 	expect(&f, "refuse 2 not-serving, append 1:1, commit, publish 1:1, ack 1@1");
 	stop(&f);

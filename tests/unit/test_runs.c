@@ -65,7 +65,7 @@ static void start(struct world *w, int i, const struct replica_config *limits)
 	config.self = self(w, i);
 	config.seed = 1;
 	config.alone = true;
-	cr_assert(replica_init(r, &config, w->now, old.established, old.membership.staged.list,
+	cr_assert(replica_init(r, &config, w->now, old.ready.established, old.membership.staged.list,
 			       old.membership.staged.count) == 0);
 	if (w->runs > SERVERS) {
 		struct counts counts = r->counts;
@@ -86,7 +86,7 @@ static void adopt(struct world *w, struct replica *r, const struct replica *from
 {
 	struct position at;
 	struct vector old = {0};
-	cr_assert(from->phase == PHASE_SERVING && vector_copy(&old, &r->v) == 0);
+	cr_assert(from->ready.phase == PHASE_SERVING && vector_copy(&old, &r->v) == 0);
 	w->snapshots++;
 	replica_unload(r);
 	for (struct vector_walk walk = {0}; vector_next(&from->v, &walk, &at);)
@@ -105,9 +105,9 @@ static void adopt(struct world *w, struct replica *r, const struct replica *from
 	}
 	cr_assert(counts_add(&r->counts, "likes", 5, (int32_t)counts_get(&from->counts, "likes", 5)) == 0);
 	cr_assert(replica_loaded(r) == 0);
-	r->anew = false;
+	r->ready.anew = false;
 	/* Its own journal above it, if it ever served. */
-	for (struct vector_walk walk = {0}; r->established && vector_next(&old, &walk, &at);) {
+	for (struct vector_walk walk = {0}; r->ready.established && vector_next(&old, &walk, &at);) {
 		for (uint64_t lsn = vector_get(&r->v, at.origin) + 1; lsn <= at.lsn; lsn++)
 			cr_assert(replica_replay(r, map_get(&w->records, at.origin.id, lsn), w->now) == 0);
 	}
@@ -220,9 +220,9 @@ static void settle(struct world *w, int64_t later)
 
 static bool serves(struct world *w, int i)
 {
-	for (int k = 0; k < 100 && w->servers[i].phase != PHASE_SERVING; k++)
+	for (int k = 0; k < 100 && w->servers[i].ready.phase != PHASE_SERVING; k++)
 		settle(w, 50 * MS);
-	return w->servers[i].phase == PHASE_SERVING;
+	return w->servers[i].ready.phase == PHASE_SERVING;
 }
 
 static void like(struct world *w, int i)
@@ -323,7 +323,7 @@ Test(runs, any_number_while_a_member_is_down)
 	struct replica *a = &w.servers[0], *c = &w.servers[2];
 	cr_assert(vector_size(&a->v) == (size_t)runs + SERVERS && vector_covers(&w.servers[1].v, &a->v));
 	cr_assert(w.most_told <= 64 + 2 * (SERVERS - 1) && a->logs.by_origin.count <= SERVERS + 1);
-	cr_assert(a->phase == PHASE_SERVING && w.fetches == 0 && w.snapshots == 0);
+	cr_assert(a->ready.phase == PHASE_SERVING && w.fetches == 0 && w.snapshots == 0);
 	cr_assert(w.pages == 0);
 	cr_assert(peers_find(&a->peers, node_of(1))->vector.base == a->v.base);
 
@@ -465,7 +465,7 @@ static void join_by_a_node_that_is_lost(bool truncated)
 	struct replica *z = &w.servers[0], *x = &w.servers[2];
 	cr_assert(replica_members(x, w.now, (struct node){0}, w.servers[1].membership.staged.list, 2) == 0);
 	pass(&w, 2 * SECOND);
-	cr_assert(x->phase == PHASE_CATCHING_UP && counts_get(&x->counts, "likes", 5) == 4);
+	cr_assert(x->ready.phase == PHASE_CATCHING_UP && counts_get(&x->counts, "likes", 5) == 4);
 	const struct vector *told = &peers_find(&w.servers[1].peers, node_of(2))->vector;
 	cr_assert(vector_size(told) == 0, "nobody is to count on it");
 

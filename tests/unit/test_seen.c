@@ -29,7 +29,7 @@ Test(seen, says_whether_a_batch_was_counted)
 	forget_trace(&f);
 	cr_assert(replica_seen(&f.r, 3, asked, 2) == 0);
 	expect(&f, "refuse 2 expired");
-	replica_drain(&f.r);
+	readiness_drain(&f.r.ready);
 	cr_assert(replica_seen(&f.r, 3, unused, 1) == 0);
 	expect(&f, "refuse 1 not-serving");
 	stop(&f);

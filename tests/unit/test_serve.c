@@ -147,7 +147,7 @@ Test(serve, a_read_waits_for_what_its_client_knows)
 	f.now = f.host->reads.next;
 	flush(&f);
 	cr_assert(told(&f, KUDOS_BEHIND) && f.m.error.id == 4 && f.host->reads.count == 0);
-	f.host->replica.phase = PHASE_CATCHING_UP;
+	f.host->replica.ready.phase = PHASE_CATCHING_UP;
 	say(&f, 1, &m);
 	cr_assert(told(&f, KUDOS_NOT_SERVING));
 	say(&f, 1, &(struct message){.type = MESSAGE_TOP, .top = {5, 1}});
@@ -179,7 +179,7 @@ Test(serve, status_shows_whom_it_hears)
 		cr_assert(f.m.state.rows[0].load.clients == 1 && f.m.state.rows[1].state == SERVER_DOWN &&
 			  f.m.state.rows[2].state == SERVER_UP &&
 			  f.m.state.rows[3].state == SERVER_CATCHING_UP);
-		f.host->replica.phase = PHASE_CATCHING_UP;
+		f.host->replica.ready.phase = PHASE_CATCHING_UP;
 	}
 	teardown(&f);
 }

@@ -79,9 +79,9 @@ static void setup(struct fixture *f)
 	f->poll = f->ops.checkpoint_poll;
 	f->store->ops = &f->ops;
 	f->host = make_host((struct host_config){.clock = ticking}, f->store, &io, f->now);
-	for (int i = 0; i < 100 && f->host->replica.phase != PHASE_SERVING; i++)
+	for (int i = 0; i < 100 && f->host->replica.ready.phase != PHASE_SERVING; i++)
 		work(f, 100 * MS);
-	cr_assert(f->host->replica.phase == PHASE_SERVING);
+	cr_assert(f->host->replica.ready.phase == PHASE_SERVING);
 	greet(f);
 }
 

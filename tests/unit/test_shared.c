@@ -24,12 +24,12 @@ Test(shared, what_it_held_is_applied_before_it_is_served)
 	start_shared(&f);
 	tick(&f, 60 * MS);
 	forget_trace(&f);
-	cr_assert(f.r.phase == PHASE_CATCHING_UP, "it has not looked");
+	cr_assert(f.r.ready.phase == PHASE_CATCHING_UP, "it has not looked");
 	hold(&f, 2);
 	look(&f);
 	tick(&f, 60 * MS);
 	forget_trace(&f);
-	cr_assert(f.r.phase == PHASE_CATCHING_UP, "it has not read");
+	cr_assert(f.r.ready.phase == PHASE_CATCHING_UP, "it has not read");
 	cr_assert(
 	    node_equal(((struct log *)logs_find(&f.r.logs, (struct origin){2}))->asked, (struct node){SELF}));
 	peer_record(&f, 1, 1, 1, 5, false);
@@ -37,7 +37,7 @@ Test(shared, what_it_held_is_applied_before_it_is_served)
 	expect(&f, "shared 2:1, shared 2:2, commit, meta, commit, vector, vector");
 	tick(&f, 60 * MS);
 	forget_trace(&f);
-	cr_assert(f.r.phase == PHASE_SERVING && likes(&f) == 11);
+	cr_assert(f.r.ready.phase == PHASE_SERVING && likes(&f) == 11);
 	stop(&f);
 }
 
@@ -150,12 +150,12 @@ Test(shared, who_is_new_confirms_all_the_same)
 	start_shared(&f);
 	add_peer(&f);
 	uint64_t with = f.r.membership.digest;
-	cr_assert(!f.r.established && replica_forget(&f.r, f.now, OTHER) == 0 &&
+	cr_assert(!f.r.ready.established && replica_forget(&f.r, f.now, OTHER) == 0 &&
 		  f.r.looks.leaving_count == 1);
 	cr_assert(f.r.membership.digest == with);
-	f.r.membership.dirty = f.r.establishing = true;
+	f.r.membership.dirty = f.r.ready.establishing = true;
 	forget_trace(&f);
-	cr_assert(f.r.established && f.r.membership.digest != with, "once it serves, it does not");
+	cr_assert(f.r.ready.established && f.r.membership.digest != with, "once it serves, it does not");
 	stop(&f);
 }
 
@@ -175,7 +175,7 @@ Test(shared, who_is_new_does_not_wait_for_what_was_let_go_of)
 	for (int i = 0; i < 5; i++) {
 		struct fixture f;
 		start_shared(&f);
-		f.r.anew = true;
+		f.r.ready.anew = true;
 		add_peer(&f);
 		f.r.peers.list[0].serving = false;
 		struct member row = {.node = lost, .origin = {3}, .since = 1, .name = "s3"};
@@ -189,7 +189,7 @@ Test(shared, who_is_new_does_not_wait_for_what_was_let_go_of)
 		log->asked = (struct node){i == 2 ? PEER : SELF};
 		log->asked_from = 1;
 		cr_assert(replica_gone(&f.r, f.now, log->asked, (struct position){{3}, 1}) == 0);
-		f.r.established = i == 3;
+		f.r.ready.established = i == 3;
 		cr_assert(replica_forget(&f.r, f.now, lost) == 0 && f.r.looks.leaving_count == 1);
 		look(&f);
 		look(&f);
@@ -408,7 +408,7 @@ Test(shared, strangers_wait_until_it_is_known_whether_anybody_serves)
 	cr_assert(!takes_strangers(&f), "no leader has said that there is nobody");
 	look(&f);
 	cr_assert(!f.r.looks.done, "it is looked at again before it serves");
-	f.r.met_leader = true;
+	f.r.ready.met_leader = true;
 	add_peer(&f);
 	f.r.peers.list[0].serving = f.r.peers.list[0].confirmed = false;
 	cr_assert(!takes_strangers(&f), "a member has not been heard");
@@ -422,9 +422,9 @@ Test(shared, strangers_wait_until_it_is_known_whether_anybody_serves)
 	cr_assert(f.r.looks.done);
 	f.r.peers.list[0].serving = false;
 	f.r.peers.list[0].confirmed = true;
-	f.r.met_leader = false;
+	f.r.ready.met_leader = false;
 	cr_assert(!takes_strangers(&f), "members alone may not know of all");
-	f.r.met_leader = true;
+	f.r.ready.met_leader = true;
 	cr_assert(takes_strangers(&f), "nobody does");
 	stop(&f);
 }

@@ -371,7 +371,7 @@ Test(shared_store, a_run_that_writes_is_known_to_the_next)
 		open_over(&s);
 		struct host *h = open_host(s);
 		cr_assert(host_flush(h, SECOND) == 0 && !says_that_it_writes(s, &meta));
-		h->replica.phase = PHASE_SERVING;
+		h->replica.ready.phase = PHASE_SERVING;
 		struct batch_box *box = message_make_batch((struct session){7, 1}, 1, &event, 1);
 		cr_assert(replica_batch(&h->replica, SECOND, 0, box) == 0);
 		batch_box_unref(box);
@@ -451,7 +451,7 @@ Test(shared_store, one_member_has_it_let_go)
 		const struct member row = {.node = {PEER}, .origin = {21}, .since = 1, .name = "s2"};
 		cr_assert(replica_members(r, SECOND, (struct node){0}, &row, 1) == 0);
 		cr_assert(host_flush(h, SECOND) == 0 && r->peers.count == 1);
-		r->phase = PHASE_SERVING;
+		r->ready.phase = PHASE_SERVING;
 		r->config.purges = r->peers.list[0].serving = true;
 		r->peers.list[0].digest = r->membership.digest;
 		r->peers.list[0].checkpointed = 5;
@@ -477,7 +477,7 @@ Test(shared_store, another_cluster_that_writes_to_it_is_told)
 	see(h, stub, SECOND, 5);
 	see(h, stub, SECOND, 6);
 	cr_assert(shared->strange_before == 0, "it has not served");
-	h->replica.established = true;
+	h->replica.ready.established = true;
 	for (int i = 0; i < 3; i++)
 		see(h, stub, 2 * SECOND, 7);
 	cr_assert(shared->strange_before == 7 && shared->strange_looks == 0 && shared->tell_stranger == 0);

@@ -50,7 +50,7 @@ static void setup(struct fixture *f)
 	*f = (struct fixture){.now = SECOND};
 	f->host = make_host(config, NULL, &io, f->now);
 	pass(f, 10 * SECOND);
-	cr_assert(f->host->replica.phase == PHASE_SERVING && !f->host->checkpoint.exists);
+	cr_assert(f->host->replica.ready.phase == PHASE_SERVING && !f->host->checkpoint.exists);
 }
 
 static void teardown(struct fixture *f)

@@ -57,12 +57,12 @@ static void setup(struct fixture *f)
 	pass(f, 10 * SECOND);
 	cr_assert(replica_members(&f->host->replica, f->now, (struct node){0}, &row, 1) == 0);
 	pass(f, SECOND);
-	cr_assert(f->host->replica.phase == PHASE_SERVING);
+	cr_assert(f->host->replica.ready.phase == PHASE_SERVING);
 	for (uint64_t seq = 1; seq <= 3; seq++) {
 		like(f, seq);
 		cr_assert(host_flush(f->host, f->now) == 0);
 	}
-	f->host->replica.phase = PHASE_CATCHING_UP;
+	f->host->replica.ready.phase = PHASE_CATCHING_UP;
 	f->host->replica.snapshot.from.id = PEER;
 	cr_assert(taking_start(&f->host->snapshot, f->now, (struct node){PEER}) == 0);
 	cr_assert(f->asked == 1 && f->index == 0);
@@ -199,7 +199,7 @@ Test(taking, where_the_stream_lets_go_what_the_checkpoint_has_must_be_in_it)
 		struct fixture f;
 		setup(&f);
 		f.host->replica.config.purges = there != 4;
-		f.host->replica.established = there < 5; /* else nobody counts on it */
+		f.host->replica.ready.established = there < 5; /* else nobody counts on it */
 		cr_assert(vector_set(&f.host->checkpoint.vector, (struct origin){2}, 2) == 0);
 		take_vector(&f, 'v', 2, there < 4 ? there : 1, true);
 		cr_assert(taking(&f) == (there >= 2), "%d", (int)there);
@@ -373,13 +373,13 @@ Test(taking, who_never_served_takes_it_alone)
 	struct fixture f;
 	setup(&f);
 	struct store *store = f.host->store;
-	f.host->replica.established = false;
+	f.host->replica.ready.established = false;
 	cr_assert(vector_set(&f.host->replica.v, (struct origin){60}, 5) == 0);
 	take_vector(&f, 'v', 50, 3, true);
 	cr_assert(f.host->snapshot.committing && f.host->replica.snapshot.adopting);
-	f.host->replica.anew = true;
+	f.host->replica.ready.anew = true;
 	pass(&f, SECOND);
-	cr_assert(!taking(&f) && !f.host->replica.anew && !f.host->replica.snapshot.adopting);
+	cr_assert(!taking(&f) && !f.host->replica.ready.anew && !f.host->replica.snapshot.adopting);
 	cr_assert(count(&f, "likes") == 0 && vector_size(&f.host->replica.v) == 1);
 	cr_assert(store->ops->journal_lowest(store, (struct origin){2}) == 0);
 	teardown(&f);
