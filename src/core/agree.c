@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "base/time.h"
-#include "core/lifetime.h"
 #include "core/shared.h"
 #include "kudos.h"
 
@@ -19,9 +18,6 @@
 #define VECTOR_INTERVAL (200 * MS)
 #define AGREE_INTERVAL (500 * MS)
 #define IDLE_INTERVAL (5 * SECOND)
-#define IDLE_MARGIN                                                                                         \
-	(60 * SECOND) /* servers that did not take the session's last batch leave its close to the one that \
-			 did */
 
 /* ---- membership ---- */
 
@@ -155,41 +151,8 @@ int replica_judge_phase(struct replica *r, int64_t now)
 
 /* ---- what all agree may be dropped ---- */
 
-static int forget_sessions(struct replica *r)
-{
-	size_t kept = 0;
-	for (size_t i = 0; i < r->sessions.closing_count; i++) {
-		const struct seen *seen = sessions_find(&r->sessions, r->sessions.closing[i]);
-		if (seen && (seen->pending.count > 0 || !peers_agree_on(&r->peers, seen->closed)))
-			r->sessions.closing[kept++] = r->sessions.closing[i];
-		else if (seen && sessions_forget(&r->sessions, r->sessions.closing[i]) < 0)
-			return -ENOMEM;
-	}
-	r->sessions.closing_count = kept;
-	return 0;
-}
-
-/* By the same rule: what others took of unused sessions before they applied the lapse is applied here, and
- * has an entry. All others up to there are closed. */
-static int settle_lapses(struct replica *r)
-{
-	struct map_slot *slot;
-	for (size_t at = 0; r->sessions.lapsing > 0 && (slot = map_next(&r->sessions.issuers, &at));) {
-		struct issuer *issuer = slot->value;
-		if (issuer->lapse.at.lsn == 0 || !peers_agree_on(&r->peers, issuer->lapse.at))
-			continue;
-		if (sessions_forget_range(&r->sessions, issuer->id, 1, issuer->lapse.to) < 0)
-			return -ENOMEM;
-		issuer->lapse.at = (struct position){0};
-		r->sessions.lapsing--;
-	}
-	return 0;
-}
-
 int replica_agree(struct replica *r, int64_t now)
 {
-	replica_unlearn(r);
-	replica_close_logs(r);
 	if (replica_relearn(r, now) < 0)
 		return -ENOMEM;
 	if (peers_advance_samples(&r->peers, &r->v, r->membership.digest) < 0)
@@ -197,7 +160,7 @@ int replica_agree(struct replica *r, int64_t now)
 	replica_follow_look(r);
 	if (r->ready.phase == PHASE_CATCHING_UP || !r->membership.durable || !peers_covered(&r->peers))
 		return 0;
-	return forget_sessions(r) < 0 ? -ENOMEM : settle_lapses(r);
+	return sessions_settle(&r->sessions, &r->peers);
 }
 
 int replica_floor(struct replica *r, const struct vector *checkpoint, struct vector *floor)
@@ -224,34 +187,14 @@ int replica_floor(struct replica *r, const struct vector *checkpoint, struct vec
 
 static int close_idle_sessions(struct replica *r, int64_t now)
 {
-	struct map_slot *slot;
-	for (size_t at = 0; (slot = map_next(&r->sessions.seen, &at));) {
-		const struct seen *seen = slot->value;
-		int64_t limit = lifetime_of(seen->session.issuer, r->config.session_idle) +
-				(seen->accepted_here ? 0 : IDLE_MARGIN);
-		if (seen_closed(seen) || seen->pending.count > 0 || now - seen->active < limit)
-			continue;
-		if (actions_push(&r->actions,
-				 (struct action){.type = ACTION_CLOSE_IDLE, .session = seen->session}) < 0)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-/* A session that was given is used within twice the time after which one that was used is closed, or never.
- */
-static int lapse_unused_sessions(struct replica *r, int64_t now)
-{
-	struct map_slot *slot;
-	for (size_t at = 0; (slot = map_next(&r->sessions.issuers, &at));) {
-		struct issuer *issuer = slot->value;
-		uint64_t to = lapse_due(&issuer->lapse, &issuer->forgotten, now,
-					2 * lifetime_of(issuer->id, r->config.session_idle));
-		if (to && actions_push(&r->actions, (struct action){.type = ACTION_LAPSE,
-								    .session = {issuer->id, to}}) < 0)
-			return -ENOMEM;
-	}
-	return 0;
+	struct session s;
+	int e = 0;
+	for (size_t at = 0; e == 0 && sessions_next_idle(&r->sessions, &at, now, r->config.session_idle, &s);)
+		e = actions_push(&r->actions, (struct action){.type = ACTION_CLOSE_IDLE, .session = s});
+	for (size_t at = 0;
+	     e == 0 && sessions_next_unused(&r->sessions, &at, now, r->config.session_idle, &s);)
+		e = actions_push(&r->actions, (struct action){.type = ACTION_LAPSE, .session = s});
+	return e;
 }
 
 int replica_tell_vector(struct replica *r, int64_t now)
@@ -276,7 +219,7 @@ int replica_tick(struct replica *r, int64_t now)
 	}
 	if (now >= r->next_idle && r->ready.phase == PHASE_SERVING) {
 		r->next_idle = now + IDLE_INTERVAL;
-		if (close_idle_sessions(r, now) < 0 || lapse_unused_sessions(r, now) < 0)
+		if (close_idle_sessions(r, now) < 0)
 			return -ENOMEM;
 	}
 	if (replica_repair(r, now) < 0)

@@ -243,32 +243,24 @@ static int add_own_records(struct replica *r)
 	return 0;
 }
 
-/* Finds out what waiters without an lsn wait for, the group just having been made. Their batch is in it, and
- * the last own record of it is what they wait for; or it is applied already, out of a peer's record; or it is
- * neither: its session was closed before it was logged, and they are refused. */
-static int settle_waiters(struct replica *r)
+/* Finds out what a waiter without an lsn waits for, the group just having been made. Its batch is in it, and
+ * the last own record of it is what it waits for; or it is applied already, out of a peer's record; or it is
+ * neither: its session was closed before it was logged, and it is refused. */
+static int settle(void *replica, struct waiter *w)
 {
-	const struct log *own = logs_find(&r->logs, r->config.self.origin);
-	size_t kept = 0;
-	for (size_t i = 0; i < r->waiters.count; i++) {
-		struct waiter w = r->waiters.list[i];
-		r->waiters.list[i] = (struct waiter){0}; /* moved: a failure below must not find it twice */
-		const struct seen *seen = w.lsn ? NULL : sessions_find(&r->sessions, w.session);
-		struct batch b = {.session = w.session, .seq = w.seq};
-		if (seen && intervals_has(&seen->pending, w.seq)) {
-			w.lsn = own->appended;
-		} else if (seen && intervals_has(&seen->applied, w.seq)) {
-			w.lsn = LSN_MIXED;
-			if (r->config.ack_peers && vector_copy(&w.needs, &r->v) < 0)
-				return -ENOMEM;
-		}
-		if (w.lsn)
-			r->waiters.list[kept++] = w;
-		else if ((w.seq == 0 ? answer(r, &w) : refuse(r, w.client, &b, KUDOS_EXPIRED)) < 0)
+	struct replica *r = replica;
+	const struct seen *seen = w->lsn ? NULL : sessions_find(&r->sessions, w->session);
+	const struct batch b = {.session = w->session, .seq = w->seq};
+	if (seen && intervals_has(&seen->pending, w->seq)) {
+		w->lsn = logs_find(&r->logs, r->config.self.origin)->appended;
+	} else if (seen && intervals_has(&seen->applied, w->seq)) {
+		w->lsn = LSN_MIXED;
+		if (r->config.ack_peers && vector_copy(&w->needs, &r->v) < 0)
 			return -ENOMEM;
 	}
-	r->waiters.count = kept;
-	return replica_acknowledge(r);
+	if (w->lsn)
+		return 1;
+	return w->seq == 0 ? answer(r, w) : refuse(r, w->client, &b, KUDOS_EXPIRED);
 }
 
 /* A lapse by itself has no time, and goes at once. */
@@ -290,7 +282,7 @@ int replica_flush(struct replica *r)
 	if (r->group.committing || (!group_waits(&r->group) && !meta))
 		return 0;
 	gather_taken(&r->group.gather);
-	if (add_own_records(r) < 0 || settle_waiters(r) < 0)
+	if (add_own_records(r) < 0 || waiters_sift(&r->waiters, settle, r) < 0 || replica_acknowledge(r) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < r->group.incoming_count; i++) {
 		struct record *record = r->group.incoming[i];
@@ -313,27 +305,19 @@ int replica_flush(struct replica *r)
 	return actions_push(&r->actions, (struct action){.type = ACTION_COMMIT});
 }
 
-/* Answers everyone whose batch is applied, and on enough peers; refuses those whose session closed before
- * their batch was logged. */
+static int acknowledge(void *replica, struct waiter *w)
+{
+	struct replica *r = replica;
+	if (w->lsn == 0 || (w->lsn != LSN_MIXED && !replica_has(r, r->config.self.origin, w->lsn)) ||
+	    (r->config.ack_peers > 0 && peers_that_reached(r, w) < r->config.ack_peers))
+		return 1;
+	return answer(r, w);
+}
+
+/* Answers everyone whose batch is applied, and on enough peers. */
 int replica_acknowledge(struct replica *r)
 {
-	uint64_t own = vector_get(&r->v, r->config.self.origin);
-	size_t kept = 0;
-	for (size_t i = 0; i < r->waiters.count; i++) {
-		struct waiter w = r->waiters.list[i];
-		r->waiters.list[i] = (struct waiter){0}; /* moved: a failure below must not find it twice */
-		if (w.lsn == 0 || (w.lsn != LSN_MIXED && w.lsn > own) ||
-		    (r->config.ack_peers > 0 && peers_that_reached(r, &w) < r->config.ack_peers)) {
-			r->waiters.list[kept++] = w;
-			continue;
-		}
-		int e = answer(r, &w);
-		vector_deinit(&w.needs);
-		if (e < 0)
-			return e;
-	}
-	r->waiters.count = kept;
-	return 0;
+	return waiters_sift(&r->waiters, acknowledge, r);
 }
 
 static int apply_own(struct replica *r, struct record *record)

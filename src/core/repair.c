@@ -276,7 +276,8 @@ static void drop_out_of_reach(struct replica *r, int64_t now)
 	replica_close_logs(r);
 }
 
-void replica_unlearn(struct replica *r)
+/* What a forgotten node had, and no member tells of any more: one that did has come back with less. */
+static void unlearn(struct replica *r)
 {
 	struct log *log;
 	for (size_t at = 0; (log = logs_next(&r->logs, &at));) {
@@ -289,6 +290,8 @@ void replica_unlearn(struct replica *r)
 
 int replica_relearn(struct replica *r, int64_t now)
 {
+	unlearn(r);
+	replica_close_logs(r);
 	if (!r->snapshot.wanted || r->snapshot.from.id != 0)
 		return 0;
 	if (replica_logs_full(r))

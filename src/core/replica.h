@@ -206,9 +206,8 @@ int replica_apply(struct replica *r, const struct record *record, int64_t now);
 int replica_applied(struct replica *r, struct position at); /* raises V, and remembers that it changed */
 bool replica_has(const struct replica *r, struct origin origin, uint64_t lsn);
 int replica_drop_all_waiting(struct replica *r, int64_t now);
-/* What a forgotten node had, and no member tells of any more: one that did has come back with less. */
-void replica_unlearn(struct replica *r);
-/* Where nobody gives a snapshot, records are fetched after all, of some origins at a time. */
+/* What nobody can give any more is not waited for; where nobody gives a snapshot, records are fetched after
+ * all, of some origins at a time. */
 int replica_relearn(struct replica *r, int64_t now);
 /* After a change of the membership, or of who leaves it. Whether it is another one now. */
 bool replica_renew_view(struct replica *r);

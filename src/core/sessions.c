@@ -6,7 +6,11 @@
 
 #include "base/array.h"
 #include "base/hash.h"
+#include "base/time.h"
 #include "core/lifetime.h"
+
+/* Servers that did not take the session's last batch leave its close to the one that did. */
+#define IDLE_MARGIN (60 * SECOND)
 
 void sessions_init(struct sessions *s, uint64_t seed)
 {
@@ -144,6 +148,70 @@ int sessions_forget(struct sessions *s, struct session session)
 	if (seen)
 		sessions_drop(s, seen);
 	return 0;
+}
+
+static int forget_closed(struct sessions *s, const struct peers *peers)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < s->closing_count; i++) {
+		const struct seen *seen = sessions_find(s, s->closing[i]);
+		if (seen && (seen->pending.count > 0 || !peers_agree_on(peers, seen->closed)))
+			s->closing[kept++] = s->closing[i];
+		else if (seen && sessions_forget(s, s->closing[i]) < 0)
+			return -ENOMEM;
+	}
+	s->closing_count = kept;
+	return 0;
+}
+
+/* By the same rule: what others took of unused sessions before they applied the lapse is applied here, and
+ * has an entry. All others up to there are closed. */
+int sessions_settle(struct sessions *s, const struct peers *peers)
+{
+	struct map_slot *slot;
+	if (forget_closed(s, peers) < 0)
+		return -ENOMEM;
+	for (size_t at = 0; s->lapsing > 0 && (slot = map_next(&s->issuers, &at));) {
+		struct issuer *issuer = slot->value;
+		if (issuer->lapse.at.lsn == 0 || !peers_agree_on(peers, issuer->lapse.at))
+			continue;
+		if (sessions_forget_range(s, issuer->id, 1, issuer->lapse.to) < 0)
+			return -ENOMEM;
+		issuer->lapse.at = (struct position){0};
+		s->lapsing--;
+	}
+	return 0;
+}
+
+bool sessions_next_idle(const struct sessions *s, size_t *at, int64_t now, int64_t idle,
+			struct session *session)
+{
+	struct map_slot *slot;
+	while ((slot = map_next(&s->seen, at))) {
+		const struct seen *seen = slot->value;
+		int64_t limit =
+		    lifetime_of(seen->session.issuer, idle) + (seen->accepted_here ? 0 : IDLE_MARGIN);
+		if (seen_closed(seen) || seen->pending.count > 0 || now - seen->active < limit)
+			continue;
+		*session = seen->session;
+		return true;
+	}
+	return false;
+}
+
+/* A session that was given is used within twice the time after which one that was used is closed, or never.
+ */
+bool sessions_next_unused(struct sessions *s, size_t *at, int64_t now, int64_t idle, struct session *to)
+{
+	struct map_slot *slot;
+	while ((slot = map_next(&s->issuers, at))) {
+		struct issuer *issuer = slot->value;
+		*to = (struct session){issuer->id, lapse_due(&issuer->lapse, &issuer->forgotten, now,
+							     2 * lifetime_of(issuer->id, idle))};
+		if (to->number)
+			return true;
+	}
+	return false;
 }
 
 void seen_note_content(struct seen *seen, uint64_t seq, const void *raw, size_t size)

@@ -15,6 +15,7 @@
 #include "base/map.h"
 #include "core/intervals.h"
 #include "core/lapse.h"
+#include "core/peers.h"
 
 #define SEEN_CONTENTS 4
 
@@ -65,6 +66,14 @@ bool sessions_forgotten(const struct sessions *s, struct session session);
 bool sessions_lapsed(const struct sessions *s, struct session session, const struct seen *seen);
 /* A lapse of its issuer's numbers up to the session's is applied. 0 or -ENOMEM. */
 int sessions_lapse(struct sessions *s, struct session to, struct position at);
+/* What all members have agreed to forget (I8) is forgotten: closed sessions of which nothing is on its way,
+ * and numbers that lapsed. 0 or -ENOMEM. */
+int sessions_settle(struct sessions *s, const struct peers *peers);
+/* Walks, from *at = 0 on, those that are to be closed after so long without a batch: sessions, … */
+bool sessions_next_idle(const struct sessions *s, size_t *at, int64_t now, int64_t idle,
+			struct session *session);
+/* … and issuers' numbers up to one's that were given and never used; it is asked for regularly. */
+bool sessions_next_unused(struct sessions *s, size_t *at, int64_t now, int64_t idle, struct session *to);
 /* Moves a session into the compact set; a seen entry it has is freed. 0 or -ENOMEM. */
 int sessions_forget(struct sessions *s, struct session session);
 /* Adds numbers lo..hi of an issuer to the compact set (from a checkpoint). 0 or -ENOMEM. */

@@ -22,6 +22,25 @@ int waiters_add(struct waiters *w, struct waiter waiter)
 	return 0;
 }
 
+int waiters_sift(struct waiters *w, int (*waits)(void *arg, struct waiter *waiter), void *arg)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < w->count; i++) {
+		struct waiter waiter = w->list[i];
+		w->list[i] = (struct waiter){0}; /* moved: a failure must not find it twice */
+		int e = waits(arg, &waiter);
+		if (e > 0) {
+			w->list[kept++] = waiter;
+			continue;
+		}
+		vector_deinit(&waiter.needs);
+		if (e < 0)
+			return e;
+	}
+	w->count = kept;
+	return 0;
+}
+
 bool waiters_have(const struct waiters *w, uint64_t client, struct session session, uint64_t seq)
 {
 	for (size_t i = 0; i < w->count; i++) {

@@ -27,6 +27,8 @@ struct waiters { /* zeroed: none */
 
 void waiters_deinit(struct waiters *w);
 int waiters_add(struct waiters *w, struct waiter waiter); /* 0 or -ENOMEM */
+/* Asks of each, in their order, whether it waits on: 1; 0 or -ENOMEM: it does not. 0 or -ENOMEM. */
+int waiters_sift(struct waiters *w, int (*waits)(void *arg, struct waiter *waiter), void *arg);
 /* Whether the client waits for that batch already. */
 bool waiters_have(const struct waiters *w, uint64_t client, struct session session, uint64_t seq);
 

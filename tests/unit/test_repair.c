@@ -396,21 +396,21 @@ Test(repair, what_a_forgotten_node_had_is_known_as_long_as_a_member_tells_of_it)
 	struct log *log = log_of(&w, 77);
 	cr_assert(log->known == 5);
 	vector_clear(&w.r.peers.list[1].vector);
-	replica_unlearn(&w.r);
+	cr_assert(replica_relearn(&w.r, w.now) == 0);
 	cr_assert(log->known == 5, "whose it is is not known");
 	log->owner.id = 22;
-	replica_unlearn(&w.r);
+	cr_assert(replica_relearn(&w.r, w.now) == 0);
 	cr_assert(log->known == 5, "it may come back");
 	members_find(&w.r.membership.current, log->owner)->forgotten = true;
 	hold(&w, 1, 77, 1);
-	replica_unlearn(&w.r);
+	cr_assert(replica_relearn(&w.r, w.now) == 0);
 	cr_assert(log->known == 5, "another has some of it");
 	vector_clear(&w.r.peers.list[0].vector);
 	cr_assert(vector_set(&w.r.peers.list[0].vector, log->origin, log->appended = 4) == 0);
-	replica_unlearn(&w.r);
+	cr_assert(replica_relearn(&w.r, w.now) == 0);
 	cr_assert(log->known == 4);
 	log->known = 3;
-	replica_unlearn(&w.r);
+	cr_assert(replica_relearn(&w.r, w.now) == 0);
 	cr_assert(log->known == 3);
 	stop(&w);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <criterion/criterion.h>
 
+#include "base/time.h"
 #include "core/sessions.h"
 #include "unit/leak.h"
 
@@ -118,5 +119,73 @@ Test(sessions, what_lapsed_unused_takes_nothing)
 		  s.lapsing == 2);
 	cr_assert(sessions_forget_range(&s, 5, 1, 5) == 0);
 	cr_assert(!sessions_forgotten(&s, three) && sessions_forgotten(&s, five), "what was used goes on");
+	sessions_deinit(&s);
+}
+
+/* One peer, whose newest sample that was reached here has that of origin 1. */
+Test(sessions, what_all_agree_on_is_forgotten_once_nothing_of_it_is_on_its_way)
+{
+	struct sessions s;
+	struct peer peer = {0};
+	const struct peers peers = {&peer, 1};
+	sessions_init(&s, 1);
+	struct seen *seen = sessions_get(&s, session(7), 0);
+	cr_assert(sessions_get(&s, session(8), 0) && sessions_get(&s, session(9), 0));
+	cr_assert(sessions_close(&s, seen, (struct position){{1}, 3}) == 0);
+	cr_assert(sessions_close(&s, sessions_find(&s, session(8)), (struct position){{1}, 4}) == 0);
+	cr_assert(sessions_lapse(&s, (struct session){5, 2}, (struct position){{1}, 3}) == 0);
+	cr_assert(intervals_add(&seen->pending, 1, 1) == 0);
+	cr_assert(sessions_settle(&s, &peers) == 0 && s.closing_count == 2 && s.lapsing == 1);
+	cr_assert(vector_set(&peer.covered, (struct origin){1}, 3) == 0);
+	cr_assert(sessions_settle(&s, &peers) == 0 && s.closing_count == 2, "a batch is on its way");
+	cr_assert(s.lapsing == 0 && sessions_forgotten(&s, (struct session){5, 1}) &&
+		  sessions_forgotten(&s, (struct session){5, 2}) &&
+		  !sessions_forgotten(&s, (struct session){5, 3}));
+	cr_assert(intervals_remove(&seen->pending, 1) == 0 && sessions_settle(&s, &peers) == 0);
+	cr_assert(sessions_forgotten(&s, session(7)) && s.closing_count == 1 &&
+		  session_equal(s.closing[0], session(8)));
+	cr_assert(vector_set(&peer.covered, (struct origin){1}, 4) == 0 && sessions_settle(&s, &peers) == 0);
+	cr_assert(s.closing_count == 0 && sessions_forgotten(&s, session(8)) &&
+		  sessions_find(&s, session(9)));
+	vector_deinit(&peer.covered);
+	sessions_deinit(&s);
+	assert_no_leak();
+}
+
+static uint64_t next_idle(const struct sessions *s, int64_t now)
+{
+	struct session found = {0};
+	size_t at = 0;
+	return sessions_next_idle(s, &at, now, SECOND, &found) ? found.number : 0;
+}
+
+Test(sessions, are_idle_a_minute_later_where_another_took_the_last_batch)
+{
+	struct sessions s;
+	sessions_init(&s, 1);
+	struct seen *seen = sessions_get(&s, session(7), 10 * SECOND);
+	seen->accepted_here = true;
+	cr_assert(next_idle(&s, 11 * SECOND - 1) == 0 && next_idle(&s, 11 * SECOND) == 7);
+	seen->accepted_here = false;
+	cr_assert(next_idle(&s, 71 * SECOND - 1) == 0 && next_idle(&s, 71 * SECOND) == 7);
+	cr_assert(intervals_add(&seen->pending, 1, 1) == 0 && next_idle(&s, 71 * SECOND) == 0);
+	cr_assert(intervals_remove(&seen->pending, 1) == 0 && next_idle(&s, 71 * SECOND) == 7);
+	seen->closed.lsn = 1;
+	cr_assert(next_idle(&s, 71 * SECOND) == 0);
+	sessions_deinit(&s);
+}
+
+Test(sessions, numbers_lapse_after_twice_that_time)
+{
+	struct sessions s;
+	struct session to;
+	size_t at = 0;
+	sessions_init(&s, 1);
+	cr_assert(sessions_get(&s, session(7), 0) && !sessions_next_unused(&s, &at, SECOND, SECOND, &to));
+	at = 0;
+	cr_assert(!sessions_next_unused(&s, &at, 3 * SECOND - 1, SECOND, &to));
+	at = 0;
+	cr_assert(sessions_next_unused(&s, &at, 3 * SECOND, SECOND, &to) && session_equal(to, session(7)));
+	cr_assert(!sessions_next_unused(&s, &at, 3 * SECOND, SECOND, &to), "that was the only issuer");
 	sessions_deinit(&s);
 }
