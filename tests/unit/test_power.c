@@ -255,7 +255,7 @@ Test(power, whatever_was_not_flushed_may_be_there_in_part)
 
 Test(power, fails_again_while_it_is_opened)
 {
-	at_moments(fail_again, 60);
+	at_moments(fail_again, 300);
 }
 
 Test(power, fails_after_a_killed_process_was_started_again)
