@@ -24,7 +24,7 @@ struct looks { /* zeroed: none yet */
 	bool done; /* there was one since V came from a checkpoint */
 	bool cut;  /* the one that goes on does not take all in: more origins than are read at a time, or
 		      strangers' */
-	struct origin former; /* this node's run before, as far as the journal here knows */
+	struct origin former; /* as configured (core/replica.h) */
 	struct history history;
 	struct leaving *leaving; /* owned */
 	size_t leaving_count, leaving_capacity;

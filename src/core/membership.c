@@ -15,14 +15,10 @@ static int assert_self(struct membership *m, struct member *self)
 }
 
 /* That it was forgotten itself is known at once: it must not even start. */
-int membership_init(struct membership *m, struct member *self, const struct member *rows, size_t count,
-		    struct origin *former)
+int membership_init(struct membership *m, struct member *self, const struct member *rows, size_t count)
 {
 	*m = (struct membership){.dirty = true}; /* the fresh origin, before anything else (I4) */
 	int e = members_merge(&m->staged, rows, count);
-	const struct member *before = members_find(&m->staged, self->node);
-	if (before)
-		*former = before->origin;
 	if (e >= 0)
 		e = assert_self(m, self);
 	if (e >= 0 && members_find(&m->staged, self->node)->forgotten)

@@ -21,9 +21,8 @@ struct membership {
 };
 
 /* From the rows of the runs before (may be NULL, 0) and this run's, whose `since` is raised where it must be
- * the newest of its node. *former: the run before, unchanged where there was none. 0, -E2BIG, -ENOMEM. */
-int membership_init(struct membership *m, struct member *self, const struct member *rows, size_t count,
-		    struct origin *former);
+ * the newest of its node. 0, -E2BIG, -ENOMEM. */
+int membership_init(struct membership *m, struct member *self, const struct member *rows, size_t count);
 void membership_deinit(struct membership *m);
 
 /* A row that others tell of; leaves: that its node is forgotten is not taken in yet. *news, 0 at first, as

@@ -33,11 +33,8 @@ int replica_init(struct replica *r, const struct replica_config *config, int64_t
 	sessions_init(&r->sessions, config->seed);
 	logs_init(&r->logs, config->seed);
 	group_init(&r->group);
-	struct origin former = {0};
-	int e = membership_init(&r->membership, &r->config.self, rows, row_count, &former);
-	if (config->unended)
-		r->looks.former = former;
-	return e;
+	r->looks.former = config->former;
+	return membership_init(&r->membership, &r->config.self, rows, row_count);
 }
 
 void replica_deinit(struct replica *r)

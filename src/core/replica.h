@@ -63,11 +63,12 @@ struct replica_config {
 	size_t gaps;	      /* 0: LIMIT_GAPS */
 	size_t runs;	      /* 0: LIMIT_RUNS */
 	int64_t lazy;	      /* how long peers' records may wait for more while nobody asks for them */
+	struct origin former; /* an earlier run of this node that has begun to write to the shared journal,
+				 perhaps not all of it is there yet; 0: none */
 	bool alone;	      /* there is no leader to wait for before a first start */
-	bool unended;  /* the run before wrote to the shared journal, perhaps not all of it is there yet */
-	bool doubtful; /* what it holds may be older than what it has acknowledged: a copy */
-	bool shared;   /* the journal is one that several servers write to, each its own records, … */
-	bool purges;   /* … and may let go of what every member has in a checkpoint */
+	bool doubtful;	      /* what it holds may be older than what it has acknowledged: a copy */
+	bool shared; /* the journal is one that several servers write to, each its own records, … */
+	bool purges; /* … and may let go of what every member has in a checkpoint */
 };
 
 /* Whether this server is to take a member's snapshot instead of records, and how far that is. */

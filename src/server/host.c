@@ -16,7 +16,6 @@
 
 #define META_ESTABLISHED 1 /* in the meta blob's first byte */
 #define META_DOUBTFUL 2
-#define META_WROTE 4	       /* the run has begun to write to the stream */
 #define LENT ((size_t)4 << 20) /* bytes */
 #define GATHERED (1 << 20)     /* bytes for one commit, after which it should not wait for more */
 #define EXPIRY_INTERVAL SECOND
@@ -26,18 +25,29 @@
 
 /* ---- opening ---- */
 
-/* A meta blob: [flags 1] [members message from this node]. */
+/* The run whose last record the next one has to write: this one, or as long as that is not done one before.
+ */
+static struct origin unended(const struct host *h)
+{
+	if (h->shared.wrote)
+		return h->replica.config.self.origin;
+	return h->replica.looks.done ? (struct origin){0} : h->replica.looks.former;
+}
+
+/* A meta blob: [flags 1] [origin 8, with META_UNENDED] [members message from this node]. */
 int host_meta(const struct host *h, struct bytes *out)
 {
-	uint8_t flags =
-	    (uint8_t)((readiness_endures(&h->replica.ready) ? META_ESTABLISHED : 0) |
-		      (h->replica.ready.doubtful ? META_DOUBTFUL : 0) | (h->shared.wrote ? META_WROTE : 0));
+	struct origin origin = unended(h);
+	uint8_t head[META_HEAD] = {(uint8_t)((readiness_endures(&h->replica.ready) ? META_ESTABLISHED : 0) |
+					     (h->replica.ready.doubtful ? META_DOUBTFUL : 0) |
+					     (origin.id ? META_UNENDED : 0))};
+	bytes_put64(head + 1, origin.id);
 	struct message m = {.type = MESSAGE_MEMBERS,
 			    .members = {.from = h->replica.config.self.node,
 					.rows = h->replica.membership.staged.list,
 					.row_count = h->replica.membership.staged.count}};
 	bytes_clear(out);
-	bytes_append(out, &flags, 1);
+	bytes_append(out, head, host_meta_head(head[0]));
 	message_encode(&m, out);
 	return bytes_failed(out) ? -ENOMEM : 0;
 }
@@ -58,8 +68,9 @@ static int open_replica(struct host *h, const struct host_config *config, const 
 {
 	struct replica_config rules = config->replica;
 	struct message m = {.type = MESSAGE_MEMBERS};
-	bool known = meta->size > 1;
-	int e = known ? message_decode(meta->data + 1, meta->size - 1, &m) : 0;
+	size_t head = meta->size > 0 ? host_meta_head(meta->data[0]) : 0;
+	bool known = meta->size > head;
+	int e = known ? message_decode(meta->data + head, meta->size - head, &m) : 0;
 	if (e != 0)
 		return e < 0 ? e : -EBADMSG;
 	if (known)
@@ -73,7 +84,8 @@ static int open_replica(struct host *h, const struct host_config *config, const 
 	rules.alone = config->leaders == 0;
 	rules.shared = h->store->stream != NULL;
 	rules.doubtful = known && doubtful(h, meta->data[0], config->accept_stale);
-	rules.unended = known && (meta->data[0] & META_WROTE);
+	if (known && head == META_HEAD)
+		rules.former.id = bytes_get64(meta->data + 1);
 	e = replica_init(&h->replica, &rules, now, known && (meta->data[0] & META_ESTABLISHED),
 			 m.members.rows, m.members.row_count);
 	if (known)

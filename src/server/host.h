@@ -36,7 +36,7 @@
 
 struct host_config {
 	/* self's node and secret: for a new data folder; an old one keeps its own. Its origin: fresh, random.
-	 * alone, unended, doubtful and shared: as host_open() finds it. */
+	 * alone, former, doubtful and shared: as host_open() finds it. */
 	struct replica_config replica;
 	size_t leaders;		     /* how many there are to register with */
 	bool accept_stale;	     /* an operator's word: a copy of a data folder may serve as it is */
@@ -117,7 +117,13 @@ bool host_is_patient(const struct host *h);
 int host_tick(struct host *h, int64_t now);
 int64_t host_deadline(const struct host *h);
 
-/* Within src/server only. */
+/* What the folder keeps of a server besides (an entry META), members and all. */
 int host_meta(const struct host *h, struct bytes *out);
+#define META_UNENDED 8 /* in its first byte: an origin stands behind that */
+#define META_HEAD 9
+static inline size_t host_meta_head(uint8_t flags) /* bytes before its message */
+{
+	return flags & META_UNENDED ? META_HEAD : 1;
+}
 
 #endif

@@ -301,7 +301,8 @@ void check_publish(struct sim *s, int i, const void *data, size_t size)
 		struct message m;
 		if (e->kind != ENTRY_META)
 			continue;
-		if (message_decode(e->data + 1, e->size - 1, &m) != 0) {
+		size_t head = host_meta_head(e->data[0]);
+		if (message_decode(e->data + head, e->size - head, &m) != 0) {
 			sim_fail(s, "s%d has an unreadable meta entry", i + 1);
 			return;
 		}

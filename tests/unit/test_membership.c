@@ -12,7 +12,6 @@
 struct fixture {
 	struct membership m;
 	struct member self;
-	struct origin former;
 };
 
 static struct member row(uint64_t node, uint64_t origin, int64_t since)
@@ -32,8 +31,8 @@ static void start(struct fixture *f)
 {
 	const struct member rows[] = {row(PEER, 2, 1)};
 	*f = (struct fixture){.self = row(SELF, 1, 1)};
-	cr_assert(membership_init(&f->m, &f->self, rows, 1, &f->former) == 0);
-	cr_assert(f->m.dirty && !f->m.durable && f->m.current.count == 0 && f->former.id == 0, "I4");
+	cr_assert(membership_init(&f->m, &f->self, rows, 1) == 0);
+	cr_assert(f->m.dirty && !f->m.durable && f->m.current.count == 0, "I4");
 	cr_assert(!membership_renew_digest(&f->m, 0) && f->m.digest == 0, "who the members are is not yet");
 	commit(f, 0);
 	cr_assert(f->m.current.count == 2 && membership_renew_digest(&f->m, 0) && membership_settled(&f->m));
@@ -147,7 +146,7 @@ Test(membership, a_start_takes_nothing_into_effect_but_that_it_is_forgotten)
 	for (int forgotten = 0; forgotten < 2; forgotten++) {
 		struct fixture f = {.self = row(SELF, 1, 10)};
 		rows[0].forgotten = forgotten;
-		cr_assert(membership_init(&f.m, &f.self, rows, 2, &f.former) == 0 && f.former.id == 5);
+		cr_assert(membership_init(&f.m, &f.self, rows, 2) == 0);
 		cr_assert(f.m.current.count == (forgotten ? 2 : 0) && f.m.staged.count == 2);
 		cr_assert(members_find(&f.m.staged, f.self.node)->since == 10, "the clock is right");
 		stop(&f);
@@ -160,6 +159,6 @@ Test(membership, there_is_no_room_for_one_more)
 	struct fixture f = {.self = row(SELF, 1, 10)};
 	for (uint64_t i = 0; i < LIMIT_MEMBERS; i++)
 		rows[i] = row(100 + i, 1, 1);
-	cr_assert(membership_init(&f.m, &f.self, rows, LIMIT_MEMBERS, &f.former) == -E2BIG);
+	cr_assert(membership_init(&f.m, &f.self, rows, LIMIT_MEMBERS) == -E2BIG);
 	stop(&f);
 }

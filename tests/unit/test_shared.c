@@ -235,18 +235,6 @@ Test(shared, a_run_before_it_that_wrote_nothing_yet_is_ended)
 	}
 }
 
-Test(shared, the_run_before_it_is_known_if_it_wrote)
-{
-	for (int i = 0; i < 4; i++) {
-		struct fixture f;
-		const struct member row = {.node = {SELF}, .origin = {77}, .since = 1, .name = "s1"};
-		init(&f, (struct replica_config){.shared = true, .unended = i & 1}, true,
-		     i & 2 ? &row : NULL);
-		cr_assert(f.r.looks.former.id == (i == 3 ? 77 : 0), "%d", i);
-		stop(&f);
-	}
-}
-
 Test(shared, nothing_is_taken_of_who_has_left)
 {
 	struct fixture f;

@@ -217,13 +217,12 @@ static int64_t slow_clock(void)
 	return clock_now += 7 * MS;
 }
 
+static const struct host_io nowhere = {
+    .send = drop_sent, .publish = drop_published, .members = drop_members, .send_peer = drop_for_peer};
+
 static struct host *open_timed(struct store *s, int64_t (*clock)(void))
 {
-	static const struct host_io io = {.send = drop_sent,
-					  .publish = drop_published,
-					  .members = drop_members,
-					  .send_peer = drop_for_peer};
-	return make_host((struct host_config){.clock = clock}, s, &io, SECOND);
+	return make_host((struct host_config){.clock = clock}, s, &nowhere, SECOND);
 }
 
 static struct host *open_host(struct store *s)
@@ -354,11 +353,26 @@ Test(shared_store, its_own_earlier_runs_are_ended)
 	assert_no_leak();
 }
 
-static bool says_that_it_writes(struct store *s, struct bytes *meta)
+/* The run that the next one is to end, as the folder keeps it. */
+static uint64_t unended(struct store *s, struct bytes *meta)
 {
 	bytes_clear(meta);
-	cr_assert(s->ops->journal_meta(s, meta) == 0 && meta->size > 0);
-	return meta->data[0] & 4;
+	cr_assert(s->ops->journal_meta(s, meta) == 0 && meta->size > META_HEAD);
+	return meta->data[0] & META_UNENDED ? bytes_get64(meta->data + 1) : 0;
+}
+
+/* A start of the node's next run, with what the folder keeps. */
+static struct host *restart(struct store **s, const struct bytes *meta, uint64_t origin)
+{
+	struct host *h;
+	struct host_config config = {.replica = {.self = self, .seed = 3}};
+	config.replica.self.origin.id = origin;
+	open_over(s);
+	cr_assert((*s)->ops->journal_append(*s, ENTRY_META, (struct position){0}, meta->data, meta->size) ==
+		  0);
+	cr_assert((*s)->ops->journal_commit(*s) == 0);
+	cr_assert(host_open(&h, &config, *s, &nowhere, SECOND, NULL, 0) == 0);
+	return h;
 }
 
 /* Else it had to end runs that never wrote, and each start would leave one more. */
@@ -370,23 +384,23 @@ Test(shared_store, a_run_that_writes_is_known_to_the_next)
 	for (int i = 0; i < 2; i++) {
 		open_over(&s);
 		struct host *h = open_host(s);
-		cr_assert(host_flush(h, SECOND) == 0 && !says_that_it_writes(s, &meta));
+		cr_assert(host_flush(h, SECOND) == 0 && unended(s, &meta) == 0);
 		h->replica.ready.phase = PHASE_SERVING;
 		struct batch_box *box = message_make_batch((struct session){7, 1}, 1, &event, 1);
 		cr_assert(replica_batch(&h->replica, SECOND, 0, box) == 0);
 		batch_box_unref(box);
 		if (i == 1)
-			cr_assert(host_flush(h, SECOND) == 0 && says_that_it_writes(s, &meta));
+			cr_assert(host_flush(h, SECOND) == 0 && unended(s, &meta) == self.origin.id);
 		host_close(&h);
-		open_over(&s);
-		cr_assert(s->ops->journal_append(s, ENTRY_META, (struct position){0}, meta.data, meta.size) ==
-			  0);
-		cr_assert(s->ops->journal_commit(s) == 0);
-		struct host_config config = {.replica = {.self = self, .seed = 3}};
-		static const struct host_io io = {.send = drop_sent};
-		config.replica.self.origin.id = 3;
-		cr_assert(host_open(&h, &config, s, &io, SECOND, NULL, 0) == 0);
+		h = restart(&s, &meta, 3);
 		cr_assert(h->replica.looks.former.id == (i ? self.origin.id : 0));
+		/* A run that is killed before it has looked there leaves that to the next. */
+		cr_assert(host_flush(h, SECOND) == 0 && unended(s, &meta) == (i ? self.origin.id : 0));
+		host_close(&h);
+		h = restart(&s, &meta, 4);
+		cr_assert(h->replica.looks.former.id == (i ? self.origin.id : 0));
+		h->replica.looks.done = true;
+		cr_assert(host_flush(h, SECOND) == 0 && unended(s, &meta) == 0, "it is ended");
 		host_close(&h);
 	}
 	bytes_deinit(&meta);
