@@ -160,16 +160,6 @@ int vector_copy(struct vector *v, const struct vector *from)
 	return 0;
 }
 
-int vector_merge(struct vector *v, const struct vector *from)
-{
-	struct position at;
-	for (struct vector_walk walk = {0}; vector_next(from, &walk, &at);) {
-		if (vector_get(v, at.origin) < at.lsn && vector_set(v, at.origin, at.lsn) < 0)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
 int vector_lower(struct vector *v, const struct vector *bound)
 {
 	if (vector_covers(bound, v))

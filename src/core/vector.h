@@ -40,8 +40,6 @@ size_t vector_size(const struct vector *v);		      /* origins in it */
 int vector_set(struct vector *v, struct origin o, uint64_t lsn);
 /* Replaces v's content by from's. -ENOMEM, v unchanged then. */
 int vector_copy(struct vector *v, const struct vector *from);
-/* Raises each entry to from's where that is higher. -ENOMEM. */
-int vector_merge(struct vector *v, const struct vector *from);
 /* Lowers each entry to bound's; one that bound lacks goes. -ENOMEM, v unchanged then. */
 int vector_lower(struct vector *v, const struct vector *bound);
 /* Whether every entry of b is reached in a. */

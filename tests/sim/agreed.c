@@ -5,6 +5,15 @@
 
 #include <stdlib.h>
 
+void raise_vector(struct vector *v, const struct vector *from)
+{
+	struct position at;
+	for (struct vector_walk walk = {0}; vector_next(from, &walk, &at);) {
+		if (vector_get(v, at.origin) < at.lsn)
+			vector_set(v, at.origin, at.lsn);
+	}
+}
+
 /* I14: what is judged on was said under the membership that the judge holds. */
 static void check_views(struct sim *s, int i)
 {
@@ -125,7 +134,7 @@ void check_forwards(struct sim *s, int i)
 	const struct replica *r = &v->host->replica;
 	if (!vector_covers(&r->v, &v->reached))
 		sim_fail(s, "s%d has no longer applied what it had", i + 1);
-	vector_merge(&v->reached, &r->v);
+	raise_vector(&v->reached, &r->v);
 }
 
 /* Whoever serves is known to somebody who is left, unless most disks are destroyed at once (architecture.md).

@@ -355,7 +355,7 @@ bool check_covered_by_others(struct sim *s, int i)
 		vector_copy(&all, &v->promised);
 	}
 	if (v->streams) /* what it has not read again yet may be in the stream alone */
-		vector_merge(&all, &v->had);
+		raise_vector(&all, &v->had);
 	bool covered = false;
 	for (int k = 0; k < s->server_count && !covered; k++) {
 		const struct sim_server *other = &s->servers[k];

@@ -475,7 +475,7 @@ static void damage(struct sim *s)
 	    disk_damage(v->disk, entry_to_damage(s, v->disk))) {
 		s->stats.damages++;
 		sim_log(s, "a record on s%d's disk is damaged", i + 1);
-		vector_merge(&v->had, &v->promised);
+		raise_vector(&v->had, &v->promised);
 		v->damaged = true;
 		v->may_regress = true;
 		if (sim_chance(s, 300))

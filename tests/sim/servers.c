@@ -213,7 +213,7 @@ void sim_start_server(struct sim *s, int i)
 	if (v->streams) {
 		store = stream_over(s, i, store);
 		if (!v->may_regress)
-			vector_merge(&v->had, &v->promised); /* it is there again before it serves */
+			raise_vector(&v->had, &v->promised); /* it is there again before it serves */
 	}
 	int e = host_open(&v->host, &config, store, &io, s->now, error, sizeof error);
 	if (e < 0) {

@@ -459,8 +459,10 @@ void check_publish(struct sim *s, int i, const void *data, size_t size);
 void check_truncate(struct sim *s, int i, struct position at);
 bool check_converged(struct sim *s, const char **why);
 void check_end(struct sim *s);
-void check_quiet(struct sim *s);      /* long after the last client left */
-void check_dump(const struct sim *s); /* the state of every server, on stdout */
+void raise_vector(struct vector *v,
+		  const struct vector *from); /* each entry to from's where that is higher */
+void check_quiet(struct sim *s);	      /* long after the last client left */
+void check_dump(const struct sim *s);	      /* the state of every server, on stdout */
 bool check_covered_by_others(struct sim *s,
 			     int i); /* all that server i holds is held durably by another that is up */
 

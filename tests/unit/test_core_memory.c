@@ -52,7 +52,7 @@ static int add_to_vector(void *arg)
 	if (e == 0)
 		e = vector_set(&v, (struct origin){99}, 1);
 	if (e == 0)
-		e = vector_merge(&copy, &v);
+		e = vector_set(&copy, (struct origin){99}, 1);
 	vector_deinit(&v);
 	vector_deinit(&copy);
 	return e;

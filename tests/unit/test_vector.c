@@ -103,22 +103,6 @@ Test(vector, copies_of_a_long_one_share_it)
 	assert_no_leak();
 }
 
-Test(vector, merging_raises_and_never_lowers)
-{
-	struct vector a = {0}, b = {0};
-	set(&a, 1, 5);
-	set(&a, 2, 9);
-	set(&b, 2, 7);
-	set(&b, 3, 1);
-	cr_assert(vector_merge(&a, &b) == 0);
-	cr_assert(a.count == 3);
-	cr_assert(vector_get(&a, origin(1)) == 5 && vector_get(&a, origin(2)) == 9 &&
-		  vector_get(&a, origin(3)) == 1);
-	vector_deinit(&a);
-	vector_deinit(&b);
-	assert_no_leak();
-}
-
 Test(vector, covers_is_for_every_entry)
 {
 	struct vector a = {0}, b = {0};
