@@ -31,7 +31,9 @@ static struct origin unended(const struct host *h)
 {
 	if (h->shared.wrote)
 		return h->replica.config.self.origin;
-	return h->replica.looks.done ? (struct origin){0} : h->replica.looks.former;
+	if (h->replica.looks.done)
+		return (struct origin){0};
+	return h->replica.looks.former;
 }
 
 /* A meta blob: [flags 1] [origin 8, with META_UNENDED] [members message from this node]. */
