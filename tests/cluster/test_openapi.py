@@ -48,7 +48,7 @@ class StrangeServer(threading.Thread):
     @staticmethod
     def answer(kind, *said):
         if kind == "hello":
-            return ["welcome", 2, 9, 9, "strange", *((5, 1, 9, 9) if said[2] else (0, 0, 0, 0)), True]
+            return ["welcome", 3, 9, 9, "strange", *((5, 1, 9, 9) if said[2] else (0, 0, 0, 0)), True]
         if kind == "batch":
             return ["refused", *said[2][:3], "protocol", "so"]
         if kind == "close":
