@@ -40,10 +40,10 @@ class StrangeServer(threading.Thread):
     def run(self):
         while True:
             sender, *frames = self.socket.recv_multipart()
-            said = msgpack.unpackb(frames[-1])
-            answer = self.answer(*said)
-            if answer:
-                self.socket.send_multipart([sender, *frames[:-1], msgpack.packb(answer)])
+            kind, *said = msgpack.unpackb(frames[-1])
+            together = [msgpack.unpackb(message) for message in said[0]] if kind == "many" else [[kind, *said]]
+            for one in together:
+                self.socket.send_multipart([sender, *frames[:-1], msgpack.packb(self.answer(*one))])
 
     @staticmethod
     def answer(kind, *said):
