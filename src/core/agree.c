@@ -143,7 +143,8 @@ int replica_judge_phase(struct replica *r, int64_t now)
 {
 	if (r->ready.phase != PHASE_CATCHING_UP || replica_waits_for(r, now))
 		return 0;
-	r->membership.dirty = readiness_serve(&r->ready) || r->membership.dirty;
+	if (readiness_serve(&r->ready))
+		r->membership.dirty = true;
 	return r->ready.phase == PHASE_SERVING
 		   ? actions_push(&r->actions, (struct action){.type = ACTION_PUBLISH_VECTOR})
 		   : 0;
@@ -187,14 +188,17 @@ int replica_floor(struct replica *r, const struct vector *checkpoint, struct vec
 
 static int close_idle_sessions(struct replica *r, int64_t now)
 {
+	const int64_t idle = r->config.session_idle;
 	struct session s;
-	int e = 0;
-	for (size_t at = 0; e == 0 && sessions_next_idle(&r->sessions, &at, now, r->config.session_idle, &s);)
-		e = actions_push(&r->actions, (struct action){.type = ACTION_CLOSE_IDLE, .session = s});
-	for (size_t at = 0;
-	     e == 0 && sessions_next_unused(&r->sessions, &at, now, r->config.session_idle, &s);)
-		e = actions_push(&r->actions, (struct action){.type = ACTION_LAPSE, .session = s});
-	return e;
+	for (size_t at = 0; sessions_next_idle(&r->sessions, &at, now, idle, &s);) {
+		if (actions_push(&r->actions, (struct action){.type = ACTION_CLOSE_IDLE, .session = s}) < 0)
+			return -ENOMEM;
+	}
+	for (size_t at = 0; sessions_next_unused(&r->sessions, &at, now, idle, &s);) {
+		if (actions_push(&r->actions, (struct action){.type = ACTION_LAPSE, .session = s}) < 0)
+			return -ENOMEM;
+	}
+	return 0;
 }
 
 int replica_tell_vector(struct replica *r, int64_t now)

@@ -280,6 +280,16 @@ Test(core_memory, what_follows_hides_no_failure)
 
 	cr_assert(fill_members(&r->membership.staged, t.rows) == 0);
 	cr_assert(fail_each(tell_members, &t, 0) >= 1 && members_find(&r->membership.staged, t.rows[0].node));
+
+	/* A member's next run, in effect at once: a copy of all members. */
+	r->membership.dirty = false;
+	t.rows[0].since++;
+	t.rows[0].origin.id++;
+	cr_assert(fail_each(tell_members, &t, 0) == 1);
+	/* One that is to be forgotten: what it left in the shared journal is read first. */
+	r->config.shared = true;
+	t.rows[0].forgotten = true;
+	cr_assert(fail_each(tell_members, &t, 0) >= 1 && looks_leaving(&r->looks, t.rows[0].node));
 	replica_deinit(r);
 	batch_box_unref(t.box);
 	assert_no_leak();
