@@ -94,8 +94,8 @@ int state_open(struct state_file *file, const char *path, struct state *state, c
 		snprintf(why, why_size, "%s: %s", path, strerror(-r));
 	if (r < 0 || n == 0)
 		return r;
-	if (parse(text,
-		  state)) { /* by its name it may not be on disk yet: who wrote it may have been killed */
+	if (parse(text, state)) {
+		/* By its name it may not be on disk yet: who wrote it may have been killed. */
 		r = sync_folder(path);
 		if (r < 0)
 			snprintf(why, why_size, "%s: %s", path, strerror(-r));
