@@ -132,6 +132,17 @@ void reactor_rest(struct reactor *r, zsock_t *socket, int64_t until)
 	h->rests = until;
 }
 
+void reactor_resume(struct reactor *r)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		struct handler *h = r->handlers[i];
+		if (!h->fn || h->rests != NEVER)
+			continue;
+		listen_to(r, h, true);
+		h->rests = 0;
+	}
+}
+
 /* When the first that rests is to be heard again; those whose time has come are. */
 static int64_t end_rests(struct reactor *r, int64_t deadline)
 {

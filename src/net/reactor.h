@@ -32,8 +32,10 @@ void reactor_remove(struct reactor *r, zsock_t *socket, int fd); /* while it is 
 /* The socket was used: it is looked at before the next sleep. One that is not here is ignored. */
 void reactor_touch(struct reactor *r, zsock_t *socket);
 
-/* What comes at the socket wakes nobody until then, and is heard after. 0: from now on. */
+/* What comes at the socket wakes nobody until then, and is heard after. 0: from now on; NEVER: once it is
+ * told so. */
 void reactor_rest(struct reactor *r, zsock_t *socket, int64_t until);
+void reactor_resume(struct reactor *r); /* those that rest until they are told */
 
 /* One pass: waits until something is readable or the monotonic clock (base/clock.h, µs) reaches deadline
  * (INT64_MAX: none), then calls the handlers of all that are ready. Each pass begins with another of them:

@@ -458,7 +458,8 @@ bool host_is_patient(const struct host *h)
 
 static int64_t flush_at(const struct host *h)
 {
-	return host_full(h) ? 0 : replica_flush_at(&h->replica, is_looked_at(h));
+	return host_full(h) && !h->replica.group.committing ? 0
+							    : replica_flush_at(&h->replica, is_looked_at(h));
 }
 
 int host_flush(struct host *h, int64_t now)

@@ -3,8 +3,10 @@
 """Records in a stream of NATS JetStream: each like is counted once whatever becomes of NATS, and the stream tells others the
 same."""
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 import unittest
 
 import cluster
@@ -15,6 +17,13 @@ from hosts import Hosts
 
 PORT = 28300
 RULES_PORT = 28400  # the two classes run at the same time
+
+
+def awake_seconds(pid):
+    """How long the process's first thread ran, or waited for a processor."""
+    with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
+        ran, waited, _ = file.read().split()
+    return (int(ran) + int(waited)) / 1e9
 
 
 class Streamed(Cluster):
@@ -81,6 +90,22 @@ class Faults(StreamTest):
         c.kill("s3")
         c.ok("like", "only:streamed", "7")
         self.assertEqual(c.nats.counts()["only:streamed"], 7)
+
+    def test_who_has_no_room_until_the_stream_answers_sleeps(self):
+        c = self.streamed(PORT, servers=1, nats_count=1)
+        load = c.load("--clients", "16", rate="max")
+        load.flows(10000)
+        c.nats.processes[0].send_signal(signal.SIGSTOP)
+        seen = []  # (when, for how long it was awake until then)
+
+        def sleeps():
+            seen.append((time.monotonic(), awake_seconds(c.processes["s1"].pid)))
+            before = [awake for when, awake in seen if when < seen[-1][0] - 0.5]
+            return before and seen[-1][1] - before[-1] < 0.1
+        wait_until(sleeps, lambda: f"half a second asleep, (when, awake) from {seen[0]} to {seen[-1]}")
+        c.nats.processes[0].send_signal(signal.SIGCONT)
+        load.flows(10000)
+        self.equal_everywhere(c, load.finish())
 
     def test_no_quorum_then_no_folders(self):
         c = self.streamed(PORT)

@@ -258,9 +258,21 @@ Test(reactor, who_rests_wakes_nobody)
 	reactor_touch(r, receiver.socket);
 	cr_assert(reactor_pass(r, 0) == 0);
 	cr_assert(receiver.got == 1, "it is not asked either");
+	reactor_resume(r);
+	cr_assert(reactor_pass(r, 0) == 0);
+	cr_assert(receiver.got == 1, "it has a time of its own");
 	reactor_rest(r, receiver.socket, 0);
 	cr_assert(reactor_pass(r, deadline) == 0);
 	cr_assert(receiver.got == 2 && clock_now() < deadline);
+
+	reactor_rest(r, receiver.socket, NEVER);
+	cr_assert(socket_send(zsock_resolve(dealer), NULL, 0, "x", 1) == 0);
+	cr_assert(reactor_pass(r, clock_now() + 30 * MS) == 0);
+	cr_assert(receiver.got == 2);
+	reactor_resume(r);
+	while (receiver.got == 2 && clock_now() < deadline)
+		cr_assert(reactor_pass(r, deadline) == 0);
+	cr_assert(receiver.got == 3 && clock_now() < deadline);
 	zsock_destroy(&dealer);
 	zsock_destroy(&receiver.socket);
 	zsys_shutdown();
