@@ -63,7 +63,6 @@ static void on_use_server(void *arg, const struct courier_server *server)
 {
 	struct agent *a = arg;
 	agent_name_server(a, server ? server->name : "", server ? strlen(server->name) : 0);
-	kept_use_server(a);
 	a->io.use_server(a->io.arg, server ? server->client_endpoint : "");
 	watches_use_server(a);
 }

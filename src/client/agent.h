@@ -70,8 +70,6 @@ struct agent {
 	struct agent_io io;
 	struct bytes scratch; /* the message being sent */
 	struct many gathered; /* kept.c's, to the server, of the tick under way */
-	bool sent_many;	      /* to the server in use */
-	bool singly;	      /* it does not know them */
 	int64_t now;	      /* of the tick under way */
 	uint64_t last_id;
 	uint64_t ignored; /* messages that were malformed or made no sense */

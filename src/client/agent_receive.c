@@ -261,8 +261,6 @@ static bool on_server_error(struct agent *a, int64_t now, const struct message *
 	default:
 		break;
 	}
-	if (id == 0 && kept_send_singly(a, m->error.code))
-		return true;
 	struct question *r = id ? question_take(a, id, true) : NULL;
 	if (r)
 		fail(a, r, m->error.code);

@@ -23,10 +23,10 @@ void kept_send(void *arg, const struct relayed *item)
 {
 	struct agent *a = arg;
 	const struct kept *k = (const struct kept *)item;
-	if (!a->singly && many_add(&a->gathered, k->message, k->size))
+	if (many_add(&a->gathered, k->message, k->size))
 		return;
 	kept_send_gathered(a);
-	if (a->singly || !many_add(&a->gathered, k->message, k->size))
+	if (!many_add(&a->gathered, k->message, k->size))
 		a->io.send_server(a->io.arg, k->message, k->size);
 }
 
@@ -34,24 +34,8 @@ void kept_send_gathered(struct agent *a)
 {
 	const uint8_t *data;
 	size_t size;
-	a->sent_many = a->sent_many || a->gathered.count > 1;
 	if (many_take(&a->gathered, &data, &size))
 		a->io.send_server(a->io.arg, data, size);
-}
-
-void kept_use_server(struct agent *a)
-{
-	a->sent_many = a->singly = false;
-}
-
-/* A server from before there were any cannot tell what it is. */
-bool kept_send_singly(struct agent *a, int code)
-{
-	if (code != KUDOS_PROTOCOL || !a->sent_many || a->singly)
-		return false;
-	a->singly = true;
-	relay_all_due(&a->courier.relay);
-	return true;
 }
 
 void kept_relayed(void *arg, struct relayed *item, int error)

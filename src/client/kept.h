@@ -30,8 +30,6 @@ int kept_close_session(struct agent *a, const char *session, uint64_t *id);
 /* For the agent: what the courier wants, and what came. */
 void kept_send(void *arg, const struct relayed *item); /* goes out with kept_send_gathered() */
 void kept_send_gathered(struct agent *a);
-void kept_use_server(struct agent *a);		  /* another, or another connection */
-bool kept_send_singly(struct agent *a, int code); /* whether that error of the server's led to it */
 void kept_relayed(void *arg, struct relayed *item, int error);
 void kept_offer(struct agent *a, struct session session, struct proof proof);
 void kept_free_all(struct agent *a);

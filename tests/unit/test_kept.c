@@ -313,29 +313,3 @@ Test(kept, many_within_many_are_none)
 	bytes_deinit(&inner);
 	finish(&f);
 }
-
-/* One from before there were any does not know what it was sent. */
-Test(kept, a_server_that_knows_no_many_gets_each_by_itself)
-{
-	struct fixture f;
-	uint64_t id;
-	start_two(&f);
-	receive_error(&f, SERVER, 0, KUDOS_PROTOCOL);
-	run(&f, 0);
-	expect(&f, "batch 7.9:6, a 1, batch 7.8:1, a 1");
-	receive_error(&f, SERVER, 0, KUDOS_PROTOCOL);
-	run(&f, 0);
-	expect(&f, "");
-	receive_ack_of(&f, 9, 6, 6);
-	cr_assert(kept_put(f.agent, name_of(&f, 9), 7, events, 1, &id) == 0);
-	cr_assert(kept_put(f.agent, name_of(&f, 9), 8, events, 1, &id) == 0);
-	run(&f, 0);
-	expect(&f, "put 2 ok, 9@101, batch 7.9:7, a 1, batch 7.9:8, a 1");
-	receive_error(&f, SERVER, 0, KUDOS_NOT_SERVING);
-	receive_welcome(&f, 2, 0);
-	run(&f, 0); /* another may know them */
-	expect(&f,
-	       "use tcp://c2, server hello, leader hello, leader assign, server 3, batch 7.8:1, a 1, batch "
-	       "7.9:7, a 1, batch 7.9:8, a 1");
-	finish(&f);
-}
