@@ -115,11 +115,6 @@ uint64_t counts_hash(const struct counts *c, const char *key, size_t size)
 	return hash_bytes(key, size, c->seed);
 }
 
-int counts_add(struct counts *c, const char *key, size_t size, int64_t n)
-{
-	return counts_add_hashed(c, counts_hash(c, key, size), key, size, n);
-}
-
 /* The slot for key: of its entry, or free, its shard having room for one more. NULL: no memory. */
 static uint64_t *slot_for(struct counts *c, uint64_t hash, const char *key, size_t size)
 {
@@ -198,20 +193,6 @@ void counts_prefetch_entry(const struct counts *c, uint64_t hash)
 		__builtin_prefetch(arena_at(&c->arena, (*slot & PLACE_MASK) - 1), 1);
 }
 
-bool counts_next(const struct counts *c, uint64_t *at, struct counted *out)
-{
-	uint32_t number = (uint32_t)(*at >> ARENA_OFFSET_BITS);
-	size_t offset = *at & ((1 << ARENA_OFFSET_BITS) - 1);
-	for (; number < c->arena.block_count; number++, offset = 0) {
-		struct block block = arena_block(&c->arena, number);
-		if (entry_next(block.bytes, block.size, &offset, out)) {
-			*at = (uint64_t)number << ARENA_OFFSET_BITS | offset;
-			return true;
-		}
-	}
-	return false;
-}
-
 bool counts_top(struct counts *c, size_t n, struct counted *out, size_t *found)
 {
 	uint64_t places[TOP_KEPT];
@@ -220,15 +201,6 @@ bool counts_top(struct counts *c, size_t n, struct counted *out, size_t *found)
 	for (size_t i = 0; i < *found; i++)
 		out[i] = entry_counted(arena_at(&c->arena, places[i]));
 	return true;
-}
-
-uint64_t counts_digest(const struct counts *c)
-{
-	uint64_t digest = 0;
-	struct counted e;
-	for (uint64_t at = 0; counts_next(c, &at, &e);)
-		digest += hash_bytes(e.key, e.size, (uint64_t)e.count);
-	return digest;
 }
 
 static int load_entry(struct counts *c, uint64_t hash, uint64_t place)

@@ -39,11 +39,9 @@ struct counts {
 void counts_init(struct counts *c, uint64_t seed, size_t block); /* block: of the arena */
 void counts_deinit(struct counts *c);
 
-/* Adds n to key (1..128 bytes). 0 or -ENOMEM, nothing changed then. */
-int counts_add(struct counts *c, const char *key, size_t size, int64_t n);
 int64_t counts_get(const struct counts *c, const char *key, size_t size); /* 0 when absent */
-/* The same in steps, for whoever adds many: the memory that each next step will read is asked for ahead of
- * it, so that with many keys the misses of several adds overlap. */
+/* Adds n to key (1..128 bytes), in steps: the memory that each next step will read is asked for ahead of it,
+ * so that with many keys the misses of several adds overlap. Adding: 0 or -ENOMEM, nothing changed then. */
 uint64_t counts_hash(const struct counts *c, const char *key, size_t size);
 void counts_prefetch_slot(const struct counts *c, uint64_t hash);
 void counts_prefetch_entry(const struct counts *c, uint64_t hash);
@@ -52,11 +50,6 @@ int counts_add_hashed(struct counts *c, uint64_t hash, const char *key, size_t s
 /* Makes room for so many keys more, evenly spread, so that the shards need not grow one doubling after the
  * other. 0 or -ENOMEM. */
 int counts_reserve(struct counts *c, uint64_t keys);
-
-/* Walks all keys in order of their first like: start with *at = 0. False at the end. */
-bool counts_next(const struct counts *c, uint64_t *at, struct counted *out);
-/* Of all keys and their counts, in whatever order they came; keys that count 0 included. */
-uint64_t counts_digest(const struct counts *c);
 
 /* The n keys (at most TOP_KEPT) that have the most likes, highest first, as far as they have any; see
  * core/top.h. False: it is not known now, and being found out: top_walk(&c->top, …). */

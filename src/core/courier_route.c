@@ -24,7 +24,7 @@ void route_init(struct courier *c, const struct courier_options *options)
 	}
 }
 
-bool route_needs_server(const struct courier *c)
+static bool needs_server(const struct courier *c)
 {
 	if (c->closing)
 		return !c->closed;
@@ -37,7 +37,7 @@ bool route_needs_server(const struct courier *c)
 	return false;
 }
 
-bool route_needs_session(const struct courier *c)
+static bool needs_session(const struct courier *c)
 {
 	return c->session.number == 0 && !window_idle(&c->window) && !c->closing;
 }
@@ -60,9 +60,10 @@ bool route_first_use(struct courier *c, struct session session)
 	return true;
 }
 
-void route_take_session(struct courier *c, int64_t now, struct session session, struct proof proof)
+/* One that was offered, if it is needed and was never used. */
+static void take_session(struct courier *c, int64_t now, struct session session, struct proof proof)
 {
-	if (!session.issuer || !session.number || !route_needs_session(c) || !route_first_use(c, session))
+	if (!session.issuer || !session.number || !needs_session(c) || !route_first_use(c, session))
 		return;
 	c->session = session;
 	c->proof = proof;
@@ -81,7 +82,7 @@ static void greet(struct courier *c, int64_t now)
 	c->state = COURIER_GREETING;
 	c->waiting_since = c->first_ping = now;
 	c->next_ping = now + PING_AFTER;
-	c->ops.send_hello(c->ops.arg, c->direct && route_needs_session(c));
+	c->ops.send_hello(c->ops.arg, c->direct && needs_session(c));
 }
 
 static void use(struct courier *c, int64_t now, size_t at)
@@ -158,7 +159,7 @@ void route_welcome(struct courier *c, int64_t now, struct session session, struc
 		lose(c, now);
 		return;
 	}
-	route_take_session(c, now, session, proof);
+	take_session(c, now, session, proof);
 	if (c->state == COURIER_READY)
 		return;
 	c->state = COURIER_READY;
@@ -217,7 +218,7 @@ void route_assigned(struct courier *c, int64_t now, struct session session, stru
 		route_no_server(c, now);
 		return;
 	}
-	route_take_session(c, now, session, proof);
+	take_session(c, now, session, proof);
 	adopt(c, servers, count);
 	c->refresh = false;
 	c->lost = (struct node){0};
@@ -238,8 +239,8 @@ static bool asking(const struct courier *c)
 	if (c->closing)
 		return false;
 	if (c->direct)
-		return c->state == COURIER_READY && route_needs_session(c);
-	return route_needs_session(c) || (route_needs_server(c) && (c->server_count == 0 || c->refresh));
+		return c->state == COURIER_READY && needs_session(c);
+	return needs_session(c) || (needs_server(c) && (c->server_count == 0 || c->refresh));
 }
 
 static bool leader_overdue(const struct courier *c, int64_t now)
@@ -264,7 +265,7 @@ static void ask(struct courier *c, int64_t now)
 	}
 	if (c->ask_at > now)
 		return;
-	bool session = route_needs_session(c);
+	bool session = needs_session(c);
 	if (!c->direct)
 		c->ops.send_assign(c->ops.arg, c->leader, session, c->lost);
 	/* With every leader away a server gives a session as well. */
@@ -318,14 +319,14 @@ void route_judge_silence(struct courier *c, int64_t now)
 	}
 	c->next_ping = now + PING_AFTER;
 	if (c->state == COURIER_GREETING)
-		c->ops.send_hello(c->ops.arg, c->direct && route_needs_session(c));
+		c->ops.send_hello(c->ops.arg, c->direct && needs_session(c));
 	else
 		c->ops.send_ping(c->ops.arg);
 }
 
 void route_tick(struct courier *c, int64_t now)
 {
-	if (c->state == COURIER_NONE && c->server_count && c->retry_at <= now && route_needs_server(c))
+	if (c->state == COURIER_NONE && c->server_count && c->retry_at <= now && needs_server(c))
 		use(c, now, 0);
 	ask(c, now);
 }
@@ -336,7 +337,7 @@ int64_t route_deadline(const struct courier *c)
 	if (asking(c))
 		at = earlier(at, c->ask_at);
 	if (c->state == COURIER_NONE) {
-		if (c->server_count && route_needs_server(c))
+		if (c->server_count && needs_server(c))
 			at = earlier(at, c->retry_at);
 	} else if (awaits_server(c)) {
 		if (c->first_ping != NEVER)

@@ -24,11 +24,6 @@ const struct courier_server *route_server(const struct courier *c);
 /* Whether this session was never used, and is from now on: an answer of a leader may come twice, and late. */
 bool route_first_use(struct courier *c, struct session session);
 
-bool route_needs_server(const struct courier *c);
-bool route_needs_session(const struct courier *c);
-/* Takes a session that was offered, if one is needed and this one was never used. */
-void route_take_session(struct courier *c, int64_t now, struct session session, struct proof proof);
-
 /* For courier.c alone. */
 void route_init(struct courier *c, const struct courier_options *options);
 void route_tick(struct courier *c, int64_t now);

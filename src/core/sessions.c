@@ -47,12 +47,29 @@ struct seen *sessions_find(const struct sessions *s, struct session session)
 	return map_get(&s->seen, session.issuer, session.number);
 }
 
+/* Finds or makes. NULL: out of memory. */
+static struct issuer *issuer_of(struct sessions *s, uint64_t id)
+{
+	struct issuer *issuer = map_get(&s->issuers, id, 0);
+	if (issuer)
+		return issuer;
+	issuer = calloc(1, sizeof *issuer);
+	if (!issuer)
+		return NULL;
+	issuer->id = id;
+	if (map_put(&s->issuers, id, 0, issuer) < 0) {
+		free(issuer);
+		return NULL;
+	}
+	return issuer;
+}
+
 struct seen *sessions_get(struct sessions *s, struct session session, int64_t now)
 {
 	struct seen *seen = sessions_find(s, session);
 	if (seen)
 		return seen;
-	struct issuer *issuer = sessions_issuer(s, session.issuer);
+	struct issuer *issuer = issuer_of(s, session.issuer);
 	seen = issuer ? calloc(1, sizeof *seen) : NULL;
 	if (!seen)
 		return NULL;
@@ -102,7 +119,7 @@ bool sessions_lapsed(const struct sessions *s, struct session session, const str
 
 int sessions_lapse(struct sessions *s, struct session to, struct position at)
 {
-	struct issuer *issuer = sessions_issuer(s, to.issuer);
+	struct issuer *issuer = issuer_of(s, to.issuer);
 	if (!issuer)
 		return -ENOMEM;
 	bool open = issuer->lapse.at.lsn != 0;
@@ -111,25 +128,9 @@ int sessions_lapse(struct sessions *s, struct session to, struct position at)
 	return 0;
 }
 
-struct issuer *sessions_issuer(struct sessions *s, uint64_t id)
-{
-	struct issuer *issuer = map_get(&s->issuers, id, 0);
-	if (issuer)
-		return issuer;
-	issuer = calloc(1, sizeof *issuer);
-	if (!issuer)
-		return NULL;
-	issuer->id = id;
-	if (map_put(&s->issuers, id, 0, issuer) < 0) {
-		free(issuer);
-		return NULL;
-	}
-	return issuer;
-}
-
 int sessions_forget_range(struct sessions *s, uint64_t id, uint64_t lo, uint64_t hi)
 {
-	struct issuer *issuer = sessions_issuer(s, id);
+	struct issuer *issuer = issuer_of(s, id);
 	if (!issuer)
 		return -ENOMEM;
 	lapse_note(&issuer->lapse, hi);

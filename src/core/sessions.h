@@ -59,7 +59,6 @@ struct seen *sessions_get(struct sessions *s, struct session session, int64_t no
 int sessions_close(struct sessions *s, struct seen *seen, struct position at);
 /* Lets go of an entry that nothing is in. */
 void sessions_drop(struct sessions *s, struct seen *seen);
-struct issuer *sessions_issuer(struct sessions *s, uint64_t id); /* finds or makes; NULL: out of memory */
 /* Whether it is closed and agreed to be: there is no seen entry, and there will be none. */
 bool sessions_forgotten(const struct sessions *s, struct session session);
 /* Whether it was given and not used in time: nothing of it is applied, and nothing will be taken here. */
@@ -74,7 +73,8 @@ bool sessions_next_idle(const struct sessions *s, size_t *at, int64_t now, int64
 			struct session *session);
 /* … and issuers' numbers up to one's that were given and never used; it is asked for regularly. */
 bool sessions_next_unused(struct sessions *s, size_t *at, int64_t now, int64_t idle, struct session *to);
-/* Moves a session into the compact set; a seen entry it has is freed. 0 or -ENOMEM. */
+/* Moves a session into the compact set; a seen entry it has is freed. 0 or -ENOMEM. Only sessions_settle()
+ * does it; tests do without the agreement before it. */
 int sessions_forget(struct sessions *s, struct session session);
 /* Adds numbers lo..hi of an issuer to the compact set (from a checkpoint). 0 or -ENOMEM. */
 int sessions_forget_range(struct sessions *s, uint64_t issuer, uint64_t lo, uint64_t hi);

@@ -15,11 +15,12 @@
 #define CERTIFICATE_LIMIT 4096	     /* bytes of a file */
 #define CERTIFICATE_SECRET "_secret" /* what the name of a file with a secret key ends in */
 
-/* NULL: it has no public key, a malformed one, or a role that is none. */
+/* What a file says; apart from its reading for tests, since it is strangers' text. NULL: it has no public
+ * key, a malformed one, or a role that is none. */
 zcert_t *certificate_parse(const char *text, size_t size);
 
-enum role certificate_role(zcert_t *c); /* ROLE_NONE: the file names none */
-bool certificate_has_secret(zcert_t *c);
+enum role certificate_role(zcert_t *c);	 /* ROLE_NONE: the file names none */
+bool certificate_has_secret(zcert_t *c); /* apart for tests: certificate_read_own() looks itself */
 
 /* 0; KUDOS_BAD_CERTIFICATE; negative errno. why (size > 0) names the file and what is wrong with it. */
 int certificate_read(zcert_t **c, const char *path, char *why, size_t size);

@@ -117,7 +117,8 @@ bool host_is_patient(const struct host *h);
 int host_tick(struct host *h, int64_t now);
 int64_t host_deadline(const struct host *h);
 
-/* What the folder keeps of a server besides (an entry META), members and all. */
+/* What the folder keeps of a server besides (an entry META), members and all: written with each change of it.
+ * Tests put it into folders of their own, and read it. */
 int host_meta(const struct host *h, struct bytes *out);
 #define META_UNENDED 8 /* in its first byte: an origin stands behind that */
 #define META_HEAD 9

@@ -79,7 +79,8 @@ void segment_seal(struct bytes *entries, uint64_t segment, uint64_t offset, uint
 	}
 }
 
-void segment_peek(const uint8_t *bytes, struct segment_head *head)
+/* What the header of an encoded entry says, sealed or not. */
+static void peek(const uint8_t *bytes, struct segment_head *head)
 {
 	*head = (struct segment_head){
 	    .check = bytes_get64(bytes + 32),
@@ -96,7 +97,7 @@ bool segment_read_head(const uint8_t *bytes, uint64_t segment, uint64_t offset, 
 	uint32_t kind = get32(bytes + 12);
 	if (get32(bytes) != (uint32_t)h || kind < ENTRY_META || kind > SEGMENT_ECHO)
 		return false;
-	segment_peek(bytes, head);
+	peek(bytes, head);
 	head->h = h;
 	return head->group <= offset;
 }
@@ -107,7 +108,7 @@ bool segment_has_origin(const void *entries, struct origin origin)
 	size_t at = 0;
 	for (int n = 0; n < LOOKED_THROUGH && at < all->size; n++) {
 		struct segment_head head;
-		segment_peek(all->data + at, &head);
+		peek(all->data + at, &head);
 		if (head.kind == ENTRY_RECORD && origin_equal(head.at.origin, origin))
 			return true;
 		at += segment_entry_size(head.size);

@@ -69,8 +69,6 @@ void segment_encode(struct bytes *out, enum entry_kind kind, struct position at,
  * that began at `group`. */
 void segment_seal(struct bytes *entries, uint64_t segment, uint64_t offset, uint64_t group);
 
-/* What the header of an encoded entry says, sealed or not. */
-void segment_peek(const uint8_t *bytes, struct segment_head *head);
 /* Whether encoded entries (struct bytes) hold a record of the origin. Only the first LOOKED_THROUGH are
  * looked at. */
 bool segment_has_origin(const void *entries, struct origin origin);

@@ -153,15 +153,6 @@ struct batch_box *message_make_batch(struct session session, uint64_t seq, const
 	return box;
 }
 
-void message_encode_batch(const struct batch *batch, struct proof proof, struct bytes *out)
-{
-	struct writer w = writer_to(out);
-	write_type(&w, "batch");
-	write_uint(&w, proof.signer.id);
-	write_uint(&w, proof.code);
-	bytes_append(out, batch->raw, batch->raw_size);
-}
-
 /* All events of a record in one array that grows; batches refer to it once it stands still. */
 struct event_list {
 	struct event *list;

@@ -21,8 +21,6 @@ int message_decode_batch(const void *data, size_t size, struct batch_box **box, 
  * 0 make a session's close. NULL: out of memory. Input is trusted. */
 struct batch_box *message_make_batch(struct session session, uint64_t seq, const struct event *events,
 				     size_t count);
-/* Appends the batch message around box's raw bytes. */
-void message_encode_batch(const struct batch *batch, struct proof proof, struct bytes *out);
 
 /* A record message ["record", origin, lsn, [batch, …]], as published, logged and fetched. Decoding gives refs
  * 1 and copies the bytes. 0, KUDOS_* as above, or -ENOMEM. */

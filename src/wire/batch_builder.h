@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A batch message made in place, event by event, while it gathers: no list of events, no copy, no allocation.
- * The bytes are those of message_make_batch() and message_encode_batch() for the same content.
+ * The bytes from the header's second 94 on are those of message_make_batch() for the same content.
  *
  *   ┌ header: 94 a5 "batch" signer code 94 issuer number seq array ┐┌ event: key n ┐┌ event …
  *    known, and written, only when the batch is numbered

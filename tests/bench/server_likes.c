@@ -16,6 +16,7 @@
 #include "core/proof.h"
 #include "samples.h"
 #include "server/host.h"
+#include "../unit/batch_message.h"
 
 #define KEY_BYTES 17
 #define GROUP 8
@@ -101,17 +102,16 @@ static struct bytes *make(const char *how, uint64_t keys, size_t batches, size_t
 	static struct event events[LIMIT_BATCH_EVENTS];
 	struct bytes *all = calloc(batches, sizeof *all);
 	uint64_t state = 1, n = 0;
+	const struct session session = {77, 1};
 	for (size_t i = 0; all && i < batches; i++) {
 		for (size_t j = 0; j < size; j++, n++) {
 			snprintf(names[j], sizeof names[j], "likes:%011llu",
 				 (unsigned long long)choose(how, &state, keys, n) % 100000000000);
 			events[j] = (struct event){names[j], 1, KEY_BYTES};
 		}
-		struct batch_box *box = message_make_batch((struct session){77, 1}, i + 1, events, size);
-		if (!box)
+		all[i] = batch_message(session, proof_make(&self, session), i + 1, events, size);
+		if (bytes_failed(&all[i]))
 			give_up("server-likes", "out of memory");
-		message_encode_batch(&box->batch, proof_make(&self, box->batch.session), &all[i]);
-		batch_box_unref(box);
 	}
 	return all;
 }

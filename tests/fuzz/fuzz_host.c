@@ -7,6 +7,7 @@
  * is said after a failed commit; and all that is said can be decoded. */
 #include "fuzz/host_world.h"
 #include "server/peers.h"
+#include "unit/batch_message.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -86,8 +87,9 @@ static void tell_batch(struct world *w, struct input *in)
 {
 	uint8_t who = input_byte(in), connection = who >> 3 & 3;
 	struct batch_box *box = make_batch(1 + who % SESSIONS, 1 + input_below(in, SEQS - 1), who & 0x80);
-	bytes_clear(&w->out);
-	message_encode_batch(&box->batch, proof_of(box->batch.session), &w->out);
+	const struct batch *b = &box->batch;
+	bytes_deinit(&w->out);
+	w->out = batch_message(b->session, proof_of(b->session), b->seq, b->events, b->event_count);
 	say(w, connection, who & 0x40 ? ROLE_CLIENT : ROLE_ANY, who & 0x20);
 	batch_box_unref(box);
 }

@@ -11,6 +11,7 @@
 #include "core/proof.h"
 #include "fuzz/input.h"
 #include "server/host.h"
+#include "unit/counts_help.h"
 
 #define SELF 10 /* node */
 #define PEER 20

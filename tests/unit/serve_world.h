@@ -116,12 +116,10 @@ static inline bool told(const struct fixture *f, int code)
 static inline void like(struct fixture *f, uint32_t who, uint64_t seq)
 {
 	struct event event = {"k", 1, 1};
-	struct bytes b = {0};
-	struct batch_box *box = message_make_batch((struct session){77, who}, seq, &event, 1);
-	message_encode_batch(&box->batch, proof_make(&self, box->batch.session), &b);
+	const struct session session = {77, who};
+	struct bytes b = batch_message(session, proof_make(&self, session), seq, &event, 1);
 	cr_assert(host_receive_client(f->host, f->now, ROLE_ANY, (const uint8_t *)&who, sizeof who, b.data,
 				      b.size) == 0);
-	batch_box_unref(box);
 	bytes_deinit(&b);
 }
 

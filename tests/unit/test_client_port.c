@@ -5,11 +5,7 @@
 static struct bytes batch_of(uint32_t who, const char *key, struct proof proof)
 {
 	struct event event = {key, 1, (uint8_t)strlen(key)};
-	struct bytes b = {0};
-	struct batch_box *box = message_make_batch((struct session){77, who}, 5, &event, 1);
-	message_encode_batch(&box->batch, proof, &b);
-	batch_box_unref(box);
-	return b;
+	return batch_message((struct session){77, who}, proof, 5, &event, 1);
 }
 
 Test(client_port, each_role_says_its_own_hello)

@@ -5,6 +5,7 @@
 
 #include "core/replica.h"
 #include "core/window.h"
+#include "unit/counts_help.h"
 #include "unit/failing_memory.h"
 #include "unit/leak.h"
 #include "wire/message.h"

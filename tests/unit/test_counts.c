@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/pages.h"
-#include "core/counts.h"
+#include "unit/counts_help.h"
 #include "unit/leak.h"
 #include "unit/random.h"
 

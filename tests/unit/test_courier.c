@@ -349,14 +349,15 @@ Test(courier, takes_only_whole_sessions_and_only_when_it_needs_one)
 {
 	struct fixture f;
 	start(&f, 1, NULL);
-	route_take_session(&f.c, f.now, session(5), signed_by);
+	const struct courier_server one = {.node = {1}};
+	assign_list(&f, 5, 1, 0, 0);
 	cr_assert(f.c.session.number == 0, "there is nothing to send");
 	add(&f, "a");
-	route_take_session(&f.c, f.now, (struct session){0, 5}, signed_by);
-	route_take_session(&f.c, f.now, (struct session){77, 0}, signed_by);
-	cr_assert(route_needs_session(&f.c) && f.c.session.issuer == 0 && f.c.used_count == 0);
-	route_take_session(&f.c, f.now, session(5), signed_by);
-	cr_assert(!route_needs_session(&f.c));
+	route_assigned(&f.c, f.now, (struct session){0, 5}, signed_by, &one, 1);
+	route_assigned(&f.c, f.now, (struct session){77, 0}, signed_by, &one, 1);
+	cr_assert(f.c.session.issuer == 0 && f.c.session.number == 0 && f.c.used_count == 0);
+	assign_list(&f, 5, 1, 0, 0);
+	cr_assert(f.c.session.number == 5);
 	finish(&f);
 }
 

@@ -10,6 +10,7 @@
 #include "core/proof.h"
 #include "leader/desk.h"
 #include "server/host.h"
+#include "unit/batch_message.h"
 #include "unit/failing_memory.h"
 #include "unit/leak.h"
 #include "wire/message.h"
@@ -34,11 +35,8 @@ static const struct member self = {
 static struct bytes encoded_batch(void)
 {
 	struct event event = {"likes", 3, 5};
-	struct bytes out = {0};
-	struct batch_box *box = message_make_batch((struct session){7, 1}, 1, &event, 1);
-	message_encode_batch(&box->batch, proof_make(&self, box->batch.session), &out);
-	batch_box_unref(box);
-	return out;
+	const struct session session = {7, 1};
+	return batch_message(session, proof_make(&self, session), 1, &event, 1);
 }
 
 static struct message hello(uint64_t node)

@@ -106,17 +106,14 @@ static int like(struct fixture *f, uint32_t who, uint64_t seq, size_t events)
 {
 	static char key[LIMIT_KEY];
 	static struct event list[LIMIT_BATCH_EVENTS];
-	struct bytes b = {0};
+	const struct session session = {77, who};
 	memset(key, 'k', sizeof key);
 	for (size_t i = 0; i < events; i++)
 		list[i] = (struct event){key, 1, sizeof key};
-	struct batch_box *box = message_make_batch((struct session){77, who}, seq, list, events);
-	cr_assert(box);
-	message_encode_batch(&box->batch, proof_make(&self, box->batch.session), &b);
+	struct bytes b = batch_message(session, proof_make(&self, session), seq, list, events);
 	const struct replica *r = &f->host->replica;
 	const size_t before = r->actions.count;
 	say_bytes(f, who, &b);
-	batch_box_unref(box);
 	bytes_deinit(&b);
 	if (r->actions.count == before || r->actions.list[r->actions.count - 1].type != ACTION_REFUSE)
 		return 0; /* a refusal goes out with the next flush */
@@ -151,13 +148,10 @@ Test(host, sessions_that_nobody_issued)
 	const size_t open = f.host->replica.sessions.seen.count;
 	for (uint64_t number = 1; number < 1000; number++) {
 		struct event event = {"k", 1, 1};
-		struct bytes b = {0};
-		struct batch_box *box = message_make_batch((struct session){77, number}, 2, &event, 1);
 		struct proof proof = proof_make(&self, (struct session){77, number + 1});
-		message_encode_batch(&box->batch, proof, &b);
+		struct bytes b = batch_message((struct session){77, number}, proof, 2, &event, 1);
 		cr_assert(say_bytes(&f, 1, &b) == KUDOS_NOT_ISSUED);
 		bytes_deinit(&b);
-		batch_box_unref(box);
 	}
 	close.close.proof = proof_make(&self, (struct session){77, 2});
 	cr_assert(say(&f, 1, &close) == KUDOS_NOT_ISSUED);

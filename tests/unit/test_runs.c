@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "core/replica.h"
 #include "kudos.h"
+#include "unit/counts_help.h"
 #include "wire/message.h"
 
 #define SERVERS 3

@@ -284,12 +284,10 @@ static uint64_t big_record(struct fixture *f, uint32_t who, uint64_t seq)
 	memset(key, 'k', sizeof key);
 	for (size_t i = 0; i < 480; i++)
 		events[i] = (struct event){key, 1, sizeof key};
-	struct bytes b = {0};
-	struct batch_box *box = message_make_batch((struct session){77, who}, seq, events, 480);
-	message_encode_batch(&box->batch, proof_make(&self, box->batch.session), &b);
+	const struct session session = {77, who};
+	struct bytes b = batch_message(session, proof_make(&self, session), seq, events, 480);
 	cr_assert(host_receive_client(f->host, f->now, ROLE_ANY, (const uint8_t *)&who, sizeof who, b.data,
 				      b.size) == 0);
-	batch_box_unref(box);
 	bytes_deinit(&b);
 	flush(f);
 	return seq;
@@ -387,14 +385,12 @@ Test(serve, is_answered_in_order)
 	flush(&f);
 	forget(&f);
 	like(&f, 1, 1); /* acknowledged at once, … */
-	struct bytes b = {0};
 	uint32_t who = 1;
 	struct event event = {"other", 1, 5}; /* … then refused: other content under the number */
-	struct batch_box *box = message_make_batch((struct session){77, 1}, 1, &event, 1);
-	message_encode_batch(&box->batch, proof_make(&self, box->batch.session), &b);
+	const struct session session = {77, 1};
+	struct bytes b = batch_message(session, proof_make(&self, session), 1, &event, 1);
 	cr_assert(host_receive_client(f.host, f.now, ROLE_ANY, (const uint8_t *)&who, sizeof who, b.data,
 				      b.size) == 0);
-	batch_box_unref(box);
 	bytes_deinit(&b);
 	flush(&f);
 	cr_assert(f.sent == 2 && f.m.type == MESSAGE_REFUSED && f.m.refused.code == KUDOS_CONFLICT);

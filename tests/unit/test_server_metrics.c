@@ -96,12 +96,10 @@ static void teardown(struct fixture *f)
 static void like(struct fixture *f, uint64_t seq, size_t events)
 {
 	static const struct event list[] = {{"k", 1, 1}, {"l", 1, 1}, {"m", 1, 1}, {"n", 1, 1}};
-	struct bytes b = {0};
-	struct batch_box *box = message_make_batch((struct session){77, 1}, seq, list, events);
-	message_encode_batch(&box->batch, proof_make(&self, box->batch.session), &b);
+	const struct session session = {77, 1};
+	struct bytes b = batch_message(session, proof_make(&self, session), seq, list, events);
 	cr_assert(
 	    host_receive_client(f->host, f->now, ROLE_CLIENT, (const uint8_t *)"c", 1, b.data, b.size) == 0);
-	batch_box_unref(box);
 	bytes_deinit(&b);
 }
 

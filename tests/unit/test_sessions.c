@@ -113,7 +113,8 @@ Test(sessions, what_lapsed_unused_takes_nothing)
 	cr_assert(!sessions_lapsed(&s, three, used) && !sessions_lapsed(&s, five, NULL));
 	cr_assert(sessions_lapse(&s, five, (struct position){{1}, 8}) == 0 && s.lapsing == 1, "still open");
 	cr_assert(sessions_lapse(&s, four, (struct position){{1}, 9}) == 0 && s.lapsing == 1, "no news");
-	sessions_issuer(&s, 5)->lapse.at.lsn = 0;
+	struct issuer *issuer = map_get(&s.issuers, 5, 0);
+	issuer->lapse.at.lsn = 0;
 	cr_assert(sessions_lapse(&s, four, (struct position){{1}, 9}) == 0 && s.lapsing == 1);
 	cr_assert(sessions_lapse(&s, (struct session){5, 6}, (struct position){{1}, 9}) == 0 &&
 		  s.lapsing == 2);

@@ -91,12 +91,10 @@ static void like(struct fixture *f, uint64_t first, uint64_t count)
 	static const struct event event = {"likes", 1, 5};
 	hello(f);
 	for (uint64_t seq = first; seq < first + count; seq++) {
-		struct bytes b = {0};
-		struct batch_box *box = message_make_batch((struct session){2, 1}, seq, &event, 1);
-		message_encode_batch(&box->batch, proof_make(&self, box->batch.session), &b);
+		const struct session session = {2, 1};
+		struct bytes b = batch_message(session, proof_make(&self, session), seq, &event, 1);
 		say(f, &b);
 		cr_assert(host_flush(f->host, f->now) == 0);
-		batch_box_unref(box);
 		bytes_deinit(&b);
 	}
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/counts.h"
+#include "unit/counts_help.h"
 #include "unit/leak.h"
 #include "unit/random.h"
 

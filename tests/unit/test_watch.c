@@ -8,6 +8,7 @@
 #include "kudos.h"
 #include "leak.h"
 #include "server/watch.h"
+#include "unit/counts_help.h"
 
 struct fixture {
 	struct watching w;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "kudos.h"
+#include "unit/batch_message.h"
 #include "unit/leak.h"
 #include "wire/message.h"
 
@@ -54,9 +55,9 @@ static inline int recode(const void *data, size_t size, struct bytes *out)
 		if (error)
 			return error;
 		const struct batch *b = &box->batch;
-		struct batch_box *again = message_make_batch(b->session, b->seq, b->events, b->event_count);
-		message_encode_batch(&again->batch, proof, out);
-		batch_box_unref(again);
+		struct bytes again = batch_message(b->session, proof, b->seq, b->events, b->event_count);
+		bytes_append(out, again.data, again.size);
+		bytes_deinit(&again);
 		batch_box_unref(box);
 		return 0;
 	}
