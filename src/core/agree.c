@@ -54,14 +54,13 @@ int replica_membership_committed(struct replica *r, int64_t now)
 }
 
 /* A memory-only node whose endpoint this one has bound now is gone with everything it held. */
-static int forget_predecessor(struct replica *r, int64_t now)
+static int forget_predecessor(struct replica *r)
 {
 	const struct member *self = &r->config.self;
 	for (size_t i = 0; i < r->membership.staged.count; i++) {
 		const struct member *m = &r->membership.staged.list[i];
 		if (m->ephemeral && !m->forgotten && !node_equal(m->node, self->node) &&
-		    strcmp(m->client_endpoint, self->client_endpoint) == 0 &&
-		    replica_forget(r, now, m->node) < 0)
+		    strcmp(m->client_endpoint, self->client_endpoint) == 0 && replica_forget(r, m->node) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -90,12 +89,11 @@ int replica_members(struct replica *r, int64_t now, struct node from, const stru
 	if (at_once < 0 ||
 	    (at_once && actions_push(&r->actions, (struct action){.type = ACTION_MEMBERS}) < 0))
 		return -ENOMEM;
-	return forget_predecessor(r, now) < 0 ? -ENOMEM : replica_repair(r, now);
+	return forget_predecessor(r) < 0 ? -ENOMEM : replica_repair(r, now);
 }
 
-int replica_forget(struct replica *r, int64_t now, struct node node)
+int replica_forget(struct replica *r, struct node node)
 {
-	(void)now;
 	const struct member *m = members_find(&r->membership.staged, node);
 	if (!m)
 		return KUDOS_UNKNOWN_NODE;

@@ -178,7 +178,7 @@ int replica_reached_by(struct replica *r, int64_t now, struct node from, struct 
 int replica_members(struct replica *r, int64_t now, struct node from, const struct member *rows,
 		    size_t count);
 /* An operator's word, by node. 0, KUDOS_UNKNOWN_NODE, -ENOMEM. */
-int replica_forget(struct replica *r, int64_t now, struct node node);
+int replica_forget(struct replica *r, struct node node);
 bool replica_is_forgotten(const struct replica *r); /* this server itself was */
 
 int replica_tick(struct replica *r, int64_t now);

@@ -235,7 +235,7 @@ static int on_forget(const struct request *rq)
 		return 0;
 	log_info("forgetting %s (%016llx), as told by an operator", found->name,
 		 (unsigned long long)found->node.id);
-	int e = replica_forget(&h->replica, rq->now, found->node);
+	int e = replica_forget(&h->replica, found->node);
 	if (e == 0)
 		port_answer(rq, &(struct message){.type = MESSAGE_DONE, .done = {rq->m->forget.id}});
 	return e;

@@ -323,7 +323,7 @@ static void tell_rest(struct world *w, struct input *in)
 		must(replica_snapshot_ended(&w->r, w->now) == 0);
 		break;
 	case 3:
-		must(replica_forget(&w->r, w->now, (struct node){which & 8 ? PEER : OTHER}) >= 0);
+		must(replica_forget(&w->r, (struct node){which & 8 ? PEER : OTHER}) >= 0);
 		break;
 	case 4:
 		must(replica_floor(&w->r, &w->model.last, &floor) == 0);

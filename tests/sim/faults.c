@@ -226,7 +226,7 @@ static void forget_node(struct sim *s, struct node node)
 				s->servers[k].condemned = s->servers[k].patient = true;
 		}
 		sim_log(s, "s%d is told to forget node %016llx", i + 1, (unsigned long long)node.id);
-		int e = replica_forget(&v->host->replica, s->now, node);
+		int e = replica_forget(&v->host->replica, node);
 		sim_after_call(s, i, e > 0 ? 0 : e);
 		return;
 	}

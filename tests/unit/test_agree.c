@@ -353,13 +353,13 @@ Test(agree, what_changes_is_committed_and_told_once)
 		  !w.r.peers.list[0].confirmed);
 	hear(&w, 0, newer);
 	cr_assert(!w.r.membership.dirty);
-	cr_assert(replica_forget(&w.r, w.now, (struct node){20}) == 0 && w.r.membership.dirty);
+	cr_assert(replica_forget(&w.r, (struct node){20}) == 0 && w.r.membership.dirty);
 	carry_out(&w);
 	cr_assert(w.r.peers.count == 0 && !replica_is_forgotten(&w.r));
-	cr_assert(replica_forget(&w.r, w.now, (struct node){20}) == 0 && !w.r.membership.dirty, "already");
+	cr_assert(replica_forget(&w.r, (struct node){20}) == 0 && !w.r.membership.dirty, "already");
 	hear(&w, 0, newer);
 	cr_assert(!w.r.membership.dirty, "a forgotten node's row stays");
-	cr_assert(replica_forget(&w.r, w.now, (struct node){SELF}) == 0);
+	cr_assert(replica_forget(&w.r, (struct node){SELF}) == 0);
 	carry_out(&w);
 	cr_assert(replica_is_forgotten(&w.r));
 	stop(&w);

@@ -173,7 +173,7 @@ Test(client_port, a_client_is_no_node_whatever_it_says)
 	struct fixture f;
 	setup(&f);
 	add_peer(&f, "s2", PEER);
-	cr_assert(replica_forget(&f.host->replica, f.now, (struct node){PEER}) == 0);
+	cr_assert(replica_forget(&f.host->replica, (struct node){PEER}) == 0);
 	flush(&f);
 	say(&f, 1,
 	    &(struct message){.type = MESSAGE_HELLO, .hello = {.version = PROTOCOL_VERSION, .node = {PEER}}});

@@ -395,7 +395,7 @@ Test(host, a_drain_that_is_passed_on_is_done_when_the_other_says_so)
 		if (i == 0)
 			cr_assert(replica_members(&f.host->replica, f.now, (struct node){0}, &other, 1) == 0);
 		else
-			cr_assert(replica_forget(&f.host->replica, f.now, row.node) == 0);
+			cr_assert(replica_forget(&f.host->replica, row.node) == 0);
 		cr_assert(host_flush(f.host, f.now) == 0);
 		f.now += SECOND;
 		f.drain = 0;

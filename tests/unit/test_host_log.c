@@ -146,7 +146,7 @@ Test(host_log, it_tells_what_it_waits_for)
 	for (int i = 0; i < 10; i++)
 		step(&f, SECOND);
 	cr_assert(told(&f, "not serving yet, waiting for a member that serves") == 1);
-	cr_assert(replica_forget(&f.host->replica, f.now, row.node) == 0);
+	cr_assert(replica_forget(&f.host->replica, row.node) == 0);
 	while (f.host->replica.ready.phase != PHASE_SERVING) {
 		f.host->tell_waiting = 1; /* it is due, also when it waits for nothing but its own commit */
 		step(&f, 100 * MS);

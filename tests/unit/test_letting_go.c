@@ -69,7 +69,7 @@ Test(letting_go, keeps_while_a_node_leaves)
 	cover(&f, 9);
 	peer_covers(&f, 2, 9, f.r.membership.digest);
 	cr_assert(replica_purgeable(&f.r) == 9);
-	cr_assert(replica_forget(&f.r, f.now, OTHER) == 0 && f.r.looks.leaving_count == 1);
+	cr_assert(replica_forget(&f.r, OTHER) == 0 && f.r.looks.leaving_count == 1);
 	cr_assert(replica_purgeable(&f.r) == 0);
 	peer_covers(&f, 3, 9, f.r.membership.digest); /* who has the node leave, too */
 	cr_assert(replica_purgeable(&f.r) == 0);

@@ -277,8 +277,8 @@ Test(replica, hears_nothing_from_those_that_are_forgotten)
 	struct fixture f;
 	start_serving(&f);
 	add_peer(&f);
-	cr_assert(replica_forget(&f.r, f.now, (struct node){PEER}) == 0);
-	cr_assert(replica_forget(&f.r, f.now, (struct node){99}) == KUDOS_UNKNOWN_NODE);
+	cr_assert(replica_forget(&f.r, (struct node){PEER}) == 0);
+	cr_assert(replica_forget(&f.r, (struct node){99}) == KUDOS_UNKNOWN_NODE);
 	expect(&f, "meta, commit, members, vector");
 	cr_assert(f.r.peers.count == 0);
 	peer_record(&f, 1, 2, 1, 100, true);

@@ -471,7 +471,7 @@ static void join_by_a_node_that_is_lost(bool truncated)
 	cr_assert(vector_size(told) == 0, "nobody is to count on it");
 
 	w.up[1] = false;
-	cr_assert(replica_forget(z, w.now, node_of(1)) == 0);
+	cr_assert(replica_forget(z, node_of(1)) == 0);
 	struct batch_box *box = make_close();
 	cr_assert(replica_close(z, w.now, 1, box) == 0);
 	batch_box_unref(box);

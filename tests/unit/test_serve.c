@@ -81,7 +81,7 @@ Test(serve, what_is_not_for_the_sender_is_refused)
 	say(&f, 2, &reach);
 	cr_assert(f.m.type == MESSAGE_REACHED);
 	add_peer(&f, "s2", PEER);
-	cr_assert(replica_forget(&f.host->replica, f.now, (struct node){PEER}) == 0);
+	cr_assert(replica_forget(&f.host->replica, (struct node){PEER}) == 0);
 	flush(&f);
 	say(&f, 2, &reach);
 	cr_assert(told(&f, KUDOS_FORGOTTEN));
@@ -166,7 +166,7 @@ Test(serve, status_shows_whom_it_hears)
 	add_peer(&f, "up", 21);
 	add_peer(&f, "late", 22);
 	add_peer(&f, "gone", 23);
-	cr_assert(replica_forget(&f.host->replica, f.now, (struct node){23}) == 0);
+	cr_assert(replica_forget(&f.host->replica, (struct node){23}) == 0);
 	flush(&f);
 	heard(peers_find(&f.host->replica.peers, (struct node){20}), f.now - 1500 * MS, true);
 	heard(peers_find(&f.host->replica.peers, (struct node){21}), f.now, true);

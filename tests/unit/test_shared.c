@@ -76,7 +76,7 @@ Test(shared, a_node_is_forgotten_when_what_it_left_is_read_and_in_a_checkpoint)
 {
 	struct fixture f;
 	serve_beside_peer(&f);
-	cr_assert(replica_forget(&f.r, f.now, OTHER) == 0 && !forgotten(&f));
+	cr_assert(replica_forget(&f.r, OTHER) == 0 && !forgotten(&f));
 	look(&f);
 	hold(&f, 1); /* by the look that began after it was told */
 	look(&f);
@@ -103,7 +103,7 @@ Test(shared, who_leaves_is_confirmed_no_more)
 	uint64_t with = f.r.membership.digest;
 	cr_assert(with == members_digest(&f.r.membership.current));
 	f.r.peers.list[0].has_sample = true;
-	cr_assert(replica_forget(&f.r, f.now, OTHER) == 0 && !forgotten(&f));
+	cr_assert(replica_forget(&f.r, OTHER) == 0 && !forgotten(&f));
 	cr_assert(f.r.membership.digest != with &&
 		  replica_vector_message(&f.r).digest == f.r.membership.digest);
 	cr_assert(!f.r.peers.list[0].has_sample && !f.r.peers.list[0].confirmed);
@@ -122,7 +122,7 @@ Test(shared, who_leaves_is_told_by_the_first_commit)
 	struct fixture f;
 	const struct member row = {.node = {PEER}, .origin = {2}, .since = 1, .name = "s2"};
 	init(&f, (struct replica_config){.shared = true}, true, &row);
-	cr_assert(replica_forget(&f.r, f.now, OTHER) == 0 && f.r.looks.leaving_count == 1);
+	cr_assert(replica_forget(&f.r, OTHER) == 0 && f.r.looks.leaving_count == 1);
 	cr_assert(f.r.membership.digest == 0, "who the members are is not durable yet");
 	forget_trace(&f);
 	cr_assert(f.r.membership.digest != 0 &&
@@ -150,8 +150,7 @@ Test(shared, who_is_new_confirms_all_the_same)
 	start_shared(&f);
 	add_peer(&f);
 	uint64_t with = f.r.membership.digest;
-	cr_assert(!f.r.ready.established && replica_forget(&f.r, f.now, OTHER) == 0 &&
-		  f.r.looks.leaving_count == 1);
+	cr_assert(!f.r.ready.established && replica_forget(&f.r, OTHER) == 0 && f.r.looks.leaving_count == 1);
 	cr_assert(f.r.membership.digest == with);
 	f.r.membership.dirty = f.r.ready.establishing = true;
 	forget_trace(&f);
@@ -190,7 +189,7 @@ Test(shared, who_is_new_does_not_wait_for_what_was_let_go_of)
 		log->asked_from = 1;
 		cr_assert(replica_gone(&f.r, f.now, log->asked, (struct position){{3}, 1}) == 0);
 		f.r.ready.established = i == 3;
-		cr_assert(replica_forget(&f.r, f.now, lost) == 0 && f.r.looks.leaving_count == 1);
+		cr_assert(replica_forget(&f.r, lost) == 0 && f.r.looks.leaving_count == 1);
 		look(&f);
 		look(&f);
 		replica_checkpointed(&f.r, f.r.stats.records);
@@ -358,7 +357,7 @@ Test(shared, each_leaves_by_itself)
 	forget_trace(&f);
 	hold(&f, 4);
 	cr_assert(replica_held(&f.r, f.now, row.node, (struct position){{3}, 2}) == 0);
-	cr_assert(replica_forget(&f.r, f.now, row.node) == 0 && f.r.looks.leaving_count == 1);
+	cr_assert(replica_forget(&f.r, row.node) == 0 && f.r.looks.leaving_count == 1);
 	log_done(&f, 3, 2);
 	cr_assert(replica_looked(&f.r, f.now, 0) == 0);
 	cr_assert(f.r.looks.leaving[0].records == 0, "it may have written since");

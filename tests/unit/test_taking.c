@@ -390,7 +390,7 @@ Test(taking, nothing_is_taken_of_a_forgotten_node)
 	struct fixture f;
 	setup(&f);
 	take_counts(&f);
-	cr_assert(replica_forget(&f.host->replica, f.now, (struct node){PEER}) == 0);
+	cr_assert(replica_forget(&f.host->replica, (struct node){PEER}) == 0);
 	take_vector(&f, 'v', 50, 3, true);
 	cr_assert(!taking(&f) && !f.host->replica.snapshot.adopting && count(&f, "k") == 0);
 	teardown(&f);
