@@ -16,6 +16,8 @@ import tempfile
 import time
 import unittest
 
+from questions import Questions
+
 BINDIR = None
 SLOW = float(os.environ.get("KUDOS_TEST_SLOW") or 1)  # programs with sanitizers need that many times as long
 DEADLINE = 30  # seconds, for anything that is waited for; times SLOW
@@ -89,6 +91,7 @@ class Cluster:
         self.keep = keep
         self.processes = {}  # name → Popen, dead or alive
         self.loads = []
+        self.questions = {}  # arguments → the kudos that asks with them
         self.leaders = ["leader"] + [f"leader{i}" for i in range(2, leaders + 1)]
         self.servers = [f"s{i}" for i in range(1, servers + 1)]
         try:
@@ -198,6 +201,8 @@ class Cluster:
             self.processes[name].wait(DEADLINE * SLOW)
 
     def stop(self):
+        while self.questions:
+            self.questions.popitem()[1].end(DEADLINE * SLOW)
         if SANITIZED:
             self.end_in_order()
         for process in [*self.processes.values(), *(load.process for load in self.loads)]:
@@ -218,11 +223,24 @@ class Cluster:
         assert code == 0, f"kudos {' '.join(arguments)}: exit status {code}\n{out}{err}"
         return out
 
+    def asking(self):
+        """Variables of who asks in the tests' name."""
+        return self.variables
+
+    def ask(self, question, *arguments):
+        """The answer to a line, or None. A connection is kept until something fails: the next question has a new one."""
+        if arguments not in self.questions:
+            self.questions[arguments] = Questions([*self.prefix("client"), program("kudos"), *arguments],
+                                                  preexec_fn=die_with_parent, env=environment(**self.asking()))
+        answer = self.questions[arguments].ask(question, DEADLINE * SLOW)
+        if not answer:
+            self.questions.pop(arguments).end(DEADLINE * SLOW)
+        return answer
+
     def status(self, of=None):
         """What a leader says (the first, when none is named), or a server; None: nothing."""
         where = "--server" if of and not of.startswith("leader") else "--leader"
-        code, out, _ = self.kudos("--timeout", "1", "--json", "status", where, self.endpoint(of or self.leaders[0]))
-        return json.loads(out) if code == 0 else None
+        return self.ask("status", "--timeout", "1", where, self.endpoint(of or self.leaders[0]))
 
     def states(self, of=None):
         """name → state, as the leader has it"""
@@ -256,8 +274,8 @@ class Cluster:
         """server → count, asked of each server itself"""
         counts = {}
         for name in names or [name for name in self.servers if self.runs(name)]:
-            code, out, _ = self.kudos("--server", self.endpoint(name), "count", key)
-            counts[name] = int(out.split()[1]) if code == 0 else None
+            answer = self.ask(f"count {key}", "--server", self.endpoint(name))
+            counts[name] = answer and answer["count"]
         return counts
 
     def await_count(self, key, wanted, *names, deadline=DEADLINE):

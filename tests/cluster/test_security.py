@@ -52,12 +52,8 @@ class SecureCluster(cluster.Cluster):
         keys = self.keys(key) if key else {}
         return super().kudos(*arguments, **{**keys, **more})
 
-    def count(self, key, *names):
-        counts = {}
-        for name in names or self.servers:
-            code, out, _ = self.kudos("--server", self.endpoint(name), "count", key)
-            counts[name] = int(out.split()[1]) if code == 0 else None
-        return counts
+    def asking(self):
+        return self.keys("operator")
 
 
 def certificate(path):
