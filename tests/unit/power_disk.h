@@ -390,14 +390,17 @@ static void history_free(struct history *h)
 
 struct image {
 	uint8_t *data;
-	size_t size;
+	size_t size, room;
 	size_t flushed; /* the last step that put all before it on disk */
 };
 
 static void resize(struct image *image, size_t size)
 {
-	image->data = realloc(image->data, size + 1);
-	cr_assert(image->data != NULL);
+	if (!image->data || size > image->room) {
+		image->room = 2 * size;
+		image->data = realloc(image->data, image->room + 1);
+		cr_assert(image->data != NULL);
+	}
 	if (size > image->size)
 		memset(image->data + image->size, 0, size - image->size);
 	image->size = size;
