@@ -68,7 +68,7 @@ class Frames:
             yield body
 
 
-class Hostile(ClusterTest):
+class Strangers(ClusterTest):
     def setUp(self):
         self.context = zmq.Context()
         self.addCleanup(self.context.destroy, 0)
@@ -80,7 +80,9 @@ class Hostile(ClusterTest):
         there.connect(f"tcp://127.0.0.1:{port}")
         return there
 
-    # ---- a hundred thousand frames ----
+
+class Frenzy(Strangers):
+    """A hundred thousand frames. Compares the latency of a load with that of a bare one, and so wants to be alone."""
 
     def to_router(self, port, frames, count):
         for part in range(10):
@@ -155,6 +157,8 @@ class Hostile(ClusterTest):
         totals = {c.row(name)["likes_total"] for name in c.servers}
         self.assertEqual(totals, {report["acknowledged"] + counted}, "nothing but likes was counted")
 
+
+class Bounds(Strangers):
     # ---- sessions that nobody issued ----
 
     def made_up(self, draw, known, count):
