@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "store/disk.h"
+#include "store/memory.h"
 #include "store/nats_open.h"
 #include "store/shared.h"
 
@@ -17,7 +19,7 @@ static int open_folder(const struct options *o, const char *name, char *path, si
 {
 	char error[512] = "";
 	if (o->memory_only)
-		return store_open_memory(store);
+		return memory_open(store);
 	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
 	if (o->data)
 		snprintf(path, room, "%s", o->data);
@@ -25,7 +27,7 @@ static int open_folder(const struct options *o, const char *name, char *path, si
 		snprintf(path, room, "%s/kudos/%s", state, name);
 	else
 		snprintf(path, room, "%s/.local/state/kudos/%s", home ? home : ".", name);
-	int e = store_open_disk(store, path, error, sizeof error);
+	int e = disk_open(store, path, NULL, error, sizeof error);
 	if (e < 0)
 		log_error("cannot open the data folder: %s", error);
 	return e;

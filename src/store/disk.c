@@ -13,8 +13,7 @@
 #include "store/files.h"
 #include "store/journal.h"
 
-#define SEGMENT_SIZE ((size_t)64 << 20)
-#define MAP_SIZE ((size_t)64 << 30)
+static const struct disk_sizes usual = {.segment = (size_t)64 << 20, .map = (size_t)64 << 30};
 
 struct disk_store {
 	struct store store;
@@ -191,7 +190,7 @@ int disk_open(struct store **store, const char *dir, const struct disk_sizes *si
 		return -ENOMEM;
 	d->store = (struct store){.ops = &disk_ops, .checkpoints = &d->store};
 	d->dir = d->lock = -1;
-	int r = open_parts(d, dir, sizes, error, error_size);
+	int r = open_parts(d, dir, sizes ? sizes : &usual, error, error_size);
 	if (r < 0) {
 		disk_close(&d->store);
 		return r;
@@ -200,10 +199,4 @@ int disk_open(struct store **store, const char *dir, const struct disk_sizes *si
 		error[0] = '\0';
 	*store = &d->store;
 	return 0;
-}
-
-int store_open_disk(struct store **store, const char *dir, char *error, size_t error_size)
-{
-	const struct disk_sizes sizes = {.segment = SEGMENT_SIZE, .map = MAP_SIZE};
-	return disk_open(store, dir, &sizes, error, error_size);
 }

@@ -5,7 +5,7 @@
  *   slab ──> slab ──> slab (newest)
  *   [meta][record][record]…
  */
-#include "store/store.h"
+#include "store/memory.h"
 
 #include <errno.h>
 #include <stdalign.h>
@@ -358,7 +358,7 @@ static const struct store_ops memory_ops = {
     .cursor_close = memory_cursor_close,
 };
 
-int store_open_memory(struct store **store)
+int memory_open(struct store **store)
 {
 	struct memory_store *m = calloc(1, sizeof *m);
 	if (!m)

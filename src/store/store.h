@@ -113,11 +113,4 @@ static inline bool store_holds(struct store *s, struct position at)
 	return e == 0;
 }
 
-/* Everything in memory: durable means nothing here. */
-int store_open_memory(struct store **store);
-
-/* In folder dir, made when missing. Fails with -EWOULDBLOCK when another process has it open. error (may be
- * NULL) receives a one-line text naming the file and what to do. */
-int store_open_disk(struct store **store, const char *dir, char *error, size_t error_size);
-
 #endif

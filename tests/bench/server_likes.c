@@ -16,6 +16,7 @@
 #include "core/proof.h"
 #include "samples.h"
 #include "server/host.h"
+#include "store/memory.h"
 #include "../unit/batch_message.h"
 
 #define KEY_BYTES 17
@@ -81,7 +82,7 @@ static struct host *open_host(void)
 	struct host *h;
 	const struct host_config config = {.replica = {.self = self, .seed = 3}, .clock = clock_now};
 	const struct host_io io = {.send = answer, .publish = publish, .members = members};
-	must(store_open_memory(&store));
+	must(memory_open(&store));
 	must(host_open(&h, &config, store, &io, 0, NULL, 0));
 	for (int64_t now = 0; h->replica.ready.phase != PHASE_SERVING; now += 100 * MS) {
 		must(host_tick(h, now));

@@ -350,7 +350,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	w.ack_peers = flags >> 1 & 1;
 	the_world = &w;
 	counts_init(&w.model.counts, 7, ARENA_BLOCK);
-	must(store_open_memory(&w.store) == 0);
+	must(memory_open(&w.store) == 0);
 	start(&w);
 	for (int i = 0; i < OPS && in.left > 0; i++)
 		step(&w, &in);

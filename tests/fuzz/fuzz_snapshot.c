@@ -10,6 +10,7 @@
 #include "fuzz/batches.h"
 #include "fuzz/host_help.h"
 #include "server/peers.h"
+#include "store/memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -67,7 +68,7 @@ static void load(struct input *in)
 	struct store *store;
 	struct host *h;
 	struct entry_bytes entry;
-	must(store_open_memory(&store) == 0);
+	must(memory_open(&store) == 0);
 	/* A checkpoint without a journal is refused: here there is one, with nothing in its meta. */
 	must(store->ops->journal_append(store, ENTRY_META, (struct position){0}, "", 1) == 0);
 	must(store->ops->checkpoint_begin(store, true) == 0);
@@ -146,7 +147,7 @@ static void adopt(struct input *in, bool one_by_one)
 	struct store *store;
 	struct host *h;
 	const struct member rows[] = {member_row(PEER, PEER_ORIGIN)};
-	must(store_open_memory(&store) == 0);
+	must(memory_open(&store) == 0);
 	must(open_host(&h, store) == 0);
 	run(h, SECOND);
 	run(h, SECOND); /* that it serves is durable */

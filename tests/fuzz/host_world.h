@@ -8,6 +8,7 @@
 
 #include "fuzz/batches.h"
 #include "fuzz/host_help.h"
+#include "store/memory.h"
 #include "kudos.h"
 
 enum { BATCHES = 4096, ACKS = 256 };
@@ -232,7 +233,7 @@ static struct store *copy_store(struct store *from)
 	struct store_cursor *cursor;
 	const uint8_t *key, *value;
 	size_t key_size, value_size;
-	must(store_open_memory(&to) == 0);
+	must(memory_open(&to) == 0);
 	must(from->ops->journal_replay(from, copy_entry, to) == 0 && to->ops->journal_commit(to) == 0);
 	must(from->ops->cursor_open(from, &cursor) == 0 && to->ops->checkpoint_begin(to, true) == 0);
 	while (from->ops->cursor_next(cursor, &key, &key_size, &value, &value_size) == 1)

@@ -8,6 +8,7 @@
 
 #include "base/time.h"
 #include "server/host.h"
+#include "store/memory.h"
 #include "unit/batch_message.h"
 #include "unit/counts_help.h"
 
@@ -56,7 +57,7 @@ static inline struct host *make_host(struct host_config config, struct store *st
 	struct host *host;
 	config.replica.self = self;
 	config.replica.seed = 3;
-	cr_assert(store || store_open_memory(&store) == 0);
+	cr_assert(store || memory_open(&store) == 0);
 	cr_assert(host_open(&host, &config, store, io, now, NULL, 0) == 0);
 	return host;
 }

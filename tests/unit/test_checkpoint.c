@@ -115,7 +115,7 @@ Test(checkpoint, what_is_no_checkpoint_is_refused)
 	memset(junk, 'x', sizeof junk);
 	file_write(path, junk, sizeof junk);
 	struct store *s = NULL;
-	cr_assert(store_open_disk(&s, f.path, error, sizeof error) == -EBADMSG);
+	cr_assert(disk_open(&s, f.path, NULL, error, sizeof error) == -EBADMSG);
 	cr_assert(strstr(error, "checkpoint.mdb"), "%s", error);
 	folder_remove(&f);
 	assert_no_leak();

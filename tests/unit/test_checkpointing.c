@@ -77,7 +77,7 @@ static void setup(struct fixture *f, uint64_t bytes, int64_t interval)
 	const struct host_config config = {.checkpoint_bytes = bytes, .checkpoint_interval = interval};
 	const struct host_io io = {.send = drop_sent, .publish = drop_published, .members = drop_members};
 	*f = (struct fixture){.now = SECOND};
-	cr_assert(store_open_memory(&store) == 0);
+	cr_assert(memory_open(&store) == 0);
 	real = ops = *store->ops;
 	ops.checkpoint_put = put;
 	ops.checkpoint_commit = commit;

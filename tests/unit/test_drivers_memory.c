@@ -10,6 +10,7 @@
 #include "core/proof.h"
 #include "leader/desk.h"
 #include "server/host.h"
+#include "store/memory.h"
 #include "unit/batch_message.h"
 #include "unit/failing_memory.h"
 #include "unit/leak.h"
@@ -125,7 +126,7 @@ static int server_life(void *arg)
 	struct host *h;
 	char error[200];
 	s->acks = 0;
-	int r = store_open_memory(&store);
+	int r = memory_open(&store);
 	if (r == 0)
 		r = host_open(&h, &config, store, &io, SECOND, error,
 			      sizeof error); /* closes it on failure */

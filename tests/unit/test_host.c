@@ -128,7 +128,7 @@ Test(host, refuses_a_checkpoint_without_a_journal)
 	const struct host_io io = {0};
 	struct host *host = NULL;
 	char error[512];
-	cr_assert(store_open_memory(&store) == 0);
+	cr_assert(memory_open(&store) == 0);
 	cr_assert(store->ops->checkpoint_begin(store, true) == 0);
 	cr_assert(store->ops->checkpoint_put(store, "a", 1, "\0\0\0\0\0\0\0", 8) == 0);
 	cr_assert(store->ops->checkpoint_commit(store) == 0);

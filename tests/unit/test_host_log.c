@@ -33,14 +33,14 @@ static void setup(struct fixture *f, size_t leaders, bool copied, bool accept_st
 	*f = (struct fixture){.now = SECOND, .log = tmpfile(), .kept = dup(STDERR_FILENO)};
 	log_init("s", false);
 	cr_assert(f->log && dup2(fileno(f->log), STDERR_FILENO) >= 0);
-	cr_assert(store_open_memory(&store) == 0);
+	cr_assert(memory_open(&store) == 0);
 	if (copied) { /* it held a node once */
 		struct host *before;
 		cr_assert(host_open(&before, &config, store, &io, f->now, NULL, 0) == 0);
 		struct bytes meta = {0};
 		cr_assert(host_meta(before, &meta) == 0);
 		host_close(&before);
-		cr_assert(store_open_memory(&store) == 0);
+		cr_assert(memory_open(&store) == 0);
 		cr_assert(store->ops->journal_append(store, ENTRY_META, (struct position){0}, meta.data,
 						     meta.size) == 0);
 		cr_assert(store->ops->journal_commit(store) == 0);

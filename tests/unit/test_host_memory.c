@@ -46,7 +46,7 @@ static void setup(struct fixture *f)
 				   .members = drop_members,
 				   .send_peer = drop_for_peer};
 	*f = (struct fixture){.now = SECOND};
-	cr_assert(store_open_memory(&store) == 0);
+	cr_assert(memory_open(&store) == 0);
 	real = ops = *store->ops;
 	ops.journal_truncate = truncate_journal;
 	store->ops = &ops;

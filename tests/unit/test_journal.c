@@ -55,14 +55,14 @@ Test(journal, a_second_user_of_the_folder_is_refused)
 	struct folder f = folder_new();
 	struct store *s = disk_new(&f, 4096), *other = NULL;
 	char error[300] = "";
-	cr_assert(store_open_disk(&other, f.path, error, sizeof error) == -EWOULDBLOCK);
+	cr_assert(disk_open(&other, f.path, NULL, error, sizeof error) == -EWOULDBLOCK);
 	cr_assert(other == NULL);
 	cr_assert(strstr(error, f.path) && strstr(error, "another process"), "%s", error);
-	cr_assert(store_open_disk(&other, f.path, NULL, 0) == -EWOULDBLOCK);
+	cr_assert(disk_open(&other, f.path, NULL, NULL, 0) == -EWOULDBLOCK);
 	s->ops->close(s);
-	cr_assert(store_open_disk(&other, f.path, NULL, 0) == 0);
+	cr_assert(disk_open(&other, f.path, NULL, NULL, 0) == 0);
 	other->ops->close(other);
-	cr_assert(store_open_disk(&other, "/dev/null/folder", error, sizeof error) == -ENOTDIR);
+	cr_assert(disk_open(&other, "/dev/null/folder", NULL, error, sizeof error) == -ENOTDIR);
 	cr_assert(strstr(error, "/dev/null/folder"), "%s", error);
 	folder_remove(&f);
 	assert_no_leak();
@@ -312,7 +312,7 @@ Test(journal, a_later_version_is_refused)
 	segment_path(&f, 1, path);
 	file_write(path, b.data, b.size);
 	struct store *s = NULL;
-	cr_assert(store_open_disk(&s, f.path, error, sizeof error) == -EPROTONOSUPPORT);
+	cr_assert(disk_open(&s, f.path, NULL, error, sizeof error) == -EPROTONOSUPPORT);
 	cr_assert(strstr(error, "journal-0000000000000001.log") && strstr(error, "later version"), "%s",
 		  error);
 	bytes_deinit(&b);

@@ -16,7 +16,7 @@ static const struct host_io io = {
 static struct store *empty(void)
 {
 	struct store *store;
-	cr_assert(store_open_memory(&store) == 0);
+	cr_assert(memory_open(&store) == 0);
 	return store;
 }
 

@@ -74,7 +74,7 @@ static void setup(struct fixture *f)
 				   .members = drop_members,
 				   .send_peer = drop_for_peer};
 	*f = (struct fixture){.now = SECOND};
-	cr_assert(store_open_memory(&f->store) == 0);
+	cr_assert(memory_open(&f->store) == 0);
 	f->ops = *f->store->ops;
 	f->poll = f->ops.checkpoint_poll;
 	f->store->ops = &f->ops;

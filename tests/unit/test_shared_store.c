@@ -138,7 +138,7 @@ static struct stub *open_over(struct store **store)
 					      .descriptor = stub_descriptor};
 	struct stub *stub = calloc(1, sizeof *stub);
 	struct store *inner;
-	cr_assert(stub && store_open_memory(&inner) == 0);
+	cr_assert(stub && memory_open(&inner) == 0);
 	stub->stream = (struct stream){.ops = &ops, .node = {1}, .origin = {2}};
 	cr_assert(shared_open(store, inner, &stub->stream, AT_HAND) == 0);
 	return stub;
@@ -433,7 +433,7 @@ Test(shared_store, a_run_that_writes_says_so_once)
 		open_over(&s);
 		if (i == 1) { /* a journal that nobody else writes to */
 			s->ops->close(s);
-			cr_assert(store_open_memory(&s) == 0);
+			cr_assert(memory_open(&s) == 0);
 		}
 		struct host *h = open_host(s);
 		for (int j = 0; j < 3; j++) /* until it serves, where it can */

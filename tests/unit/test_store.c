@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What both stores, in memory and on disk, must do alike. */
+#include "store/memory.h"
 #include "unit/random.h"
 #include "unit/store_folder.h"
 
@@ -9,7 +10,7 @@
 static void on_both(void (*check)(struct store *s))
 {
 	struct store *s;
-	cr_assert(store_open_memory(&s) == 0);
+	cr_assert(memory_open(&s) == 0);
 	check(s);
 	s->ops->close(s);
 	struct folder f = folder_new();
@@ -368,7 +369,7 @@ Test(store, random_histories_like_the_model)
 	random_seed(&m.random, test_seed());
 	struct folder f = folder_new();
 	struct store *s[2];
-	cr_assert(store_open_memory(&s[0]) == 0);
+	cr_assert(memory_open(&s[0]) == 0);
 	s[1] = disk_new(&f, 2048);
 	for (int step = 0; step < 1500; step++) {
 		uint64_t what = random_below(&m.random, 100);

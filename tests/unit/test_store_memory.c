@@ -2,6 +2,7 @@
 /* Every allocation of src/store fails once: -ENOMEM comes back, nothing leaks, what was committed is there.
  * Link with -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc. */
 #include "store/beside.h"
+#include "store/memory.h"
 #include "unit/store_folder.h"
 
 #include "unit/failing_memory.h"
@@ -77,7 +78,7 @@ static int memory_life(void *arg)
 	(void)arg;
 	struct progress p = {0};
 	struct store *s;
-	int r = store_open_memory(&s);
+	int r = memory_open(&s);
 	if (r < 0)
 		return r;
 	r = use(s, &p);
