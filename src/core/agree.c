@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Membership, and what rests on it: when this server may take clients, and what all members have agreed may
- * be dropped.
- *
- * Agreement (I14) is judged only on vectors that every member sent while serving and while it held the very
- * membership that this server holds. A membership counts once it is durable here: it is announced (by its
- * digest) only then. */
-#include "core/replica.h"
+#include "core/agree.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "base/time.h"
+#include "core/reach.h"
+#include "core/repair.h"
 #include "core/shared.h"
 #include "kudos.h"
 

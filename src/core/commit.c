@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Clients' batches and the group commit: what has gathered while the last group was on its way to disk
- * becomes the next.
- *
- * A group is: first this server's own record(s) with all pending batches, then peers' records, in journal
- * order. The own record goes first so that a session's close in the same group is applied after it: a vector
- * that shows the close as applied shows every batch of that session accepted here, too (what I8 rests on). */
-#include "core/replica.h"
+#include "core/commit.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "base/time.h"
+#include "core/agree.h"
 #include "core/lifetime.h"
 #include "core/shared.h"
 #include "kudos.h"

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What each peer holds: its V, as its vector messages tell it. V names every run that ever took a like, so it
- * is long where servers restarted often, and a message says only what changed lately, with the digest of the
- * whole. Whoever knew the vector before, or has the same (nearly always: its own), knows the whole by that.
- * Who does not asks for its positions in pages. Until they have come, what is known of a peer is less than it
- * has: safe for whatever needs that a peer *has* something. What needs that a peer has *no more* waits for
- * `exact`. */
-#include "core/replica.h"
+#include "core/reach.h"
 
 #include <errno.h>
 
 #include "base/time.h"
+#include "core/agree.h"
+#include "core/commit.h"
+#include "core/repair.h"
 
 #define TELL_INTERVAL (200 * MS) /* how often one peer is told the membership at most */
 #define RECENT 64		 /* positions that changed lately, and two for each peer */

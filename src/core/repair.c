@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Peers' records: in order they join the next group, beyond a gap they wait (within a limit) while the gap is
- * fetched from anyone who holds it. Vectors (reach.c) tell what is missing, a lost tail too. */
-#include "core/replica.h"
+#include "core/repair.h"
 
 #include <assert.h>
 #include <errno.h>
 
 #include "base/time.h"
+#include "core/reach.h"
 #include "core/shared.h"
 
 #define GAP_GRACE (20 * MS)	 /* a record may still be on its way when a vector already shows it */

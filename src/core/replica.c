@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/time.h"
+#include "core/reach.h"
 
 /* How many events lie between the steps of an add: enough to hide a miss of the cache. */
 #define AHEAD ((size_t)8)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/shared.h"
+#include "core/agree.h"
+#include "core/repair.h"
 
 #include <errno.h>
 

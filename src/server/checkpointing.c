@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/time.h"
+#include "core/agree.h"
 #include "core/shared.h"
 #include "kudos.h"
 

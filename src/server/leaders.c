@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/time.h"
+#include "core/agree.h"
 #include "kudos.h"
 #include "server/host.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/manager.h"
+#include "core/agree.h"
 
 void manager_tell_stopping(struct notify *n)
 {

@@ -2,6 +2,8 @@
 #include "server/peers.h"
 
 #include "base/log.h"
+#include "core/reach.h"
+#include "core/repair.h"
 #include "kudos.h"
 
 /* ---- published by peers ---- */

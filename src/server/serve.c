@@ -7,9 +7,12 @@
 
 #include "base/log.h"
 #include "base/time.h"
+#include "core/agree.h"
+#include "core/commit.h"
 #include "core/lifetime.h"
 #include "core/naming.h"
 #include "core/proof.h"
+#include "core/reach.h"
 #include "kudos.h"
 #include "server/host.h"
 #include "server/shared.h"

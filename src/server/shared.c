@@ -6,6 +6,8 @@
 
 #include "base/log.h"
 #include "base/time.h"
+#include "core/commit.h"
+#include "core/repair.h"
 #include "core/shared.h"
 #include "store/stream.h"
 

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/time.h"
+#include "core/repair.h"
 
 #define SNAPSHOT_RETRY (500 * MS) /* a part that did not come is asked for again */
 #define SNAPSHOT_TRIES 8

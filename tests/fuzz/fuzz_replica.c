@@ -8,6 +8,10 @@
  * Two peers, sessions 1 to 4 of one issuer. What a peer's record holds follows from its position, so the same
  * one can come twice, and the same batch from a client and from both peers. */
 #include "base/time.h"
+#include "core/agree.h"
+#include "core/commit.h"
+#include "core/reach.h"
+#include "core/repair.h"
 #include "fuzz/batches.h"
 #include "fuzz/host_help.h"
 #include "kudos.h"

@@ -7,6 +7,8 @@
  *   a key of 254 bytes: the value is a record of the journal; of 255: a meta blob */
 #include <errno.h>
 
+#include "core/agree.h"
+#include "core/commit.h"
 #include "fuzz/batches.h"
 #include "fuzz/host_help.h"
 #include "server/peers.h"

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "core/agree.h"
 #include "sim.h"
 #include "unit/counts_help.h"
 

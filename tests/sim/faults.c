@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "sim.h"
+#include "core/agree.h"
 
 /* Swarm testing (Groce et al. 2012): each seed draws which kinds of faults there are at all, and how hard
  * they hit, so that rare combinations are not drowned by the usual ones. */

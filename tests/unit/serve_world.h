@@ -10,6 +10,7 @@
 
 #include "base/limits.h"
 #include "base/time.h"
+#include "core/agree.h"
 #include "core/proof.h"
 #include "kudos.h"
 #include "leak.h"

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "core/commit.h"
 #include "kudos.h"
 #include "leak.h"
 #include "host_world.h"

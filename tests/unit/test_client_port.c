@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The client port's limits and refusals, to the last byte. */
 #include "serve_world.h"
+#include "core/commit.h"
 
 static struct bytes batch_of(uint32_t who, const char *key, struct proof proof)
 {

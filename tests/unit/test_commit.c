@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/time.h"
+#include "core/commit.h"
 #include "core/lifetime.h"
 #include "core/replica.h"
 #include "kudos.h"

@@ -3,6 +3,10 @@
  * it, nothing has changed. */
 #include <criterion/criterion.h>
 
+#include "core/agree.h"
+#include "core/commit.h"
+#include "core/reach.h"
+#include "core/repair.h"
 #include "core/replica.h"
 #include "core/window.h"
 #include "unit/counts_help.h"

@@ -7,7 +7,9 @@
 
 #include "base/limits.h"
 #include "base/time.h"
+#include "core/agree.h"
 #include "core/proof.h"
+#include "core/repair.h"
 #include "kudos.h"
 #include "leak.h"
 #include "host_world.h"

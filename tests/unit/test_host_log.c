@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/time.h"
+#include "core/agree.h"
 #include "kudos.h"
 #include "leak.h"
 #include "host_world.h"

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "core/agree.h"
 #include "failing_memory.h"
 #include "host_world.h"
 #include "kudos.h"

@@ -4,7 +4,11 @@
 #include <criterion/criterion.h>
 
 #include "base/time.h"
+#include "core/agree.h"
+#include "core/commit.h"
 #include "core/lifetime.h"
+#include "core/reach.h"
+#include "core/repair.h"
 #include "core/replica.h"
 #include "kudos.h"
 #include "unit/leak.h"

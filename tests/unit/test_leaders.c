@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/time.h"
+#include "core/agree.h"
 #include "kudos.h"
 #include "leak.h"
 #include "host_world.h"

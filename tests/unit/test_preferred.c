@@ -3,6 +3,8 @@
 #include <criterion/criterion.h>
 
 #include "base/time.h"
+#include "core/agree.h"
+#include "core/repair.h"
 #include "host_world.h"
 #include "kudos.h"
 #include "leak.h"

@@ -4,6 +4,9 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "core/agree.h"
+#include "core/commit.h"
+#include "core/reach.h"
 #include "core/replica.h"
 #include "kudos.h"
 #include "unit/leak.h"

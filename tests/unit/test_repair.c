@@ -5,6 +5,10 @@
 
 #include "base/limits.h"
 #include "base/time.h"
+#include "core/agree.h"
+#include "core/commit.h"
+#include "core/reach.h"
+#include "core/repair.h"
 #include "core/replica.h"
 #include "kudos.h"
 #include "unit/leak.h"

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "core/agree.h"
 #include "core/proof.h"
 #include "kudos.h"
 #include "leak.h"

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #include "base/time.h"
+#include "core/agree.h"
+#include "core/commit.h"
 #include "host_world.h"
 #include "leak.h"
 #include "server/shared.h"

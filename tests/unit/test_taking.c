@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "core/agree.h"
+#include "core/commit.h"
 #include "core/proof.h"
 #include "kudos.h"
 #include "leak.h"
