@@ -49,7 +49,9 @@ def connect(port, kind=b"DEALER", *bodies):
     heard = b""
     while b"READY" not in heard:
         data = there.recv(4096)
-        assert data, "it has ended the connection"
+        if not data:
+            there.close()
+            raise ConnectionError("it has ended the connection")
         heard += data
     there.sendall(b"".join(map(frame, bodies)))
     return there

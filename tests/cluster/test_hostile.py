@@ -255,7 +255,7 @@ class Bounds(Strangers):
 
         def connected(kind):
             """One may be taken for its predecessor at the same descriptor, and has to try again."""
-            with contextlib.suppress(OSError, AssertionError):
+            with contextlib.suppress(OSError):
                 return raw.connect(port, kind)
 
         def flood(kind, bodies):

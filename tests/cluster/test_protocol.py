@@ -244,10 +244,14 @@ class Garbage(ClusterTest):
         context.term()
 
     def subscribe(self, port, message):
-        try:
-            raw.connect(port, b"XSUB", message).close()
-        except ConnectionError:
-            pass
+        """One may be taken for its predecessor at the same descriptor, which was ended, and has to try again."""
+        def said():
+            try:
+                raw.connect(port, b"XSUB", message).close()
+            except ConnectionError:
+                return False
+            return True
+        wait_until(said, "a connection")
 
     def to_ports(self, c, draw):
         greeting = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(48)
