@@ -137,9 +137,10 @@ class Disks(ClusterTest):
         self.likes(c, "--linger", "0")
         c.kill("s2")
         path = newest_journal(c.data("s2"))
+        end = used(path)
         with open(path, "r+b") as file:
             for _ in range(5):
-                at = draw.randrange(used(path) // 4, used(path) * 3 // 4)
+                at = draw.randrange(end // 4, end * 3 // 4)
                 file.seek(at)
                 byte = file.read(1)[0]
                 file.seek(at)
