@@ -17,18 +17,6 @@
 
 /* ---- membership ---- */
 
-/* What is announced, and judged by: the membership, and which of its nodes this server is about to take for
- * forgotten (core/shared.h). Such a node is not confirmed, and nobody agrees with this server meanwhile. Who
- * has not served is nobody, and others may have to serve before it can read what it is to read. */
-bool replica_renew_view(struct replica *r)
-{
-	if (!membership_renew_digest(&r->membership, r->ready.established ? looks_digest(&r->looks) : 0))
-		return false;
-	peers_drop_samples(&r->peers);
-	peers_expect_confirmations(&r->peers);
-	return true;
-}
-
 /* The staged membership is durable: from now on it is the one this server announces and judges by. */
 int replica_membership_committed(struct replica *r, int64_t now)
 {

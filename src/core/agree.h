@@ -28,8 +28,6 @@ int replica_floor(struct replica *r, const struct vector *checkpoint, struct vec
 const char *replica_waits_for(const struct replica *r, int64_t now);
 
 /* Within the core only. */
-/* After a change of the membership, or of who leaves it. Whether it is another one now. */
-bool replica_renew_view(struct replica *r);
 int replica_agree(struct replica *r, int64_t now);
 int replica_membership_committed(struct replica *r, int64_t now);
 int replica_judge_phase(struct replica *r, int64_t now);

@@ -10,7 +10,6 @@
 
 #include "core/replica.h"
 
-int replica_vector(struct replica *r, int64_t now, const struct vector_message *m);
 /* This server's; at is valid until the next call. Counts the serial up. */
 struct vector_message replica_vector_message(struct replica *r);
 /* What changed lately in V, 64 positions and two for each peer at most. Valid until the next call. */
@@ -18,15 +17,13 @@ const struct position *replica_recent(struct replica *r, size_t *count);
 /* The positions of V above an origin, as many as there is room for; returns how many. */
 size_t replica_reach(const struct replica *r, struct origin after, struct position *at, size_t room,
 		     bool *last);
-/* A peer's answer to ACTION_REACH: origin is its run's. */
-int replica_reached_by(struct replica *r, int64_t now, struct node from, struct origin origin,
-		       struct origin after, const struct position *at, size_t count, bool last);
 
 /* Within the core only. */
+/* After a change of the membership, or of who leaves it: whether another one is announced from now on. */
+bool replica_renew_view(struct replica *r);
 int replica_learn(struct replica *r, int64_t now, const struct position *at, size_t count);
 int replica_learn_all(struct replica *r, int64_t now); /* from the vectors of all peers in reach */
 int replica_ask_reach(struct replica *r, int64_t now);
-int replica_applied(struct replica *r, struct position at); /* raises V, and remembers that it changed */
 int replica_tell_members(struct replica *r, struct peer *p, int64_t now); /* not too often */
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Peers' records: in order they join the next group, beyond a gap they wait (within a limit) while the gap is
- * fetched from anyone who holds it. Vectors (core/reach.h) tell what is missing, a lost tail too. */
+ * fetched from anyone who holds it. Vectors (core/heard.h) tell what is missing, a lost tail too. */
 #ifndef CORE_REPAIR_H
 #define CORE_REPAIR_H
 

@@ -4,11 +4,11 @@
 #include <errno.h>
 
 #include "base/time.h"
-#include "core/reach.h"
 
 /* How many events lie between the steps of an add: enough to hide a miss of the cache. */
 #define AHEAD ((size_t)8)
 #define LOADED_RECENT 64
+#define RECENT 64 /* positions that changed lately, and two for each peer */
 
 int replica_init(struct replica *r, const struct replica_config *config, int64_t now, bool established,
 		 const struct member *rows, size_t row_count)
@@ -187,6 +187,14 @@ static int apply_batch(struct replica *r, const struct batch *b, struct position
 	return apply_events(r, b);
 }
 
+/* V, of which is remembered that it changed. */
+static int raise(struct replica *r, struct position at)
+{
+	if (vector_set(&r->v, at.origin, at.lsn) < 0)
+		return -ENOMEM;
+	return recent_touch(&r->recent, at.origin, RECENT + 2 * r->peers.count);
+}
+
 /* I1. The record is the next of its origin. -ENOMEM leaves it half applied: the server stops then, and starts
  * anew from its journal. */
 int replica_apply(struct replica *r, const struct record *record, int64_t now)
@@ -196,7 +204,7 @@ int replica_apply(struct replica *r, const struct record *record, int64_t now)
 			return -ENOMEM;
 	}
 	r->stats.records++;
-	return replica_applied(r, record->at);
+	return raise(r, record->at);
 }
 
 uint64_t replica_lag(const struct replica *r)
@@ -258,7 +266,7 @@ int replica_loaded(struct replica *r)
 	struct position at;
 	struct vector_walk walk = {0};
 	for (int i = 0; i < LOADED_RECENT && vector_next(&r->v, &walk, &at); i++) {
-		if (replica_applied(r, at) < 0)
+		if (raise(r, at) < 0)
 			return -ENOMEM;
 	}
 	return 0;

@@ -8,9 +8,10 @@
  * ACK and of a peer's:       replica_record ─ replica_flush ── APPEND, COMMIT ── replica_committed
  *
  * Each part of the state has its own header, with what follows from that part alone. The rules, which go
- * from one part to the other: this one (apply, recovery), commit.h (clients' batches, the group commit),
- * repair.h (peers' records, gaps), reach.h (vectors: what peers hold), agree.h (membership, when to serve,
- * what all members agree may be dropped), shared.h (a journal that several servers write to).
+ * from one part to the other, each calling only those before it: this one (apply, recovery), reach.h
+ * (vectors: what this server tells, what peers are known to hold), repair.h (peers' records, gaps), shared.h
+ * (a journal that several servers write to), agree.h (membership, when to serve, what all members agree may
+ * be dropped), commit.h (clients' batches, the group commit), heard.h (what peers tell of what they hold).
  *
  * Functions that return int: 0, or -ENOMEM, after which the replica must not be used further (the server
  * stops; all that was acknowledged is in the journal). Time is in microseconds of a clock that never goes

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/shared.h"
-#include "core/agree.h"
-#include "core/repair.h"
 
 #include <errno.h>
+
+#include "core/reach.h"
+#include "core/repair.h"
 
 /* A node may have come and been lost while this member was down: nobody has agreed without it. Who was nobody
  * then has no say in what others left out. */

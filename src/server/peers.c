@@ -2,7 +2,7 @@
 #include "server/peers.h"
 
 #include "base/log.h"
-#include "core/reach.h"
+#include "core/heard.h"
 #include "core/repair.h"
 #include "kudos.h"
 

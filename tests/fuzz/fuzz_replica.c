@@ -10,7 +10,7 @@
 #include "base/time.h"
 #include "core/agree.h"
 #include "core/commit.h"
-#include "core/reach.h"
+#include "core/heard.h"
 #include "core/repair.h"
 #include "fuzz/batches.h"
 #include "fuzz/host_help.h"

@@ -5,7 +5,7 @@
 
 #include "core/agree.h"
 #include "core/commit.h"
-#include "core/reach.h"
+#include "core/heard.h"
 #include "core/repair.h"
 #include "core/replica.h"
 #include "core/window.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "unit/replica_world.h"
+#include "core/heard.h"
 
 Test(replica, makes_its_origin_durable_before_it_serves)
 {

@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "core/agree.h"
 #include "core/commit.h"
+#include "core/heard.h"
 #include "core/reach.h"
 #include "core/repair.h"
 #include "core/replica.h"
