@@ -83,7 +83,8 @@ set_up() { # TARGET [ARGUMENT...]
 	[[ $target == programs ]] || grep -q '^build tests/' "$BUILD/build.ninja" || meson configure "$BUILD" -Dtests=enabled
 }
 
-# Builds TARGET in $BUILD: "programs", "all", or by the name of a suite what its tests need.
+# Builds TARGET in $BUILD: "programs", "all", "objects" (all that is compiled, not linked), or by the name of a suite what
+# its tests need.
 build() { # TARGET [ARGUMENT...]: arguments go to meson setup
 	say "building in $BUILD"
 	quietly build_loudly "$@"
@@ -92,7 +93,10 @@ build() { # TARGET [ARGUMENT...]: arguments go to meson setup
 build_loudly() { set_up "$@" && targets "$1" | xargs -d '\n' ninja --quiet -C "$BUILD"; }
 
 targets() { # TARGET
-	[[ $1 != programs && $1 != all ]] || { echo "$1" && return; }
+	case $1 in
+	programs | all) echo "$1" && return ;;
+	objects) ninja -C "$BUILD" -t targets rule c_COMPILER && return ;;
+	esac
 	meson introspect --tests --targets "$BUILD" | python3 -c '
 import json, os, sys
 build, suite = sys.argv[1:]
