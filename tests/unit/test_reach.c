@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a server takes its peers to hold, message by message and page by page. */
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/time.h"
@@ -113,6 +114,22 @@ Test(reach, a_message_that_shows_all_is_exact)
 	w.serial -= 2;
 	hear(&w, message(&w, &(struct vector){0}, 0));
 	cr_assert(p->exact && get(&p->vector, 2) == 6, "late");
+	vector_deinit(&v);
+	stop(&w);
+}
+
+Test(reach, what_nobody_has_is_looked_for_at_peers_alone)
+{
+	struct world w;
+	struct vector v = {0};
+	start(&w);
+	struct peer *list = realloc(w.r.peers.list, w.r.peers.count * sizeof *list); /* no room behind them */
+	cr_assert(list);
+	w.r.peers.list = list;
+	set(&v, 7, 1);
+	set(&v, 8, 1);
+	hear(&w, message(&w, &v, 1));
+	cr_assert(!peer(&w, PEER)->exact);
 	vector_deinit(&v);
 	stop(&w);
 }
