@@ -7,7 +7,6 @@
 
 /* How many events lie between the steps of an add: enough to hide a miss of the cache. */
 #define AHEAD ((size_t)8)
-#define LOADED_RECENT 64
 #define RECENT 64 /* positions that changed lately, and two for each peer */
 
 int replica_init(struct replica *r, const struct replica_config *config, int64_t now, bool established,
@@ -265,7 +264,7 @@ int replica_loaded(struct replica *r)
 {
 	struct position at;
 	struct vector_walk walk = {0};
-	for (int i = 0; i < LOADED_RECENT && vector_next(&r->v, &walk, &at); i++) {
+	for (int i = 0; i < RECENT && vector_next(&r->v, &walk, &at); i++) {
 		if (raise(r, at) < 0)
 			return -ENOMEM;
 	}
