@@ -432,6 +432,11 @@ bool host_full(const struct host *h)
 	return h->replica.group.pending_bytes + h->replica.group.incoming_bytes >= GATHERED;
 }
 
+bool host_blocked(const struct host *h)
+{
+	return host_full(h) && h->replica.group.committing;
+}
+
 /* Nothing mends it: what is acknowledged is counted. So at least somebody is told. */
 static void tell_contradiction(struct host *h, int64_t now)
 {
@@ -461,8 +466,7 @@ bool host_is_patient(const struct host *h)
 
 static int64_t flush_at(const struct host *h)
 {
-	return host_full(h) && !h->replica.group.committing ? 0
-							    : replica_flush_at(&h->replica, is_looked_at(h));
+	return host_full(h) && !host_blocked(h) ? 0 : replica_flush_at(&h->replica, is_looked_at(h));
 }
 
 int host_flush(struct host *h, int64_t now)

@@ -110,6 +110,8 @@ bool host_drained(const struct host *h, int64_t now);
 
 /* Whether so much has gathered that host_flush() should come before more is received. */
 bool host_full(const struct host *h);
+/* … and that has to wait, for a stream to write the group before. */
+bool host_blocked(const struct host *h);
 /* Commits what has gathered, unless it is worth to wait for more (host_deadline() says until when). */
 int host_flush(struct host *h, int64_t now);
 /* Whether nobody waits here for what peers publish. */

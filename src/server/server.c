@@ -107,8 +107,7 @@ static bool drain(struct server *s, zsock_t *from, enum socket_kind kind,
 		s->error = handle(s, arg, now, &p);
 		packet_deinit(&p);
 	}
-	/* What does not fit stays with libzmq until the group that is on its way to a stream is written. */
-	if (host_full(s->host))
+	if (host_blocked(s->host)) /* what does not fit stays with libzmq */
 		reactor_rest(s->reactor, from, NEVER);
 	return true;
 }
@@ -424,7 +423,7 @@ static int step(struct server *s)
 	int e = s->error;
 	if (security_tick(s->security, now))
 		end_all_that_is_told(s);
-	if (!host_is_patient(s->host) && !host_full(s->host))
+	if (!host_is_patient(s->host) && !host_blocked(s->host))
 		reactor_rest(s->reactor, s->sub, 0);
 	end_slowest_subscribers(s, now);
 	s->host->port.malformed += unread_ended(s->answers);
@@ -432,7 +431,7 @@ static int step(struct server *s)
 		e = host_tick(s->host, now);
 	if (e == 0)
 		e = host_flush(s->host, now);
-	if (!host_full(s->host))
+	if (!host_blocked(s->host))
 		reactor_resume(s->reactor);
 	publish_held(s);
 	manager_tell(s->notify, s->host, now);
