@@ -8,11 +8,11 @@ export PATH # from an empty environment bash has one for itself alone, and gcc d
 
 # Debian packages that the programs need to be built …
 RUN_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config libzmq3-dev libczmq-dev libmsgpack-dev liblmdb-dev
-	libsodium-dev libedit-dev libxxhash-dev libjansson-dev libmicrohttpd-dev libnats-dev)
+	libsodium-dev libedit-dev libxxhash-dev libjansson-dev libmicrohttpd-dev libnats-dev libzstd-dev)
 # … and those that the tests need besides.
 TEST_PACKAGES=(libcriterion-dev clang clang-format clang-tidy cppcheck python3 python3-zmq python3-msgpack shellcheck
 	libsqlite3-dev iproute2 curl systemd debootstrap git openssl
-	python3-yaml python3-jsonschema)
+	python3-yaml python3-jsonschema python3-zstandard)
 # … those of the suite cluster a browser besides, which is large …
 BROWSER_PACKAGES=(chromium chromium-driver)
 # … those with real processes programs whose packages would start daemons when installed: unpacked in the build folder …

@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "base/random.h"
 #include "export/records.h"
+#include "store/nats_body.h"
 #include "store/nats_connect.h"
 #include "wire/message.h"
 
@@ -24,9 +25,10 @@ struct exporting {
 	natsConnection *connection;
 	jsCtx *js;
 	natsSubscription *subscription;
-	uint64_t first, last; /* sequences there are */
-	struct map runs;      /* (origin, 0) → any: of which a record was read */
-	size_t purged;	      /* runs of which records before the first that was read are gone */
+	uint64_t first, last;  /* sequences there are */
+	struct map runs;       /* (origin, 0) → any: of which a record was read */
+	struct bytes unpacked; /* the record that was read last */
+	size_t purged;	       /* runs of which records before the first that was read are gone */
 };
 
 static int fail(struct exporting *x, int e, const char *what, natsStatus s)
@@ -116,8 +118,11 @@ static int write_record(struct exporting *x, natsMsg *message, const jsMsgMetaDa
 	struct record *record = NULL;
 	if (strcmp(natsMsg_GetSubject(message), x->options->stream.id) == 0)
 		return 0;
-	int r =
-	    message_decode_record(natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message), &record);
+	const uint8_t *data;
+	size_t size;
+	int r = nats_body_read(message, &x->unpacked, &data, &size)
+		    ? message_decode_record(data, size, &record)
+		    : 1;
 	if (r < 0)
 		return r;
 	if (r > 0 || !nats_subject_origin(&x->options->stream, natsMsg_GetSubject(message), &origin) ||
@@ -175,6 +180,7 @@ int export_stream(const struct options *options, struct output *out, char *error
 		r = -ENODATA;
 	}
 	map_deinit(&x.runs);
+	bytes_deinit(&x.unpacked);
 	natsSubscription_Destroy(x.subscription);
 	jsCtx_Destroy(x.js);
 	natsConnection_Destroy(x.connection);

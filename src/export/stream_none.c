@@ -8,6 +8,6 @@ int export_stream(const struct options *options, struct output *out, char *error
 {
 	(void)options;
 	(void)out;
-	snprintf(error, error_size, "--journal: this kudos-export was built without libnats");
+	snprintf(error, error_size, "--journal: this kudos-export was built without libnats or libzstd");
 	return -ENOSYS;
 }

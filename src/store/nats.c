@@ -54,8 +54,9 @@ struct nats_stream {
 	/* The reader's: */
 	struct nats_link link;
 	struct nats_subjects subjects;
-	struct position next; /* where the last fetch ended, … */
-	uint64_t next_seq;    /* … and where to read on */
+	struct bytes unpacked; /* what was read last */
+	struct position next;  /* where the last fetch ended, … */
+	uint64_t next_seq;     /* … and where to read on */
 };
 
 static struct nats_stream *of(struct stream *s)
@@ -103,7 +104,8 @@ static int read_from(struct nats_stream *n, const char *subject, uint64_t seq, n
 		return -ENOENT;
 	if (s != NATS_OK)
 		return -EAGAIN;
-	if (!nats_message_read(*m, told) || natsMsgHeader_Get(*m, "Nats-Sequence", &number) != NATS_OK) {
+	if (!nats_message_read(*m, told, &n->unpacked) ||
+	    natsMsgHeader_Get(*m, "Nats-Sequence", &number) != NATS_OK) {
 		natsMsg_Destroy(*m);
 		*m = NULL;
 		return -EBADMSG;
@@ -333,6 +335,7 @@ static void nats_close(struct stream *s)
 	items_clear(&n->told);
 	items_clear(&n->ends);
 	nats_subjects_deinit(&n->subjects);
+	bytes_deinit(&n->unpacked);
 	if (n->epoll_fd >= 0)
 		close(n->epoll_fd);
 	if (n->event >= 0)

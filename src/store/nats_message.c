@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/nats_body.h"
+
 #define ANSWER_MOST 512 /* bytes: one that is longer names an error */
 
 natsStatus nats_message_make(natsMsg **m, const struct nats_names *names, const struct told_entry *record,
@@ -13,7 +15,7 @@ natsStatus nats_message_make(natsMsg **m, const struct nats_names *names, const 
 {
 	char subject[NATS_SUBJECT], id[64], number[24];
 	nats_subject(names, record->at.origin, subject);
-	natsStatus s = natsMsg_Create(m, subject, reply, (const char *)record->data, (int)record->size);
+	natsStatus s = nats_body_make(m, subject, reply, record->data, record->size);
 	snprintf(number, sizeof number, "%" PRIu64, record->at.lsn);
 	if (s == NATS_OK)
 		s = natsMsgHeader_Set(*m, "Kudos-Lsn", number);
@@ -38,7 +40,7 @@ natsStatus nats_message_make(natsMsg **m, const struct nats_names *names, const 
 	return s;
 }
 
-bool nats_message_read(natsMsg *m, struct told_entry *told)
+bool nats_message_read(natsMsg *m, struct told_entry *told, struct bytes *unpacked)
 {
 	const char *lsn = NULL, *node = NULL, *end = NULL;
 	if (natsMsgHeader_Get(m, "Kudos-Lsn", &lsn) != NATS_OK ||
@@ -47,10 +49,9 @@ bool nats_message_read(natsMsg *m, struct told_entry *told)
 	*told = (struct told_entry){.type = TOLD_RECORD,
 				    .node = {strtoull(node, NULL, 16)},
 				    .at.lsn = strtoull(lsn, NULL, 10),
-				    .data = (const uint8_t *)natsMsg_GetData(m),
-				    .size = (size_t)natsMsg_GetDataLength(m),
 				    .ended = natsMsgHeader_Get(m, "Kudos-End", &end) == NATS_OK};
-	return told->node.id != 0 && told->at.lsn != 0;
+	return told->node.id != 0 && told->at.lsn != 0 &&
+	       (!unpacked || nats_body_read(m, unpacked, &told->data, &told->size));
 }
 
 /* It is {"stream":"S","seq":7}, with "duplicate" or "domain" perhaps, or has an "error". A stream's name has

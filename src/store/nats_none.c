@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Instead of nats.c and nats_open.c, in a build without libnats. */
+/* Instead of nats.c and nats_open.c, in a build without libnats or libzstd. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -10,7 +10,7 @@ int nats_open(struct stream **stream, const struct nats_options *o, char *error,
 	*stream = NULL;
 	snprintf(error, error_size,
 		 "this kudos-server was built without libnats and has no stream %s: install libnats-dev and "
-		 "build again",
+		 "libzstd-dev, and build again",
 		 o->names->stream);
 	return -ENOSYS;
 }

@@ -38,7 +38,7 @@ static int read_last(struct asking *a, const char *subject, struct origin origin
 	nats_link_answered(a->link, s);
 	if (s != NATS_OK)
 		return -EAGAIN;
-	bool ours = nats_message_read(m, &held);
+	bool ours = nats_message_read(m, &held, NULL);
 	if (ours) {
 		known->last = natsMsg_GetSequence(m);
 		known->held = (struct told_entry){

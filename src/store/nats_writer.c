@@ -50,6 +50,7 @@ struct nats_writer {
 
 	/* The thread's: */
 	struct nats_link link;
+	struct bytes unpacked;
 	int64_t next_quick;
 };
 
@@ -91,7 +92,7 @@ static enum outcome look_up(struct nats_writer *w, const struct told_entry *reco
 		return AGAIN;
 	}
 	enum outcome outcome = LOST;
-	if (nats_message_read(m, &told)) {
+	if (nats_message_read(m, &told, &w->unpacked)) {
 		bool this = told.at.lsn == record->at.lsn && told.size == record->size &&
 			    memcmp(told.data, record->data, told.size) == 0;
 		outcome = this ? WRITTEN : told.at.lsn + 1 == record->at.lsn ? AGAIN : LOST;
@@ -347,6 +348,7 @@ void nats_writer_close(struct nats_writer *w)
 	quick_close(w->spent);
 	nats_link_close(&w->link);
 	items_clear(&w->group);
+	bytes_deinit(&w->unpacked);
 	pthread_cond_destroy(&w->wake);
 	pthread_mutex_destroy(&w->mutex);
 	free(w);

@@ -8,6 +8,7 @@ import socket
 import subprocess
 
 import msgpack
+import zstandard
 
 from cluster import die_with_parent, wait_until
 
@@ -136,7 +137,10 @@ class Servers:
                 continue  # a full stream gives numbers to what it refuses
             if not message["subject"].startswith(f"{stream}.r."):
                 continue  # STREAM.id
-            yield msgpack.unpackb(base64.b64decode(message["data"])), base64.b64decode(message["hdrs"]).decode()
+            body, headers = base64.b64decode(message["data"]), base64.b64decode(message["hdrs"]).decode()
+            if "\r\nKudos-Encoding: zstd\r\n" in headers:
+                body = zstandard.decompress(body)
+            yield msgpack.unpackb(body), headers
 
     def runs(self, stream="KUDOS"):
         """node → {its run's origin: whether the last record of it ends it}."""

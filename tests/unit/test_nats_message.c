@@ -43,6 +43,7 @@ Test(nats_message, a_record_and_back)
 					  .at = {{0xcd}, 12},
 					  .data = (const uint8_t *)"body",
 					  .size = 4};
+	struct bytes unpacked = {0};
 	natsMsg *m = NULL;
 	const char *value = NULL;
 	cr_assert(nats_Open(-1) == NATS_OK);
@@ -57,10 +58,13 @@ Test(nats_message, a_record_and_back)
 		cr_assert(natsMsgHeader_Get(m, headers[i][0], &value) == NATS_OK);
 		cr_assert(strcmp(value, headers[i][1]) == 0);
 	}
-	cr_assert(nats_message_read(m, &told));
+	cr_assert(nats_message_read(m, &told, &unpacked));
 	cr_assert(told.type == TOLD_RECORD && told.node.id == 0xab && told.at.lsn == 12);
 	cr_assert(told.size == 4 && memcmp(told.data, "body", 4) == 0);
-	cr_assert(natsMsgHeader_Set(m, "Kudos-Lsn", "0") == NATS_OK && !nats_message_read(m, &told));
-	cr_assert(natsMsgHeader_Delete(m, "Kudos-Lsn") == NATS_OK && !nats_message_read(m, &told));
+	cr_assert(natsMsgHeader_Set(m, "Kudos-Lsn", "0") == NATS_OK &&
+		  !nats_message_read(m, &told, &unpacked));
+	cr_assert(natsMsgHeader_Delete(m, "Kudos-Lsn") == NATS_OK && !nats_message_read(m, &told, &unpacked));
+	cr_assert(natsMsgHeader_Set(m, "Kudos-Lsn", "12") == NATS_OK);
+	cr_assert(nats_message_read(m, &told, NULL) && told.at.lsn == 12 && told.size == 0);
 	natsMsg_Destroy(m);
 }
