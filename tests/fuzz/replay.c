@@ -2,6 +2,7 @@
 /* Stands in for libFuzzer: gives the target every file of the folders that are named, the damage of each byte
  * included, and so keeps in every test run what the fuzzers once found. */
 #include <dirent.h>
+#include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,10 @@ static int replay(const char *path)
 int main(int argc, char **argv)
 {
 	int files = 0, faults = 0;
+	/* The large pieces of one input are there for the next: else each is had from the kernel, page by
+	 * page. */
+	mallopt(M_MMAP_THRESHOLD, 1 << 25);
+	mallopt(M_TRIM_THRESHOLD, 1 << 28);
 	for (int i = 1; i < argc; i++) {
 		DIR *folder = opendir(argv[i]);
 		for (const struct dirent *entry; folder && (entry = readdir(folder));) {
