@@ -138,7 +138,8 @@ static bool on_sub(void *arg)
 {
 	struct server *s = arg;
 	bool more = drain(s, s->sub, SOCKET_SUB, from_publisher, NULL);
-	if (!more && host_is_patient(s->host))
+	/* Records come in company; a vector alone, as of those who have nothing to do, does not. */
+	if (!more && s->host->replica.group.incoming_count > 0 && host_is_patient(s->host))
 		reactor_rest(s->reactor, s->sub, clock_now() + LAZY);
 	return more;
 }
