@@ -83,14 +83,15 @@ set_up() { # TARGET [ARGUMENT...]
 	[[ $target == programs ]] || grep -q '^build tests/' "$BUILD/build.ninja" || meson configure "$BUILD" -Dtests=enabled
 }
 
-# Builds TARGET in $BUILD: "programs", "all", "objects" (all that is compiled, not linked), or by the name of a suite what
-# its tests need.
+# Builds TARGET in $BUILD: "programs", "all", "objects" (all that is compiled, not linked), or by the names of suites what
+# their tests need.
 build() { # TARGET [ARGUMENT...]: arguments go to meson setup
 	say "building in $BUILD"
 	quietly build_loudly "$@"
 }
 
-build_loudly() { set_up "$@" && targets "$1" | xargs -d '\n' ninja --quiet -C "$BUILD"; }
+# What has become of meson.build and the options comes first: the targets are asked for by what meson noted then.
+build_loudly() { set_up "$@" && ninja --quiet -C "$BUILD" build.ninja && targets "$1" | xargs -r -d '\n' ninja --quiet -C "$BUILD"; }
 
 targets() { # TARGET
 	case $1 in
@@ -99,11 +100,12 @@ targets() { # TARGET
 	esac
 	meson introspect --tests --targets "$BUILD" | python3 -c '
 import json, os, sys
-build, suite = sys.argv[1:]
+build, suites = sys.argv[1], {"kudos:" + name for name in sys.argv[2].split()}
 found = json.load(sys.stdin)
 files = {target["id"]: target["filename"] for target in found["targets"]}
-needed = {name for test in found["tests"] if suite in test["suite"] for id in test["depends"] for name in files[id]}
-print(*(os.path.relpath(name, build) for name in needed), sep="\n")' "$BUILD" "kudos:$1"
+needed = {name for test in found["tests"] if not suites.isdisjoint(test["suite"]) for id in test["depends"] for name in files[id]}
+for name in needed:
+    print(os.path.relpath(name, build))' "$BUILD" "$1"
 }
 
 # Runs a command that writes to $BUILD: shows the end of what it says, and ends all, if it fails.
