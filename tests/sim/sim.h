@@ -3,10 +3,10 @@
  * without its sockets), desk (a leader) and agent (a client) run over a simulated network and simulated disks
  * in simulated time; one seed is one history, the same every time.
  *
- * sim.c: time and events. network.c: what is lost on the way. servers.c, clients.c: who takes part. disk.c: a
- * disk that loses unsynced writes, fails, fills up, is damaged, comes back as an old copy. stream.c: a stream
- * that servers write their records to. outbox.c: callers that keep their sessions. faults.c: what goes wrong
- * when. check.c: what must hold. main.c: seeds and jobs. */
+ * sim.c: time and events. network.c: what is lost on the way. servers.c, clients.c: who takes part. pairs.c,
+ * disk.c: a disk that loses unsynced writes, fails, fills up, is damaged, comes back as an old copy.
+ * stream.c: a stream that servers write their records to. outbox.c: callers that keep their sessions.
+ * faults.c: what goes wrong when. check.c: what must hold. main.c: seeds and jobs. */
 #ifndef SIM_H
 #define SIM_H
 
@@ -33,15 +33,7 @@
 
 struct sim;
 
-/* ---- disk.c ---- */
-
-struct disk_entry {
-	enum entry_kind kind;
-	struct position at;
-	uint8_t *data;
-	size_t size;
-	uint64_t commit; /* which one wrote it */
-};
+/* ---- pairs.c ---- */
 
 struct pair { /* of a checkpoint */
 	uint8_t *key, *value;
@@ -51,6 +43,22 @@ struct pair { /* of a checkpoint */
 struct pairs {
 	struct pair *at; /* sorted by key */
 	size_t count, capacity;
+};
+
+void *copy_bytes(const void *data, size_t size); /* a byte more is there, for none must not be NULL */
+void pairs_put(struct pairs *p, const void *key, size_t key_size, const void *value,
+	       size_t value_size); /* value_size 0: deletes */
+void pairs_copy(struct pairs *to, const struct pairs *from);
+void pairs_clear(struct pairs *p);
+
+/* ---- disk.c ---- */
+
+struct disk_entry {
+	enum entry_kind kind;
+	struct position at;
+	uint8_t *data;
+	size_t size;
+	uint64_t commit; /* which one wrote it */
 };
 
 struct disk {
