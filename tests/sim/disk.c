@@ -7,7 +7,7 @@
 #include "base/hash.h"
 #include "sim.h"
 
-#define SEGMENT 8 /* entries that are truncated together */
+#define SEGMENT ((size_t)8) /* entries that are truncated together */
 
 struct sim_store {
 	struct store base;
@@ -37,41 +37,92 @@ struct disk *disk_new(struct sim *sim, int server)
 	return d;
 }
 
-static void drop_entries(struct disk *d, size_t from, size_t to)
+static void drop_unsynced(struct disk *d, size_t from)
 {
-	for (size_t i = from; i < to; i++) {
-		d->bytes -= d->entries[i].size;
-		free(d->entries[i].data);
+	while (d->count > from) {
+		d->bytes -= d->entries[--d->count].size;
+		free(d->entries[d->count].data);
 	}
-	memmove(&d->entries[from], &d->entries[to], (d->count - to) * sizeof *d->entries);
-	d->count -= to - from;
+}
+
+static void clear_past(struct disk *d)
+{
+	while (d->past_count > 0)
+		free(d->past[--d->past_count].data);
+	d->gone = 0;
+}
+
+/* The oldest entries are no longer held. */
+static void let_go(struct disk *d, size_t count)
+{
+	if (array_reserve(&d->past, d->past_count + count, &d->past_capacity, sizeof *d->past) < 0)
+		abort();
+	for (size_t i = 0; i < count; i++) {
+		d->bytes -= d->entries[i].size;
+		d->past[d->past_count++] = d->entries[i];
+	}
+	d->count -= count;
+	d->synced -= count;
+	memmove(d->entries, &d->entries[count], d->count * sizeof *d->entries);
+}
+
+/* What was let go of goes from the disk oldest first, each segment durably before the next one: a crash may
+ * find the newest of it there still, so many at least, if there are. */
+static void bring_back(struct disk *d, size_t least)
+{
+	size_t most = d->past_count - d->gone;
+	size_t count = most < least ? most : least + random_below(&d->sim->sweeps, most - least + 1);
+	if (array_reserve(&d->entries, d->count + count, &d->capacity, sizeof *d->entries) < 0)
+		abort();
+	memmove(&d->entries[count], d->entries, d->count * sizeof *d->entries);
+	d->past_count -= count;
+	for (size_t i = 0; i < count; i++) {
+		d->entries[i] = d->past[d->past_count + i];
+		d->bytes += d->entries[i].size;
+	}
+	d->count += count;
+	d->synced += count;
+	d->gone = d->past_count;
+	d->sim->stats.returned += count;
 }
 
 void disk_free(struct disk *d)
 {
 	if (!d)
 		return;
-	drop_entries(d, 0, d->count);
+	drop_unsynced(d, 0);
+	clear_past(d);
 	free(d->entries);
+	free(d->past);
 	pairs_clear(&d->checkpoint);
 	pairs_clear(&d->next);
 	free(d);
+}
+
+static struct disk_entry *entries_copy(const struct disk_entry *from, size_t count)
+{
+	struct disk_entry *to = calloc(count + 1, sizeof *to);
+	for (size_t i = 0; i < count; i++) {
+		to[i] = from[i];
+		to[i].data = copy_bytes(from[i].data, from[i].size);
+	}
+	return to;
 }
 
 /* As a backup program reads it: what is durable. */
 struct disk *disk_copy(const struct disk *d)
 {
 	struct disk *copy = disk_new(d->sim, d->server);
-	copy->entries = calloc(d->synced + 1, sizeof *copy->entries);
+	copy->entries = entries_copy(d->entries, d->synced);
 	copy->count = copy->synced = d->synced;
+	copy->capacity = d->synced + 1;
+	copy->past = entries_copy(d->past, d->past_count);
+	copy->past_count = copy->gone = d->past_count;
+	copy->past_capacity = d->past_count + 1;
 	copy->commits = d->commits;
 	copy->copied = true;
-	copy->capacity = d->synced + 1;
-	for (size_t i = 0; i < d->synced; i++) {
-		copy->entries[i] = d->entries[i];
-		copy->entries[i].data = copy_bytes(d->entries[i].data, d->entries[i].size);
+	for (size_t i = 0; i < d->synced; i++)
 		copy->bytes += d->entries[i].size;
-	}
 	pairs_copy(&copy->checkpoint, &d->checkpoint);
 	return copy;
 }
@@ -89,8 +140,9 @@ bool disk_burn(struct disk *d)
 void disk_crash(struct disk *d)
 {
 	size_t survive = d->synced + sim_below(d->sim, d->count - d->synced + 1);
-	drop_entries(d, survive, d->count);
+	drop_unsynced(d, survive);
 	d->synced = d->count;
+	bring_back(d, 0);
 	if (d->committing && d->polls_left > 0 && sim_chance(d->sim, 500)) { /* it just made it */
 		pairs_clear(&d->checkpoint);
 		d->checkpoint = d->next;
@@ -181,15 +233,31 @@ static int journal_meta(struct store *s, struct bytes *out)
 	return 1;
 }
 
+/* The oldest segment tells of the records in the one that was before it. */
+static int replay_told(struct disk *d, entry_fn fn, void *arg)
+{
+	size_t i = d->past_count < SEGMENT ? 0 : d->past_count - SEGMENT;
+	int r = 0;
+	for (; i < d->past_count && r == 0; i++) {
+		const struct disk_entry *e = &d->past[i];
+		if (e->kind != ENTRY_META && !find_entry(d, e->at, d->count))
+			r = fn(arg, &(struct entry){.kind = ENTRY_GONE, .at = e->at});
+	}
+	return r;
+}
+
 static int journal_replay(struct store *s, entry_fn fn, void *arg)
 {
 	struct disk *d = disk_of(s);
+	int r = replay_told(d, fn, arg);
+	if (r != 0)
+		return r;
 	for (size_t i = 0; i < d->count; i++) {
 		const struct disk_entry *e = &d->entries[i];
 		if (e->kind == ENTRY_GONE && find_entry(d, e->at, d->count))
 			continue; /* it was fetched again */
 		struct entry entry = {e->kind, e->at, e->data, e->size};
-		int r = fn(arg, &entry);
+		r = fn(arg, &entry);
 		if (r != 0)
 			return r;
 	}
@@ -221,10 +289,12 @@ static uint64_t journal_lowest(struct store *s, struct origin o)
 	return lowest;
 }
 
-/* Whole leading segments go; the newest meta entry stays whatever happens (as the real one sees to). */
+/* Whole leading segments go; the newest meta entry stays whatever happens (as the real one sees to). From the
+ * disk they go one by one, in their order, and have gone when others follow them. */
 static int journal_truncate(struct store *s, const struct vector *floor)
 {
 	struct disk *d = disk_of(s);
+	size_t past = d->past_count;
 	for (;;) {
 		if (d->synced < 2 * SEGMENT || !disk_burn(d))
 			return d->dead ? -EIO : 0;
@@ -253,11 +323,13 @@ static int journal_truncate(struct store *s, const struct vector *floor)
 			d->entries[SEGMENT - 1] = keep;
 			end = SEGMENT - 1;
 		}
-		drop_entries(d, 0, end);
-		d->synced -= end;
+		d->gone = past;
+		let_go(d, end);
 	}
 }
 
+/* The newest meta is written anew first, in a segment that tells of nothing before it; when it is done, all
+ * the others have gone. */
 static int journal_clear(struct store *s)
 {
 	struct disk *d = disk_of(s);
@@ -268,9 +340,20 @@ static int journal_clear(struct store *s)
 		meta--;
 	if (d->count != d->synced)
 		sim_fail(d->sim, "s%d clears a journal with an unfinished commit", d->server + 1);
-	drop_entries(d, meta, d->count);
-	drop_entries(d, 0, meta > 0 ? meta - 1 : 0);
-	d->synced = d->count;
+	d->gone = d->past_count;
+	if (meta > 0) {
+		struct disk_entry keep = d->entries[meta - 1];
+		memmove(&d->entries[meta - 1], &d->entries[meta], (d->count - meta) * sizeof keep);
+		d->entries[d->count - 1] = keep;
+	}
+	let_go(d, d->count - (meta > 0));
+	if (d->sim->faults.fuse && !d->sim->healing && random_below(&d->sim->sweeps, 3) == 0)
+		d->fuse = 0; /* one lit at any time would hardly ever end just here */
+	if (!disk_burn(d)) {
+		bring_back(d, 1);
+		return -EIO;
+	}
+	clear_past(d);
 	return disk_burn(d) ? 0 : -EIO;
 }
 

@@ -42,8 +42,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 struct totals {
 	uint64_t splits, stopped, stored, fetched, purged, overflowed, flaps, drains, destroyed, at_risk,
 	    moves, runs, events, likes, crashes, pauses, cuts, lost, duplicated, leader_crashes, wipes,
-	    forgets, old_copies, damages, io_errors, clients_died, reads, in_doubt, truncated, snapshots,
-	    checkpoints;
+	    forgets, old_copies, damages, io_errors, clients_died, reads, in_doubt, truncated, returned,
+	    snapshots, checkpoints;
 	double hours;
 };
 
@@ -79,6 +79,7 @@ static void add(struct totals *t, const struct sim *s)
 	t->reads += s->stats.reads;
 	t->in_doubt += s->stats.in_doubt;
 	t->truncated += s->stats.truncated;
+	t->returned += s->stats.returned;
 	t->snapshots += s->stats.snapshots;
 	t->checkpoints += s->stats.checkpoints;
 }
@@ -103,9 +104,9 @@ static void print(const struct totals *t, unsigned long seeds)
 	       "copies %llu, damaged %llu, I/O errors %llu, nodes "
 	       "forgotten %llu, "
 	       "records truncated "
-	       "%llu, likes in doubt %llu\n",
+	       "%llu, back after a crash %llu, likes in doubt %llu\n",
 	       N(splits), N(moves), N(destroyed), N(at_risk), N(wipes), N(old_copies), N(damages),
-	       N(io_errors), N(forgets), N(truncated), N(in_doubt));
+	       N(io_errors), N(forgets), N(truncated), N(returned), N(in_doubt));
 	printf("the stream: %llu records, %llu fetched from it, %llu let go of, out of reach %llu times\n",
 	       N(stored), N(fetched), N(purged), N(stopped));
 #undef N

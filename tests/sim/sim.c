@@ -225,6 +225,7 @@ bool sim_run(struct sim *s, uint64_t seed, bool verbose, int64_t apart)
 {
 	*s = (struct sim){.seed = seed, .verbose = verbose, .apart = apart};
 	random_seed(&s->random, seed);
+	random_seed(&s->sweeps, ~seed);
 	map_init(&s->payloads, seed);
 	map_init(&s->digests, seed);
 	map_init(&s->hostile.issuers, seed);

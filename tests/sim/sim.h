@@ -64,8 +64,11 @@ struct disk_entry {
 struct disk {
 	struct sim *sim;
 	int server;
-	struct disk_entry *entries; /* those truncated are gone */
+	struct disk_entry *entries;
 	size_t count, capacity;
+	struct disk_entry *past; /* those truncated, oldest first, … */
+	size_t past_count, past_capacity;
+	size_t gone;   /* … so many of which a crash cannot bring back */
 	size_t synced; /* entries before this one survive a crash */
 	uint64_t commits;
 	bool copied; /* its newest part is a copy */
@@ -85,7 +88,7 @@ struct disk *disk_new(struct sim *sim, int server);
 void disk_free(struct disk *d);
 struct disk *disk_copy(const struct disk *d);
 struct store *disk_open(struct disk *d);
-void disk_crash(struct disk *d); /* unsynced entries are lost from some point on */
+void disk_crash(struct disk *d); /* unsynced entries are lost from some point on, some truncated are back */
 /* A synced record becomes unreadable. False: it is none, or is of the last commit, where damage and a torn
  * write look alike. */
 bool disk_damage(struct disk *d, size_t entry);
@@ -301,6 +304,7 @@ struct subscription { /* of a server's present run to another's */
 struct sim {
 	uint64_t seed;
 	struct random random;
+	struct random sweeps; /* what a crash leaves of them: histories without that go as ever */
 	int64_t now;
 	bool verbose;
 	struct sim_event **heap;
@@ -349,8 +353,8 @@ struct sim {
 	struct { /* what was injected */
 		uint64_t splits, stopped, fetched, purged, overflowed, flaps, drains, destroyed, at_risk,
 		    moves, runs, crashes, pauses, cuts, lost, duplicated, leader_crashes, wipes, forgets,
-		    old_copies, damages, io_errors, clients_died, reads, in_doubt, truncated, snapshots,
-		    checkpoints;
+		    old_copies, damages, io_errors, clients_died, reads, in_doubt, truncated, returned,
+		    snapshots, checkpoints;
 	} stats;
 	char failure[512]; /* "": none so far */
 };
