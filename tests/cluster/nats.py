@@ -128,6 +128,13 @@ class Servers:
             return self.ask(f"STREAM.INFO.{stream}").get("cluster", {}).get("leader")
         return int(wait_until(name, "the stream has a leader")[1:])
 
+    def have_led(self, stream="KUDOS"):
+        """The numbers of those that were elected, by their own word: also of those that are out of our reach."""
+        def says(i):
+            with open(os.path.join(self.folder, f"n{i}.log")) as log:
+                return f"JetStream cluster new stream leader for '$G > {stream}'" in log.read()
+        return {i for i in range(self.count) if says(i)}
+
     def records(self, stream="KUDOS"):
         """Every record of the stream, from the first on, and its headers."""
         last = self.ask(f"STREAM.INFO.{stream}")["state"]["last_seq"]
