@@ -122,7 +122,8 @@ static int write_record(struct exporting *x, natsMsg *message, const jsMsgMetaDa
 	size_t size;
 	int r = nats_body_read(message, &x->unpacked, &data, &size)
 		    ? message_decode_record(data, size, &record)
-		    : 1;
+		: bytes_failed(&x->unpacked) ? -ENOMEM
+					     : 1;
 	if (r < 0)
 		return r;
 	if (r > 0 || !nats_subject_origin(&x->options->stream, natsMsg_GetSubject(message), &origin) ||

@@ -108,7 +108,7 @@ static int read_from(struct nats_stream *n, const char *subject, uint64_t seq, n
 	    natsMsgHeader_Get(*m, "Nats-Sequence", &number) != NATS_OK) {
 		natsMsg_Destroy(*m);
 		*m = NULL;
-		return -EBADMSG;
+		return bytes_failed(&n->unpacked) ? -EAGAIN : -EBADMSG;
 	}
 	*at = strtoull(number, NULL, 10);
 	return 0;

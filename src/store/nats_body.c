@@ -9,7 +9,7 @@
 #define HEADER "Kudos-Encoding"
 #define ENCODING "zstd"
 #define PACKED_LEAST 2048 /* bytes: less is not worth the time, and is easier to read by eye */
-#define LEVEL 1		  /* 2 and 3 save 4 % more, in twice the time */
+#define LEVEL 1		  /* 2 and 3 make it 2 % shorter */
 
 static natsStatus make_packed(natsMsg **m, const char *subject, const char *reply, const struct bytes *packed)
 {
@@ -40,7 +40,6 @@ static bool unpack(const void *from, size_t size, struct bytes *to)
 	unsigned long long length = ZSTD_getFrameContentSize(from, size);
 	if (length > LIMIT_MESSAGE)
 		return false;
-	bytes_clear(to);
 	uint8_t *at = bytes_extend(to, length);
 	return at && ZSTD_decompress(at, length, from, size) == length;
 }
@@ -48,6 +47,7 @@ static bool unpack(const void *from, size_t size, struct bytes *to)
 bool nats_body_read(natsMsg *m, struct bytes *unpacked, const uint8_t **data, size_t *size)
 {
 	const char *encoding = NULL;
+	bytes_clear(unpacked);
 	*data = (const uint8_t *)natsMsg_GetData(m);
 	*size = (size_t)natsMsg_GetDataLength(m);
 	if (natsMsgHeader_Get(m, HEADER, &encoding) != NATS_OK)

@@ -43,6 +43,8 @@ natsStatus nats_message_make(natsMsg **m, const struct nats_names *names, const 
 bool nats_message_read(natsMsg *m, struct told_entry *told, struct bytes *unpacked)
 {
 	const char *lsn = NULL, *node = NULL, *end = NULL;
+	if (unpacked)
+		bytes_clear(unpacked);
 	if (natsMsgHeader_Get(m, "Kudos-Lsn", &lsn) != NATS_OK ||
 	    natsMsgHeader_Get(m, "Kudos-Node", &node) != NATS_OK)
 		return false;

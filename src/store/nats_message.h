@@ -13,7 +13,8 @@
 natsStatus nats_message_make(natsMsg **m, const struct nats_names *names, const struct told_entry *record,
 			     uint64_t last, const char *reply);
 /* What a message of the stream says of itself, its origin excepted; its data as long as m and unpacked are
- * there. unpacked NULL: without its data. False: it is not one of ours. */
+ * there. unpacked NULL: without its data. False: it is not one of ours; or, when unpacked has failed, that
+ * cannot be told. */
 bool nats_message_read(natsMsg *m, struct told_entry *told, struct bytes *unpacked);
 /* The sequence that a record was given; 0: it was refused, or that cannot be told. */
 uint64_t nats_message_stored(const char *answer, size_t size);

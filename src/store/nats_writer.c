@@ -97,6 +97,8 @@ static enum outcome look_up(struct nats_writer *w, const struct told_entry *reco
 			    memcmp(told.data, record->data, told.size) == 0;
 		outcome = this ? WRITTEN : told.at.lsn + 1 == record->at.lsn ? AGAIN : LOST;
 		w->last = natsMsg_GetSequence(m);
+	} else if (bytes_failed(&w->unpacked)) {
+		outcome = AGAIN;
 	}
 	natsMsg_Destroy(m);
 	return outcome;
